@@ -1,0 +1,17 @@
+"""The one exception family that people see: a single line that says what is wrong and how to mend it."""
+
+
+class HwnasError(Exception):
+    """Something the user can mend; the command line prints it as one line and exits with code 2."""
+
+
+class TableError(HwnasError):
+    """A latency table that cannot be read, or that was made for something else."""
+
+
+class MissingOpError(TableError):
+    """The table has no time for an op; never treated as 0 ms."""
+
+
+class ProfilerError(HwnasError):
+    """A runtime that is not installed, does not know an option, or refuses a model."""
