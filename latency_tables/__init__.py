@@ -1,0 +1,46 @@
+"""What was measured: rows, provenance, files, look-up, calibration. Needs numpy, scipy and pyarrow only."""
+
+from latency_tables.calibration import Calibration, CalibrationNetwork, fit_calibration
+from latency_tables.errors import HwnasError, MissingOpError, ProfilerError, TableError
+from latency_tables.files import load_table, save_table
+from latency_tables.journal import Journal, JournalError
+from latency_tables.measurement import Measurement, Statistics, quiet_reference_us, summarise
+from latency_tables.model import LatencyModel, LatencyPrediction
+from latency_tables.op import Op
+from latency_tables.table import (
+    Coverage,
+    LatencyTable,
+    OpCost,
+    Provenance,
+    TableRow,
+    table_from_measurements,
+)
+from latency_tables.target import Target
+
+__all__ = [
+    "Calibration",
+    "CalibrationNetwork",
+    "Coverage",
+    "HwnasError",
+    "Journal",
+    "JournalError",
+    "LatencyModel",
+    "LatencyPrediction",
+    "LatencyTable",
+    "Measurement",
+    "MissingOpError",
+    "Op",
+    "OpCost",
+    "ProfilerError",
+    "Provenance",
+    "Statistics",
+    "TableError",
+    "TableRow",
+    "Target",
+    "fit_calibration",
+    "load_table",
+    "quiet_reference_us",
+    "save_table",
+    "summarise",
+    "table_from_measurements",
+]

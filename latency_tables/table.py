@@ -1,0 +1,160 @@
+"""The latency table: immutable rows, op -> statistics, with the provenance they are true for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from latency_tables.errors import MissingOpError, TableError
+from latency_tables.measurement import Measurement, quiet_reference_us, summarise
+from latency_tables.op import Op
+from latency_tables.target import Target
+
+
+@dataclass(frozen=True)
+class OpCost:
+    """What an op costs wherever it runs: megabytes of weights, multiply-accumulates, parameters."""
+
+    weight_mb: float
+    macs: int
+    params: int
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One op's latency. Microseconds are at the reference network's quiet speed; `error` says why there is none."""
+
+    op: Op
+    cost: OpCost
+    median_us: float | None = None
+    ci95_low_us: float | None = None
+    ci95_high_us: float | None = None
+    min_us: float | None = None
+    raw_median_us: float | None = None
+    groups: int = 0
+    rounds: int = 0
+    stop_reason: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table comes from. `reference_us` turns ratios to the reference network back into time."""
+
+    target: Target
+    space: str
+    reference_us: float
+    reference_sha256: str
+    protocol: Mapping[str, float]
+    measured_at: str
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which ops a table has a time for; `missing` and `failed` are named, never counted as 0 ms."""
+
+    hit: tuple[Op, ...]
+    missing: tuple[Op, ...]
+    failed: tuple[Op, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every op asked for has a time."""
+        return not self.missing and not self.failed
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    """Rows by op, and what they are true for. `reference_model` is the ONNX model that every ratio refers to."""
+
+    rows: tuple[TableRow, ...]
+    provenance: Provenance
+    reference_model: bytes
+
+    @cached_property
+    def _by_op(self) -> dict[Op, TableRow]:
+        return {row.op: row for row in self.rows}
+
+    def __getitem__(self, op: Op) -> TableRow:
+        """The row of `op`; raises `MissingOpError` naming it when there is none or it failed."""
+        row = self._by_op.get(op)
+        if row is None:
+            raise MissingOpError(
+                f"the table for {self.provenance.space} on {self.provenance.target.runtime} has no row for "
+                f"{op.key}; profile this space again"
+            )
+        if row.median_us is None:
+            raise MissingOpError(f"{op.key} could not be measured ({row.error}); leave it out of the space")
+        return row
+
+    def coverage(self, ops: Iterable[Op]) -> Coverage:
+        """Sort `ops` into hit / missing / failed, each once."""
+        hit: list[Op] = []
+        missing: list[Op] = []
+        failed: list[Op] = []
+        for op in dict.fromkeys(ops):
+            row = self._by_op.get(op)
+            (missing if row is None else failed if row.median_us is None else hit).append(op)
+        return Coverage(tuple(hit), tuple(missing), tuple(failed))
+
+
+def table_from_measurements(
+    costs: Mapping[Op, OpCost],
+    visits: Sequence[Measurement],
+    *,
+    target: Target,
+    space: str,
+    reference_model: bytes,
+    reference_sha256: str,
+    protocol: Mapping[str, float],
+    stop_reasons: Mapping[str, str],
+    measured_at: str,
+    versions: Mapping[str, str],
+) -> LatencyTable:
+    """Summarise every visit into one row an op; raises `TableError` when not a single op could be measured."""
+    by_key: dict[str, list[Measurement]] = {}
+    for visit in visits:
+        by_key.setdefault(visit.key, []).append(visit)
+    try:
+        reference_us = quiet_reference_us(visits)
+    except ValueError:
+        first = next((v.error for v in visits if v.error), "nothing was measured")
+        raise TableError(f"no op of {space} could be measured: {first}") from None
+    rows = []
+    for op, cost in costs.items():
+        mine = by_key.get(op.key, [])
+        try:
+            s = summarise(mine)
+        except ValueError:
+            error = next((v.error for v in mine if v.error), "never visited")
+            rows.append(TableRow(op, cost, error=error, stop_reason="error"))
+            continue
+        rows.append(
+            TableRow(
+                op,
+                cost,
+                median_us=s.ratio * reference_us,
+                ci95_low_us=s.ratio_ci95[0] * reference_us,
+                ci95_high_us=s.ratio_ci95[1] * reference_us,
+                min_us=s.min_us,
+                raw_median_us=s.raw_median_us,
+                groups=s.groups,
+                rounds=s.rounds,
+                stop_reason=stop_reasons.get(op.key, ""),
+            )
+        )
+    times = [v.started_unix_s for v in visits]
+    provenance = Provenance(
+        target=target,
+        space=space,
+        reference_us=reference_us,
+        reference_sha256=reference_sha256,
+        protocol=dict(protocol),
+        measured_at=measured_at,
+        seconds=max(times) - min(times),
+        versions=dict(versions),
+    )
+    return LatencyTable(tuple(rows), provenance, reference_model)

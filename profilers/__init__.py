@@ -1,0 +1,18 @@
+"""How to measure an ONNX model on a device. Runs on the device: no torch, one inference runtime."""
+
+from profilers._base import Profiler, Session
+from profilers.plan import Plan, PlannedModel, read_plan, write_plan
+from profilers.profile import measure_plan, table_from_plan
+from profilers.protocol import Protocol
+
+__all__ = [
+    "Plan",
+    "PlannedModel",
+    "Profiler",
+    "Protocol",
+    "Session",
+    "measure_plan",
+    "read_plan",
+    "table_from_plan",
+    "write_plan",
+]

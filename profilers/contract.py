@@ -1,0 +1,39 @@
+"""The contract every `Profiler` keeps; run it on your own: `check_profiler(MyProfiler(), model_bytes)`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from latency_tables import ProfilerError
+from profilers._base import Profiler
+
+
+def check_profiler(profiler: Profiler, model: bytes) -> None:
+    """Raise AssertionError unless `profiler` keeps the contract on an ONNX model it should be able to run."""
+    target = profiler.target()
+    assert target == profiler.target(), "target() must not change between calls"
+    for field in fields(target):
+        assert getattr(target, field.name) not in ("", None), f"target().{field.name} must be filled in"
+    assert target.threads >= 1, "threads must be at least 1"
+    assert target.batch >= 1, "batch must be at least 1"
+
+    with profiler.open(model) as session:
+        session.run()
+        times = session.time_us(5)
+        assert times.shape == (5,), "time_us(n) must give n times"
+        assert np.isfinite(times).all(), "times must be finite"
+        assert (times > 0).all(), "times must be positive microseconds"
+        with profiler.open(model) as other:
+            other.run()
+            session.run()  # two models may be open at once: the reference always is
+
+    for broken in (b"", b"not an ONNX model", model[: len(model) // 2]):
+        try:
+            session = profiler.open(broken)
+        except ProfilerError as e:
+            assert "\n" not in str(e), "an error is one line"
+        else:
+            session.close()
+            raise AssertionError("a model that cannot be parsed must be refused with a ProfilerError")

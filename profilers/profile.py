@@ -1,0 +1,93 @@
+"""Measure every model of a plan in interleaved rounds, journalled one visit at a time."""
+
+from __future__ import annotations
+
+import platform
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from latency_tables import Journal, LatencyTable, Measurement, table_from_measurements
+from latency_tables.progress import Progress, silent
+from profilers._base import Profiler
+from profilers.device import quiet
+from profilers.plan import Plan, PlannedModel
+from profilers.protocol import Protocol, by_key, stop_reason, visit_model
+
+
+def measure_plan(
+    plan: Plan,
+    profiler: Profiler,
+    journal_path: Path,
+    protocol: Protocol,
+    progress: Progress = silent,
+) -> list[Measurement]:
+    """Visit every model once a round, in a new order each round, until its interval is narrow enough.
+
+    Appends each visit to the journal before the next one starts; visits already there are not made again.
+    Raises `JournalError` when the journal is of other work, in use, or the disk is full.
+    """
+    target = profiler.target()
+    header = {
+        "plan": [m.sha256 for m in plan.models],
+        "reference": plan.reference_sha256,
+        "target": vars(target) | {"power_mode": ""},
+        "protocol": protocol.to_json(),
+    }
+    reference_model = plan.reference()
+    with Journal(journal_path, header) as journal, quiet(target.threads), profiler.open(reference_model) as reference:
+        visits = [Measurement.from_json(record) for record in journal]
+        for _ in range(protocol.warmup_runs * protocol.reference_runs):
+            reference.run()
+        for round_ in range(protocol.maximum_rounds):
+            todo = _unfinished(plan.models, visits, protocol, round_)
+            random.Random(round_).shuffle(todo)
+            expected = _expected_visits(len(plan.models), visits, todo, protocol, round_)
+            for model in todo:
+                progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
+                measured = visit_model(profiler, plan.model(model), reference, protocol, model.key, round_)
+                journal.append(measured.to_json())
+                visits.append(measured)
+        progress(len(visits), len(visits), "measured")
+    return visits
+
+
+def _unfinished(
+    models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
+) -> list[PlannedModel]:
+    """The models that need a visit in this round and have not had it."""
+    done = by_key(visits)
+    return [
+        m
+        for m in models
+        if all(v.round != round_ for v in done.get(m.key, ())) and stop_reason(done.get(m.key, ()), protocol) is None
+    ]
+
+
+def _expected_visits(
+    models: int, visits: Sequence[Measurement], todo: Sequence[PlannedModel], protocol: Protocol, round_: int
+) -> int:
+    """How many visits there will be if no model needs more than the minimum of rounds after this one."""
+    later_rounds = max(0, protocol.minimum_rounds - round_ - 1)
+    return len(visits) + len(todo) + later_rounds * models
+
+
+def table_from_plan(plan: Plan, profiler: Profiler, visits: Sequence[Measurement], protocol: Protocol) -> LatencyTable:
+    """The latency table of a measured plan."""
+    done = by_key(visits)
+    started = min((v.started_unix_s for v in visits), default=0.0)
+    return table_from_measurements(
+        plan.costs,
+        visits,
+        target=profiler.target(),
+        space=plan.space,
+        reference_model=plan.reference(),
+        reference_sha256=plan.reference_sha256,
+        protocol=protocol.to_json(),
+        stop_reasons={key: stop_reason(mine, protocol) or "" for key, mine in done.items()},
+        measured_at=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        versions={"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()},
+    )

@@ -1,0 +1,84 @@
+"""How one visit to a model is timed: short groups of runs between runs of a fixed reference network.
+
+Clocks, neighbours and temperature move a machine by 8-15 % within minutes, but hardly within 20 ms; the fastest
+run of a group over the fastest reference run just before and after it stays put.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from latency_tables import Measurement, ProfilerError, summarise
+from profilers._base import Profiler, Session
+from profilers.device import clock_mhz
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How often and how long. Every field is part of a table's provenance."""
+
+    warmup_runs: int = 3
+    group_us: float = 6000.0
+    minimum_runs: int = 4
+    maximum_runs: int = 64
+    reference_runs: int = 6
+    groups: int = 2
+    minimum_rounds: int = 3
+    maximum_rounds: int = 6
+    target_ci_pct: float = 1.0
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values for provenance and journal headers."""
+        return asdict(self)
+
+
+def visit(session: Session, reference: Session, protocol: Protocol, key: str, round_: int) -> Measurement:
+    """Time one opened model: `groups` groups of runs, each between two groups of reference runs."""
+    clock = clock_mhz()
+    started = time.time()
+    for _ in range(protocol.warmup_runs):
+        session.run()
+    once_us = max(float(session.time_us(1)[0]), 1.0)
+    runs = min(max(int(protocol.group_us / once_us), protocol.minimum_runs), protocol.maximum_runs)
+    reference.run()
+    brackets = [float(reference.time_us(protocol.reference_runs).min())]
+    samples = []
+    for _ in range(protocol.groups):
+        session.run()  # the reference has just pushed this model out of the caches
+        samples.append(tuple(map(float, session.time_us(runs))))
+        reference.run()
+        brackets.append(float(reference.time_us(protocol.reference_runs).min()))
+    return Measurement(key, round_, started, tuple(samples), tuple(brackets), clock)
+
+
+def visit_model(
+    profiler: Profiler, model: bytes, reference: Session, protocol: Protocol, key: str, round_: int
+) -> Measurement:
+    """Open, time and close one model; what the runtime refuses becomes a measurement with an error."""
+    started = time.time()
+    try:
+        with profiler.open(model) as session:
+            return visit(session, reference, protocol, key, round_)
+    except ProfilerError as e:
+        return Measurement(key, round_, started, error=str(e))
+
+
+def stop_reason(visits: Sequence[Measurement], protocol: Protocol) -> str | None:
+    """Why a model needs no further visit: "error", "ci" or "max_rounds"; None when it does."""
+    if any(v.error for v in visits):
+        return "error"
+    if len(visits) < protocol.minimum_rounds:
+        return None
+    if summarise(visits).ci95_pct <= protocol.target_ci_pct:
+        return "ci"
+    return "max_rounds" if len(visits) >= protocol.maximum_rounds else None
+
+
+def by_key(visits: Sequence[Measurement]) -> Mapping[str, list[Measurement]]:
+    """Visits grouped by what they measured."""
+    groups: dict[str, list[Measurement]] = {}
+    for v in visits:
+        groups.setdefault(v.key, []).append(v)
+    return groups
