@@ -1,0 +1,1 @@
+"""Hardware-aware neural architecture search with measured latency tables."""

@@ -1,0 +1,31 @@
+"""Accuracy estimators: the supernet, predictors fitted on it, and the training they need."""
+
+from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
+from hwnas.accuracy.batches import Batch, Batches
+from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
+from hwnas.accuracy.predictors import GaussianProcessPredictor
+from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
+from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
+from hwnas.accuracy.training import Curve, Recipe, train_network, train_supernet
+
+__all__ = [
+    "AccuracyEstimate",
+    "AccuracyEstimator",
+    "Batch",
+    "Batches",
+    "Checkpoint",
+    "CheckpointError",
+    "Curve",
+    "GaussianProcessPredictor",
+    "Predictor",
+    "Recipe",
+    "Supernet",
+    "SupernetAccuracy",
+    "accuracy",
+    "load_checkpoint",
+    "load_weights",
+    "recalibrate",
+    "save_checkpoint",
+    "train_network",
+    "train_supernet",
+]

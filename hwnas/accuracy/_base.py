@@ -1,0 +1,37 @@
+"""Where accuracies come from: measured, predicted, or both, always with an uncertainty."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.spaces import Population
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AccuracyEstimate:
+    """Accuracy as a fraction of 1 and its standard deviation, each [n]."""
+
+    mean: Floats
+    std: Floats
+
+
+class AccuracyEstimator(ABC):
+    """Anything that says how accurate networks are."""
+
+    @abstractmethod
+    def estimate(self, population: Population) -> AccuracyEstimate:
+        """Validation accuracy of genotypes [n, genes]; the same genotypes give the same answer."""
+
+
+class Predictor(AccuracyEstimator):
+    """An estimator that learns from (genotype, accuracy) pairs, in scikit-learn's habit."""
+
+    @abstractmethod
+    def fit(self, population: Population, accuracy: Floats) -> Predictor:
+        """Learn from genotypes [n, genes] and their accuracies [n]; returns itself."""

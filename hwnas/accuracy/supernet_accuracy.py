@@ -1,0 +1,33 @@
+"""The supernet as a source of accuracies: extract, recalibrate batch norm, measure on the validation split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
+from hwnas.accuracy.batches import Batches
+from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
+from hwnas.spaces import Genotype, Population
+
+_CALIBRATION_IMAGES = 512
+
+
+class SupernetAccuracy(AccuracyEstimator):
+    """Validation accuracy of sub-networks with shared weights; the deviation is the binomial one."""
+
+    def __init__(self, supernet: Supernet, batches: Batches):
+        self.supernet, self.batches = supernet, batches
+        data = batches.data
+        self._calibration = list(batches.plain(data.train, limit=_CALIBRATION_IMAGES))
+        self._validation = list(batches.plain(data.validation))
+
+    def evaluate(self, arch: Genotype) -> float:
+        """Validation accuracy of one network."""
+        network = self.supernet.extract(arch)
+        recalibrate(network, self._calibration)
+        return accuracy(network, self._validation)
+
+    def estimate(self, population: Population) -> AccuracyEstimate:
+        """One network after the other."""
+        mean = np.array([self.evaluate(arch) for arch in population])
+        return AccuracyEstimate(mean, np.sqrt(mean * (1 - mean) / len(self.batches.data.validation)))

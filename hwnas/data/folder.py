@@ -1,0 +1,84 @@
+"""Folders of images, one folder a class."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hwnas.data._assemble import Pool, assemble
+from hwnas.data._base import DataError, Dataset, Images, Labels, reason
+from hwnas.data._decode import decode
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
+
+
+def load_folder(
+    path: str | Path,
+    test_path: str | Path | None = None,
+    size: int = 32,
+    limit: int | None = None,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    mirror: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """Images [3, size, size] from PATH/class/*, or from PATH/train/class/* with PATH/test/class/* as test.
+
+    `test_path`, a folder of class folders, takes the place of PATH/test; other folders beside train and
+    test are not read. With no test folder, `test_fraction` of the images is the test split. `limit` keeps
+    that many images, in proportion to the classes; no others are decoded.
+    DataError for a missing folder, a class folder without images, a broken image or an option out of range.
+    """
+    root = Path(path)
+    train, test = root, None if test_path is None else Path(test_path)
+    inside = {folder.name for folder in _folders(root)}
+    # a class may be called train: only folders inside it make it the train split
+    if {"train", "test"} <= inside and _folders(root / "train"):
+        train, test = root / "train", test or root / "test"
+    return assemble(
+        root.resolve().name,
+        _pool(train),
+        None if test is None else _pool(test),
+        size=size,
+        limit=limit,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        mirror=mirror,
+        seed=seed,
+    )
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What the folder holds, less hidden entries, by name: file systems give them in any order."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except FileNotFoundError as error:
+        raise DataError(f"{folder}: no such folder; check the path") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: cannot be read as a folder ({reason(error)}); check the path") from error
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [entry for entry in _entries(folder) if entry.is_dir()]
+
+
+def _pool(folder: Path) -> Pool:
+    """The class folders as a pool: files are listed now and decoded when they are asked for."""
+    classes = _folders(folder)
+    if not classes:
+        raise DataError(f"{folder}: holds no class folders; put the images of each class in a folder of its own")
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, class_folder in enumerate(classes):
+        images = [file for file in _entries(class_folder) if file.suffix.lower() in EXTENSIONS]
+        if not images:
+            raise DataError(
+                f"{class_folder}: a class folder without images ({', '.join(sorted(EXTENSIONS))}); "
+                "add some or remove the folder"
+            )
+        files += images
+        labels += [label] * len(images)
+
+    def read(rows: Labels, size: int) -> Images:
+        return np.stack([decode(files[row], size, str(files[row])) for row in rows])
+
+    return Pool(str(folder), tuple(c.name for c in classes), np.array(labels, dtype=np.int64), read)

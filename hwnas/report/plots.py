@@ -1,0 +1,181 @@
+"""The plots of the report, one function a plot; each returns a Figure that belongs to nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwnas.report._base import Array, Curve, ReportData
+from hwnas.report._format import ms_text
+from hwnas.report._style import LIGHT, Theme, add_legend, finite, limits, new_figure, say_no_data
+from hwnas.report.bars import op_breakdown, stage_seconds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "op_breakdown",
+    "pareto_front",
+    "predicted_vs_measured",
+    "predictor_fit",
+    "stage_seconds",
+    "training_curves",
+]
+
+BAND_PCT = 5.0
+"""Half the width, in percent, of the band that a good latency prediction stays in."""
+
+
+def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Predicted accuracy (%) against latency (ms): random networks, the front, the winner, the budget."""
+    random_ms, random_pct = finite(data.random_ms, 100 * data.random_accuracy)
+    order = np.argsort(data.front_ms, kind="stable")
+    order = order[np.isfinite(data.front_ms + data.front_accuracy)[order]]
+    front_ms, upper_ms = data.front_ms[order], data.front_upper_ms[order]
+    front_pct, std_pct = 100 * data.front_accuracy[order], 100 * data.front_std[order]
+    winner_pct, budget_ms, measured_ms = 100 * data.winner_accuracy, data.budget_ms, data.measured_ms
+
+    figure, (ax,) = new_figure(theme)
+    if not (len(random_ms) or len(front_ms) or np.isfinite([data.predicted_ms, winner_pct]).all()):
+        say_no_data(ax, theme)
+        return figure
+    x_low, x_high = limits(
+        random_ms, front_ms, upper_ms, budget_ms, data.predicted_ms, data.predicted_upper_ms, measured_ms
+    )
+    ax.scatter(random_ms, random_pct, s=9, color=theme.random, alpha=0.45, linewidths=0, label="random", gid="random")
+    band: dict[str, Any] = {"alpha": 0.18, "linewidth": 0.0}
+    ax.fill_between(front_ms, front_pct - std_pct, front_pct + std_pct, color=theme.predicted, gid="std", **band)
+    ax.hlines(front_pct, front_ms, upper_ms, color=theme.predicted, alpha=0.4, linewidth=1, gid="upper")
+    line: dict[str, Any] = {"markersize": 4.0, "linewidth": 1.5}
+    ax.plot(front_ms, front_pct, "o-", color=theme.predicted, label="front ± 1 std", gid="front", **line)
+    if np.isfinite(budget_ms):
+        label = f"budget {ms_text(budget_ms)}"
+        ax.axvline(budget_ms, color=theme.budget, linewidth=2, linestyle="--", label=label, gid="budget")
+        ax.axvspan(budget_ms, x_high, color=theme.budget, label="over budget", gid="over_budget", **band)
+    ax.hlines(winner_pct, data.predicted_lower_ms, data.predicted_upper_ms, color=theme.winner, linewidth=2, zorder=4)
+    _winner(ax, theme, data.predicted_ms, winner_pct, f"winner predicted {ms_text(data.predicted_ms)}")
+    if np.isfinite(measured_ms):
+        label = f"winner measured {ms_text(measured_ms)}"
+        ax.axvline(measured_ms, color=theme.winner, linewidth=1.5, label=label, gid="winner_measured")
+    ax.set_xlim(x_low, x_high)
+    ax.set_ylim(limits(random_pct, front_pct - std_pct, front_pct + std_pct, winner_pct))
+    ax.set_xlabel("latency (ms)")
+    ax.set_ylabel("predicted accuracy (%)")
+    add_legend(figure, theme)
+    return figure
+
+
+def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Predicted against measured latency (ms), and below it the error in percent of the measurement."""
+    calibration = _pairs(data.calibration_measured_ms, data.calibration_predicted_ms)
+    heldout = _pairs(data.heldout_measured_ms, data.heldout_predicted_ms)
+    winner = _pairs(np.array([data.measured_ms]), np.array([data.predicted_ms]))
+
+    figure, (top, bottom) = new_figure(theme, rows=2, ratios=(2.1, 1.0))
+    if not any(len(group[0]) for group in (calibration, heldout, winner)):
+        say_no_data(top, theme)
+        say_no_data(bottom, theme)
+        return figure
+    low, high = limits(*calibration, *heldout, *winner, data.predicted_lower_ms, data.predicted_upper_ms)
+    low = max(low, 0.0)
+    ends = np.array([low, high])
+    band = BAND_PCT / 100
+    top.plot(ends, ends, color=theme.muted, linewidth=1, zorder=1, label="identity", gid="identity")
+    top.fill_between(
+        ends, (1 - band) * ends, (1 + band) * ends, color=theme.muted, alpha=0.2, linewidth=0, label="± 5 %", gid="band"
+    )
+    bottom.axhline(0, color=theme.muted, linewidth=1, zorder=1)
+    bottom.axhspan(-BAND_PCT, BAND_PCT, color=theme.muted, alpha=0.2, linewidth=0, gid="band_pct")
+    for (measured_ms, predicted_ms), face, label in (
+        (calibration, theme.surface, "calibration"),
+        (heldout, theme.predicted, "held out"),
+    ):
+        _points(top, measured_ms, predicted_ms, face, theme.predicted, label)
+        _points(bottom, measured_ms, _error_pct(predicted_ms, measured_ms), face, theme.predicted, label)
+    if len(winner[0]):
+        interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
+        interval_pct = _error_pct(interval_ms, np.full(2, data.measured_ms))
+        top.vlines(data.measured_ms, *interval_ms, color=theme.winner, linewidth=2, zorder=4)
+        bottom.vlines(data.measured_ms, *interval_pct, color=theme.winner, linewidth=2, zorder=4)
+        _winner(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
+        _winner(bottom, theme, data.measured_ms, float(_error_pct(winner[1], winner[0])[0]))
+    top.set_xlim(low, high)
+    top.set_ylim(low, high)
+    errors_pct = [np.abs(_error_pct(p, m)) for m, p in (calibration, heldout, winner)]
+    worst_pct = max(1.7 * BAND_PCT, 1.15 * float(np.concatenate(errors_pct).max()))
+    bottom.set_ylim(-worst_pct, worst_pct)
+    top.set_ylabel("predicted (ms)")
+    bottom.set_ylabel("error (%)")
+    bottom.set_xlabel("measured (ms)")
+    figure.align_ylabels()
+    add_legend(figure, theme)
+    return figure
+
+
+def training_curves(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Loss and accuracy (%) by epoch, of the supernet and of the winner that was trained on its own."""
+    figure, (loss, accuracy) = new_figure(theme, columns=2)
+    for curve, color, name in (
+        (data.supernet_curve, theme.supernet, "supernet"),
+        (data.winner_curve, theme.winner, "winner"),
+    ):
+        _curve(loss, curve, "loss", 1, color, "-", name)
+        _curve(accuracy, curve, "validation_accuracy", 100, color, "-", name)
+        _curve(accuracy, curve, "train_accuracy", 100, color, ":", f"{name} on training data")
+    for ax, label in ((loss, "loss"), (accuracy, "accuracy (%)")):
+        if not ax.lines:
+            say_no_data(ax, theme)
+        ax.set_title(label, fontsize=9.5, color=theme.ink, loc="left")
+        ax.set_xlabel("epoch")
+    add_legend(figure, theme)
+    return figure
+
+
+def predictor_fit(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Predicted accuracy (%) of held-out networks against what the supernet gives them (%)."""
+    true_pct, predicted_pct = finite(100 * data.predictor_true, 100 * data.predictor_predicted)
+    figure, (ax,) = new_figure(theme)
+    if not len(true_pct):
+        say_no_data(ax, theme)
+        return figure
+    low, high = limits(true_pct, predicted_pct)
+    ax.plot([low, high], [low, high], color=theme.muted, linewidth=1, zorder=1, label="identity", gid="identity")
+    _points(ax, true_pct, predicted_pct, theme.predicted, theme.predicted, "held out")
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("accuracy with the supernet's weights (%)")
+    ax.set_ylabel("predicted accuracy (%)")
+    add_legend(figure, theme)
+    return figure
+
+
+def _pairs(measured_ms: Array, predicted_ms: Array) -> tuple[Array, Array]:
+    """Both arrays [N] where they are finite and there is something to divide by."""
+    measured_ms, predicted_ms = finite(measured_ms, predicted_ms)
+    return measured_ms[measured_ms > 0], predicted_ms[measured_ms > 0]
+
+
+def _error_pct(predicted_ms: Array, measured_ms: Array) -> Array:
+    """How far the predictions [N] lie above (+) or below (-) the measurements [N], in percent of these."""
+    return np.asarray(100 * (predicted_ms / measured_ms - 1))
+
+
+def _points(ax: Axes, x: Array, y: Array, face: str, edge: str, label: str) -> None:
+    """Networks as dots, filled or (with the surface's colour) hollow."""
+    ax.scatter(x, y, s=24, facecolors=face, edgecolors=edge, linewidths=1.1, label=label, gid=label)
+
+
+def _winner(ax: Axes, theme: Theme, x: float, y: float, label: str | None = None) -> None:
+    """The winner is the same star in every plot."""
+    line = ax.plot([x], [y], "*", color=theme.winner, markersize=15, zorder=6, label=label, gid="winner")[0]
+    line.set_markeredgecolor(theme.surface)
+
+
+def _curve(ax: Axes, curve: Curve, key: str, scale: float, color: str, line: str, label: str) -> None:
+    """One line of a training curve; epochs at which it was not evaluated (NaN) are bridged."""
+    epoch, values = finite(curve["epoch"], scale * curve[key]) if key in curve else (np.empty(0), np.empty(0))
+    if len(epoch):
+        marker = "o" if len(epoch) < 12 else ""
+        ax.plot(epoch, values, marker=marker, markersize=4, color=color, linestyle=line, linewidth=1.8, label=label)

@@ -1,0 +1,107 @@
+"""The torch modules of the MBConv family: stem, MBConv, fused MBConv, head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latency_tables import Op
+
+
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """Round to a multiple of `divisor`, never more than 10 % down (the MobileNet family's rule)."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def _conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return [conv, nn.BatchNorm2d(outputs)]
+
+
+def _activation(hswish: int) -> nn.Module:
+    return nn.Hardswish() if hswish else nn.ReLU()
+
+
+class SqueezeExcite(nn.Module):
+    """Channel attention: pool, two 1x1 convolutions, hard sigmoid (Hu et al. 2018, as MobileNetV3 has it)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        squeezed = make_divisible(channels // 4)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.act = nn.ReLU()
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+        self.gate = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale every channel of x, [n, c, h, w]."""
+        scale: Tensor = self.gate(self.expand(self.act(self.reduce(self.pool(x)))))
+        return x * scale
+
+
+class MBConv(nn.Module):
+    """Inverted residual: expand, depthwise, optional squeeze-excite, project. Fused: expand by the full convolution.
+
+    Sandler et al. 2018 (MobileNetV2), Howard et al. 2019 (MobileNetV3), Tan & Le 2021 (fused).
+    """
+
+    def __init__(self, op: Op):
+        super().__init__()
+        inputs, outputs, stride, kernel = op.in_shape[0], op["out"], op["stride"], op["kernel"]
+        hidden = make_divisible(inputs * op["expand"])
+        layers: list[nn.Module] = []
+        if op.kind == "fused":
+            layers += [*_conv_bn(inputs, hidden, kernel, stride), _activation(op["hswish"])]
+        else:
+            if op["expand"] > 1:
+                layers += [*_conv_bn(inputs, hidden), _activation(op["hswish"])]
+            layers += [*_conv_bn(hidden, hidden, kernel, stride, groups=hidden), _activation(op["hswish"])]
+        if op["se"]:
+            layers.append(SqueezeExcite(hidden))
+        self.layers = nn.Sequential(*layers, *_conv_bn(hidden, outputs))
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
+        y: Tensor = self.layers(x)
+        return x + y if self.residual else y
+
+
+def stem(op: Op) -> nn.Module:
+    """The first convolution: image to features."""
+    return nn.Sequential(*_conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.Hardswish())
+
+
+def head(op: Op) -> nn.Module:
+    """Widen, pool, optionally mix (once-for-all's 1280-wide layer), classify."""
+    layers = [*_conv_bn(op.in_shape[0], op["width"]), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)]
+    width = op["width"]
+    if op["mix"]:
+        layers += [nn.Conv2d(width, op["mix"], 1, bias=False), nn.Hardswish()]
+        width = op["mix"]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.1), nn.Linear(width, op["classes"]))
+
+
+def build_block(op: Op) -> nn.Module:
+    """The module of an op of this family; raises ValueError for a foreign kind."""
+    match op.kind:
+        case "stem":
+            return stem(op)
+        case "mbconv" | "fused":
+            return MBConv(op)
+        case "head":
+            return head(op)
+    raise ValueError(f"no block for {op.key}")
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Reproducible He initialisation of every convolution and linear layer, in module order."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan = layer.weight[0].numel() if isinstance(layer, nn.Conv2d) else 4 * layer.in_features
+            with torch.no_grad():
+                layer.weight.normal_(0, (2 / fan) ** 0.5, generator=generator)
+                if layer.bias is not None:
+                    layer.bias.zero_()

@@ -1,0 +1,196 @@
+"""Torch module to ONNX in under a millisecond a block, batch norm folded; the one exporter of ops and networks.
+
+Profiled ops and shipped networks both come through here, so what was measured is what ships. Layers that the
+table below does not know go through torch's own exporter, a thousand times slower.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import fx, nn
+
+OPSET = 17
+_IR_VERSION = 8  # the oldest that goes with the opset: boards run old runtimes
+
+
+class _UnknownLayer(Exception):
+    pass
+
+
+class _Emitter:
+    def __init__(self, modules: dict[str, nn.Module]):
+        self.modules = modules
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self.names: dict[fx.Node, str] = {}
+
+    def emit(self, op: str, node: fx.Node, inputs: list[str], **attributes: Any) -> None:
+        self.names[node] = node.name
+        self.nodes.append(helper.make_node(op, inputs, [node.name], node.name, **attributes))
+
+    def weight(self, name: str, value: torch.Tensor) -> str:
+        array = value.detach().cpu().numpy()
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def value(self, argument: Any, node: fx.Node) -> str:
+        if isinstance(argument, fx.Node):
+            return self.names[argument]
+        raise _UnknownLayer(f"{node.target} with a constant operand")
+
+
+def _only_user_is_batch_norm(node: fx.Node, modules: dict[str, nn.Module]) -> nn.BatchNorm2d | None:
+    users = list(node.users)
+    if len(users) != 1 or users[0].op != "call_module":
+        return None
+    module = modules[str(users[0].target)]
+    return module if isinstance(module, nn.BatchNorm2d) else None
+
+
+def _conv(e: _Emitter, node: fx.Node, layer: nn.Conv2d) -> None:
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        raise _UnknownLayer(f"padding {layer.padding} {layer.padding_mode}")
+    weight, bias = layer.weight, layer.bias
+    norm = _only_user_is_batch_norm(node, e.modules)
+    if norm is not None and norm.running_mean is not None and norm.running_var is not None:
+        weight, bias = nn.utils.fuse_conv_bn_weights(
+            weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
+    inputs = [e.value(node.args[0], node), e.weight(f"{node.name}.weight", weight)]
+    if bias is not None:
+        inputs.append(e.weight(f"{node.name}.bias", bias))
+    e.emit(
+        "Conv",
+        node,
+        inputs,
+        kernel_shape=layer.kernel_size,
+        strides=layer.stride,
+        pads=[*layer.padding, *layer.padding],
+        dilations=layer.dilation,
+        group=layer.groups,
+    )
+
+
+def _batch_norm(e: _Emitter, node: fx.Node, layer: nn.BatchNorm2d) -> None:
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    previous = e.modules.get(str(source.target)) if source.op == "call_module" else None
+    if isinstance(previous, nn.Conv2d) and _only_user_is_batch_norm(source, e.modules) is layer:
+        e.names[node] = e.names[source]  # folded into the convolution
+        return
+    if layer.running_mean is None or layer.running_var is None:
+        raise _UnknownLayer("batch norm without running statistics")
+    parts = {"scale": layer.weight, "bias": layer.bias, "mean": layer.running_mean, "var": layer.running_var}
+    weights = [e.weight(f"{node.name}.{name}", value) for name, value in parts.items()]
+    e.emit("BatchNormalization", node, [e.value(source, node), *weights], epsilon=layer.eps)
+
+
+def _linear(e: _Emitter, node: fx.Node, layer: nn.Linear) -> None:
+    inputs = [e.value(node.args[0], node), e.weight(f"{node.name}.weight", layer.weight)]
+    if layer.bias is not None:
+        inputs.append(e.weight(f"{node.name}.bias", layer.bias))
+    e.emit("Gemm", node, inputs, transB=1)
+
+
+def _pool(e: _Emitter, node: fx.Node, layer: nn.AdaptiveAvgPool2d) -> None:
+    if layer.output_size not in (1, (1, 1)):
+        raise _UnknownLayer(f"adaptive pooling to {layer.output_size}")
+    e.emit("GlobalAveragePool", node, [e.value(node.args[0], node)])
+
+
+def _pass_through(e: _Emitter, node: fx.Node, layer: nn.Module) -> None:
+    e.names[node] = e.value(node.args[0], node)
+
+
+def _unary(op: str, **attributes: Any) -> Callable[[_Emitter, fx.Node, Any], None]:
+    return lambda e, node, _layer: e.emit(op, node, [e.value(node.args[0], node)], **attributes)
+
+
+def _flatten(e: _Emitter, node: fx.Node, layer: nn.Flatten) -> None:
+    if (layer.start_dim, layer.end_dim) != (1, -1):
+        raise _UnknownLayer(f"flatten from {layer.start_dim} to {layer.end_dim}")
+    e.emit("Flatten", node, [e.value(node.args[0], node)], axis=1)
+
+
+_LAYERS: dict[type[nn.Module], Callable[[_Emitter, fx.Node, Any], None]] = {
+    nn.Conv2d: _conv,
+    nn.BatchNorm2d: _batch_norm,
+    nn.Linear: _linear,
+    nn.AdaptiveAvgPool2d: _pool,
+    nn.ReLU: _unary("Relu"),
+    nn.Hardswish: _unary("HardSwish"),
+    nn.Hardsigmoid: _unary("HardSigmoid", alpha=1 / 6, beta=0.5),
+    nn.Sigmoid: _unary("Sigmoid"),
+    nn.Flatten: _flatten,
+    nn.Identity: _pass_through,
+    nn.Dropout: _pass_through,
+}
+_FUNCTIONS: dict[Any, str] = {operator.add: "Add", torch.add: "Add", operator.mul: "Mul", torch.mul: "Mul"}
+
+
+def _fast(module: nn.Module, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> bytes:
+    try:
+        graph = fx.symbolic_trace(module).graph
+    except Exception as error:  # tracing runs the user's own forward
+        raise _UnknownLayer(str(error)) from error
+    e = _Emitter(dict(module.named_modules()))
+    result = ""
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            e.names[node] = "input"
+        elif node.op == "call_module" and type(e.modules[str(node.target)]) in _LAYERS:
+            layer = e.modules[str(node.target)]
+            _LAYERS[type(layer)](e, node, layer)
+        elif node.op == "call_function" and node.target in _FUNCTIONS and not node.kwargs:
+            e.emit(_FUNCTIONS[node.target], node, [e.value(a, node) for a in node.args])
+        elif node.op == "output":
+            result = e.value(node.args[0], node)
+        else:
+            raise _UnknownLayer(f"{node.op} {node.target}")
+    if result == "input":
+        raise _UnknownLayer("a module without any layer")
+    graph_proto = helper.make_graph(
+        e.nodes,
+        "hwnas",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(result, TensorProto.FLOAT, out_shape)],
+        e.weights,
+    )
+    model = helper.make_model(graph_proto, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwnas")
+    model.ir_version = _IR_VERSION
+    return bytes(model.SerializeToString())
+
+
+def _slow(module: nn.Module, shape: tuple[int, ...]) -> bytes:
+    program = torch.onnx.export(
+        module, (torch.zeros(shape),), dynamo=True, optimize=True, opset_version=OPSET + 1, verbose=False
+    )
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())
+
+
+def onnx_from_module(module: nn.Module, in_shape: tuple[int, ...], batch: int = 1) -> bytes:
+    """The ONNX model of a torch module in eval mode, input [batch, *in_shape]. Leaves the module as it was."""
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            zeros = torch.zeros(batch, *in_shape)
+            return _fast(module, tuple(zeros.shape), tuple(module(zeros).shape))
+    except _UnknownLayer:
+        return _slow(module, (batch, *in_shape))
+    finally:
+        module.train(training)
+
+
+def weight_mb(model: bytes) -> float:
+    """Megabytes (1e6 bytes) of weights in an ONNX model."""
+    graph = onnx.load_model_from_string(model).graph
+    return sum(numpy_helper.to_array(w).nbytes for w in graph.initializer) / 1e6
