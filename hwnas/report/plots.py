@@ -78,6 +78,7 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
         say_no_data(top, theme)
         say_no_data(bottom, theme)
         return figure
+    errors_pct = [_error_pct(p, m) for m, p in (calibration, heldout, winner)]
     low, high = limits(*calibration, *heldout, *winner, data.predicted_lower_ms, data.predicted_upper_ms)
     low = max(low, 0.0)
     ends = np.array([low, high])
@@ -97,15 +98,14 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
     if len(winner[0]):
         interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
         interval_pct = _error_pct(interval_ms, np.full(2, data.measured_ms))
+        errors_pct.append(interval_pct)
         top.vlines(data.measured_ms, *interval_ms, color=theme.winner, linewidth=2, zorder=4)
         bottom.vlines(data.measured_ms, *interval_pct, color=theme.winner, linewidth=2, zorder=4)
         _winner(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
         _winner(bottom, theme, data.measured_ms, float(_error_pct(winner[1], winner[0])[0]))
     top.set_xlim(low, high)
     top.set_ylim(low, high)
-    errors_pct = [np.abs(_error_pct(p, m)) for m, p in (calibration, heldout, winner)]
-    worst_pct = max(1.7 * BAND_PCT, 1.15 * float(np.concatenate(errors_pct).max()))
-    bottom.set_ylim(-worst_pct, worst_pct)
+    bottom.set_ylim(limits(*errors_pct, -1.5 * BAND_PCT, 1.5 * BAND_PCT, pad=0.12))
     top.set_ylabel("predicted (ms)")
     bottom.set_ylabel("error (%)")
     bottom.set_xlabel("measured (ms)")
