@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from latency_tables.errors import MissingOpError, TableError
@@ -77,6 +79,12 @@ class LatencyTable:
     @cached_property
     def _by_op(self) -> dict[Op, TableRow]:
         return {row.op: row for row in self.rows}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of every row and of the provenance: the same digest, the same table."""
+        text = json.dumps([asdict(row) for row in self.rows] + [asdict(self.provenance)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def __getitem__(self, op: Op) -> TableRow:
         """The row of `op`; raises `MissingOpError` naming it when there is none or it failed."""

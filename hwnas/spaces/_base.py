@@ -125,14 +125,14 @@ class SearchSpace(ABC):
         return np.concatenate(columns, axis=1)
 
     def sandwich(self, rng: np.random.Generator) -> Population:
-        """Networks of one supernet step, [k, genes]: the largest first, the smallest, and two random ones.
+        """Networks of one supernet step, [k, genes]: the largest first, the smallest, and a random one.
 
         The sandwich rule of Yu & Huang 2019, "Universally Slimmable Networks". By default size is the number of
         elements in the ops' settings, which a space with a better notion of size overrides.
         """
         pool = self.sample(rng, 64)
         weight = np.array([sum(v for op in self.ops(a) for _, v in op.settings) for a in pool])
-        return pool[[int(weight.argmax()), int(weight.argmin()), 0, 1]]
+        return pool[[int(weight.argmax()), int(weight.argmin()), 0]]
 
     def to_text(self, arch: Genotype) -> str:
         """Readable text of a genotype; `from_text` is its inverse."""

@@ -186,13 +186,13 @@ class MBConvSpace(SearchSpace):
         return Op.of(op.kind, op.in_shape, **settings)
 
     def sandwich(self, rng: np.random.Generator) -> Population:
-        """Largest, smallest and two random networks, each block's kind drawn first so that all kinds train alike."""
-        genes = np.zeros((4, len(self.cardinalities)), dtype=np.int64)
+        """Largest, smallest and one random network, each block's kind drawn first so that all kinds train alike."""
+        genes = np.zeros((3, len(self.cardinalities)), dtype=np.int64)
         for slot in self._block_slots:
             depths, blocks = np.array(slot.stage.depths), slot.stage.blocks
-            genes[:, slot.depth_gene] = [depths.argmax(), depths.argmin(), *rng.integers(len(depths), size=2)]
+            genes[:, slot.depth_gene] = [depths.argmax(), depths.argmin(), rng.integers(len(depths))]
             kinds = sorted({b.kind.code for b in blocks})
-            for row in range(4):
+            for row in range(3):
                 kind = kinds[rng.integers(len(kinds))]
                 mine = sorted(
                     (i for i, b in enumerate(blocks) if b.kind.code == kind),

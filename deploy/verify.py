@@ -1,0 +1,72 @@
+"""What the device says of a finished model: its milliseconds in a fresh process, PASS or FAIL."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from latency_tables import LatencyTable, ProfilerError, Target, quiet_reference_us, summarise
+from profilers.protocol import Protocol
+from profilers.worker import measure_in_fresh_process
+
+_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A model measured against a budget. PASS only when the whole 95 % interval is inside it.
+
+    `measured_ms` is at the table's quiet reference speed, so a machine that is slow today does not fail a good
+    model; `raw_median_ms` is what the wall clock said, `slowdown` how much slower the reference ran than then.
+    """
+
+    model_sha256: str
+    budget_ms: float
+    measured_ms: float
+    measured_ci95_ms: tuple[float, float]
+    raw_median_ms: float
+    slowdown: float
+    verified: bool
+
+    @property
+    def verdict(self) -> str:
+        """PASS or FAIL."""
+        return "PASS" if self.verified else "FAIL"
+
+
+def verify(model: Path, reference: Path, table: LatencyTable, budget_ms: float) -> Verification:
+    """Measure an ONNX file on the table's target in a fresh process.
+
+    `reference` is the table's own reference model. Raises `ProfilerError` when the model cannot be run and
+    `TableError` when the table was made for another target.
+    """
+    target, protocol = table.provenance.target, Protocol()
+    try:
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as e:
+        raise ProfilerError(f"cannot read the model {model}: {e.strerror}") from None
+    fresh = measure_in_fresh_process(
+        model,
+        reference,
+        runtime=target.runtime,
+        threads=target.threads,
+        batch=target.batch,
+        protocol=protocol,
+        rounds=_ROUNDS,
+    )
+    target.require(Target(**fresh.target), "the latency table")
+    if failed := [v.error for v in fresh.visits if v.error]:
+        raise ProfilerError(f"{model}: {failed[0]}")
+    s = summarise(fresh.visits)
+    quiet_ms = table.provenance.reference_us / 1e3
+    low, high = s.ratio_ci95[0] * quiet_ms, s.ratio_ci95[1] * quiet_ms
+    return Verification(
+        model_sha256=digest,
+        budget_ms=budget_ms,
+        measured_ms=s.ratio * quiet_ms,
+        measured_ci95_ms=(low, high),
+        raw_median_ms=s.raw_median_us / 1e3,
+        slowdown=quiet_reference_us(fresh.visits) / table.provenance.reference_us,
+        verified=high <= budget_ms,
+    )

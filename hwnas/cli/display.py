@@ -1,0 +1,45 @@
+"""How a person watches: one progress bar with an ETA a stage, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from latency_tables.progress import Progress
+
+
+class ConsoleDisplay:
+    """Progress bars where there is a terminal, a line a stage where there is none."""
+
+    def __init__(self, quiet: bool = False):
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Progress]:
+        """A bar for the length of one stage."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[what]}"),
+        )
+        if not self.console.is_terminal:
+            self.say(f"{title} ...")
+        with Bars(*columns, console=self.console, disable=not self.console.is_terminal) as bars:
+            task = bars.add_task(title, total=None, what="")
+
+            def report(done: int, total: int, what: str) -> None:
+                bars.update(task, completed=done, total=total, what=what[:48])
+
+            yield report

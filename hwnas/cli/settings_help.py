@@ -1,0 +1,24 @@
+"""Type and help text of every setting, without importing anything heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HELP: dict[str, tuple[Any, str]] = {
+    "space": (str, "search space: mbconv-32, mbconv-112, mbconv-224 or ofa-mbv3 [default: mbconv-32]"),
+    "data": (str, "'digits', an image .parquet file, or a folder of class folders [default: digits]"),
+    "test_data": (str, "the test split, when it is a file or folder of its own"),
+    "limit": (int, "use at most this many images of each file or folder"),
+    "mirror": (bool, "whether mirrored images keep their label [default: no for digits, else yes]"),
+    "runtime": (str, "inference runtime [default: onnxruntime]"),
+    "threads": (int, "threads of the runtime [default: 1]"),
+    "budget_ms": (float, "latency budget [default: the median predicted latency of random networks]"),
+    "arch": (str, "take this architecture instead of the search's winner (train, export, verify)"),
+    "seed": (int, "one seed makes a run repeatable [default: 0]"),
+    "calibration_networks": (int, "whole networks that calibrate the table [default: 20]"),
+    "heldout_networks": (int, "whole networks that show its error [default: 10]"),
+    "supernet_epochs": (int, "epochs of supernet training [default: 12]"),
+    "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 100]"),
+    "evaluations": (int, "networks the search looks at [default: 5000]"),
+    "train_epochs": (int, "epochs of training the winner [default: 15]"),
+}

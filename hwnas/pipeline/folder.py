@@ -1,0 +1,137 @@
+"""The run folder: which stages are done, for which inputs, and whether what they wrote is still whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+from hwnas.pipeline.settings import Settings
+from latency_tables import HwnasError
+from latency_tables.files import digest_json, write_atomically
+from latency_tables.progress import Progress, silent
+
+Result = dict[str, Any]
+
+
+class Display(Protocol):
+    """Whoever watches a run."""
+
+    def stage(self, title: str) -> AbstractContextManager[Progress]:
+        """Announce a stage; the context gives its progress callback."""
+
+    def say(self, text: str) -> None:
+        """One line worth knowing."""
+
+
+class SilentDisplay:
+    """Nobody watches."""
+
+    def stage(self, title: str) -> AbstractContextManager[Progress]:
+        """No announcement."""
+        return nullcontext(silent)
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+
+class RunFolder:
+    """One run on disk. Raises `HwnasError` when the folder is of another run, in use, or cannot be written."""
+
+    def __init__(self, path: Path, settings: Settings, display: Display | None = None):
+        self.path, self.settings = path, settings
+        self.display: Display = display or SilentDisplay()
+        self.seconds: dict[str, float] = {}
+        self._claim()
+
+    @staticmethod
+    def settings_of(path: Path) -> Settings:
+        """The settings of an existing run; raises `HwnasError` when there is none."""
+        try:
+            return Settings.from_json((path / "run.json").read_bytes())
+        except OSError:
+            raise HwnasError(f"{path} holds no run to resume; start one without --resume") from None
+        except (ValueError, TypeError):
+            raise HwnasError(f"{path}/run.json is damaged; give the options again and delete that file") from None
+
+    def _claim(self) -> None:
+        existing = self.path / "run.json"
+        if existing.exists():
+            before, now = self.settings_of(self.path).identity, self.settings.identity
+            if different := [f"{k} is {before[k]!r}, not {now[k]!r}" for k in now if before[k] != now[k]]:
+                raise HwnasError(f"{self.path} holds another run ({'; '.join(different)}); choose another --out")
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise HwnasError(f"{self.path} exists and is not a run folder; choose another --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held as long as this object
+        except OSError as e:
+            raise HwnasError(f"cannot write to {self.path}: {e.strerror}; choose another --out") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
+        write_atomically(existing, self.settings.to_json().encode())
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.close()
+
+    def stage(
+        self,
+        name: str,
+        title: str,
+        inputs: Mapping[str, Any],
+        outputs: Iterable[Path],
+        work: Callable[[Progress], Result],
+    ) -> Result:
+        """The stored result of a stage whose inputs are the same and whose outputs are whole; else do the work.
+
+        `inputs` is anything JSON; `outputs` are the files `work` leaves behind, digested when it is done.
+        """
+        record = self.path / "stages" / f"{name}.json"
+        wanted = digest_json(dict(inputs))
+        outputs = list(outputs)
+        if (stored := _read(record)) is not None and stored["inputs"] == wanted:
+            if stored["outputs"] == self._digests(outputs):
+                self.seconds[name] = stored["seconds"]
+                self.display.say(f"{title}: already done")
+                return dict(stored["result"])
+            self.display.say(f"{title}: what it wrote is gone or damaged, so it is done again")
+        started = time.monotonic()
+        with self.display.stage(title) as progress:
+            result = work(progress)
+        self.seconds[name] = time.monotonic() - started
+        content = {
+            "inputs": wanted,
+            "outputs": self._digests(outputs),
+            "seconds": round(self.seconds[name], 3),
+            "result": result,
+        }
+        write_atomically(record, (json.dumps(content, indent=1) + "\n").encode())
+        return dict(json.loads(json.dumps(result)))
+
+    def _digests(self, outputs: Iterable[Path]) -> dict[str, str | None]:
+        return {str(p.relative_to(self.path)): _file_digest(p) for p in outputs}
+
+
+def _file_digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _read(record: Path) -> dict[str, Any] | None:
+    """A stage's record, or None where there is none that can be read: the stage is then done again."""
+    try:
+        stored = json.loads(record.read_bytes())
+        return stored if set(stored) == {"inputs", "outputs", "seconds", "result"} else None
+    except (OSError, ValueError, TypeError):
+        return None

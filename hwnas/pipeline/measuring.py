@@ -1,0 +1,192 @@
+"""From a space to a calibrated latency model: ops, profile, calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.data import Dataset, load_dataset
+from hwnas.pipeline.folder import Result, RunFolder
+from hwnas.spaces import Population, mbconv_space, unique_genotypes
+from hwnas.spaces.mbconv import MBConvSpace
+from hwnas.spaces.plans import plan_networks, plan_ops
+from latency_tables import (
+    Calibration,
+    CalibrationNetwork,
+    LatencyModel,
+    LatencyTable,
+    Measurement,
+    TableError,
+    fit_calibration,
+    load_table,
+    save_table,
+    summarise,
+)
+from latency_tables.files import digest_json
+from latency_tables.progress import Progress
+from profilers import Plan, Profiler, Protocol, measure_plan, read_plan, table_from_plan
+from profilers.protocol import by_key
+from profilers.worker import make_profiler
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Networks that the calibration did not see: what it predicted and what the device said, [n] each."""
+
+    predicted_ms: tuple[float, ...]
+    measured_ms: tuple[float, ...]
+
+    @property
+    def mape_pct(self) -> float:
+        """Mean absolute error in percent of the measurement."""
+        return float(self._errors().mean() * 100)
+
+    @property
+    def within5_pct(self) -> float:
+        """Percent of networks within +-5 %."""
+        return float((self._errors() <= 0.05).mean() * 100)
+
+    def _errors(self) -> NDArray[np.float64]:
+        return np.asarray(np.abs(np.array(self.predicted_ms) / np.array(self.measured_ms) - 1))
+
+
+class Measuring:
+    """The stages that need the device. Each property brings its inputs up to date first."""
+
+    def __init__(self, folder: RunFolder):
+        self.folder, self.settings = folder, folder.settings
+        self.protocol = Protocol()
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The images."""
+        s = self.settings
+        size = mbconv_space(s.space).input_shape[1]
+        return load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
+
+    @cached_property
+    def space(self) -> MBConvSpace:
+        """The search space, with as many classes as the data has."""
+        return mbconv_space(self.settings.space, self.data.num_classes)
+
+    @cached_property
+    def profiler(self) -> Profiler:
+        """The runtime to measure with."""
+        return make_profiler(self.settings.runtime, self.settings.threads, 1)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Stage `ops`: one ONNX model of every op."""
+        where = self.folder.path / "ops"
+        inputs = {"ops": [op.key for op in self.space.all_ops], "space": self.space.name}
+
+        def work(progress: Progress) -> Result:
+            plan = plan_ops(self.space, where, progress=progress)
+            return {"ops": len(plan.models)}
+
+        self.folder.stage("ops", "op models", inputs, [where / "plan.json"], work)
+        return read_plan(where)
+
+    @cached_property
+    def table(self) -> LatencyTable:
+        """Stage `profile`: every op measured on the device."""
+        plan, where = self.plan, self.folder.path / "table"
+        target = self.profiler.target()
+        inputs = {
+            "models": [m.sha256 for m in plan.models],
+            "reference": plan.reference_sha256,
+            "target": [target.device, target.runtime, target.runtime_version, target.threads],
+            "protocol": self.protocol.to_json(),
+        }
+
+        def work(progress: Progress) -> Result:
+            visits = self._measure(plan, "ops", progress)
+            table = table_from_plan(plan, self.profiler, visits, self.protocol)
+            save_table(table, where)
+            failed = [row.op.key for row in table.rows if row.error]
+            return {"rows": len(table.rows), "failed": failed, "visits": len(visits)}
+
+        outputs = [where / "rows.parquet", where / "provenance.json", where / "reference.onnx"]
+        result = self.folder.stage("profile", "latency table", inputs, outputs, work)
+        if result["failed"]:
+            raise TableError(f"the runtime refuses {len(result['failed'])} ops, first {result['failed'][0]}")
+        return load_table(where)
+
+    def _measure(self, plan: Plan, name: str, progress: Progress) -> list[Measurement]:
+        """Measure a plan with a journal of its own: other models or another target, another journal."""
+        target = vars(self.profiler.target())
+        work = digest_json([[m.sha256 for m in plan.models], target, self.protocol.to_json()])
+        journal = self.folder.path / "journals" / f"{name}-{work[:8]}.jsonl"
+        return measure_plan(plan, self.profiler, journal, self.protocol, progress)
+
+    @cached_property
+    def _calibrated(self) -> tuple[Calibration, HeldOut]:
+        """Stage `calibrate`: whole networks measured, the calibration fitted, its error on others seen."""
+        s, table = self.settings, self.table
+        sample = self.space.sample(
+            np.random.default_rng([s.seed, 1]), 4 * (s.calibration_networks + s.heldout_networks)
+        )
+        archs = unique_genotypes(sample)[: s.calibration_networks + s.heldout_networks]
+        texts = [self.space.to_text(a) for a in archs]
+        inputs = {
+            "table": table.digest,
+            "networks": texts,
+            "calibration": s.calibration_networks,
+        }
+
+        def work(progress: Progress) -> Result:
+            measured_ms = self.measure_networks(archs, "calibration", progress)
+            sum_ms, weight_mb = LatencyModel(table, self.space).features(archs)
+            rows = zip(texts, map(float, sum_ms), map(float, weight_mb), measured_ms, strict=True)
+            networks = [CalibrationNetwork(*row) for row in rows]
+            fitted = fit_calibration(networks[: s.calibration_networks])
+            held = networks[s.calibration_networks :]
+            predicted = fitted.predict_ms(np.array([n.sum_ms for n in held]), np.array([n.weight_mb for n in held]))
+            return {
+                "networks": [vars(n) for n in networks],
+                "heldout_predicted_ms": predicted.tolist(),
+                "heldout_measured_ms": [n.measured_ms for n in held],
+            }
+
+        result = self.folder.stage("calibrate", "calibration on whole networks", inputs, [], work)
+        held = HeldOut(tuple(result["heldout_predicted_ms"]), tuple(result["heldout_measured_ms"]))
+        # The error was seen on networks held out; the model that searches may use them all.
+        return fit_calibration([CalibrationNetwork(**n) for n in result["networks"]]), held
+
+    def measure_networks(self, archs: Population, name: str, progress: Progress) -> list[float]:
+        """Milliseconds of whole networks at the table's quiet reference speed."""
+        reference_ms = self.table.provenance.reference_us / 1e3
+        where = self.folder.path / "networks" / name
+        plan = plan_networks(self.space, list(archs), where, self.table.reference_model)
+        visits = by_key(self._measure(plan, name, progress))
+        return [summarise(visits[m.key]).ratio * reference_ms for m in plan.models]
+
+    @property
+    def heldout(self) -> HeldOut:
+        """How far the calibration was off on networks it had not seen."""
+        return self._calibrated[1]
+
+    def latency(self, corrections: Sequence[CalibrationNetwork] = ()) -> LatencyModel:
+        """The calibrated latency model, corrected by networks that the device contradicted."""
+        calibration = self._calibrated[0]
+        for network in corrections:
+            calibration = calibration.corrected(network)
+        return LatencyModel(self.table, self.space, calibration)
+
+    @cached_property
+    def budget_ms(self) -> float:
+        """The budget asked for, else the median predicted latency of 1000 random networks."""
+        if self.settings.budget_ms is not None:
+            return self.settings.budget_ms
+        archs = self.space.sample(np.random.default_rng(0), 1000)
+        return float(np.median(self.latency().predict(archs).ms))
+
+    @property
+    def budget_source(self) -> str:
+        """Where the budget comes from, in words."""
+        given = self.settings.budget_ms is not None
+        return "given" if given else "median predicted latency of 1000 random networks"

@@ -1,0 +1,69 @@
+"""What a run was asked to do; stored in the run folder, so that `--resume` needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from latency_tables import HwnasError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run's result. A changed effort or budget redoes only the stages that it concerns."""
+
+    space: str = "mbconv-32"
+    data: str = "digits"
+    test_data: str | None = None
+    limit: int | None = None
+    mirror: bool | None = None
+    runtime: str = "onnxruntime"
+    threads: int = 1
+    budget_ms: float | None = None
+    arch: str | None = None
+    seed: int = 0
+    calibration_networks: int = 20
+    heldout_networks: int = 10
+    supernet_epochs: int = 12
+    pairs: int = 100
+    evaluations: int = 5000
+    train_epochs: int = 15
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, naming the option."""
+        least = {
+            "threads": 1,
+            "calibration_networks": 10,
+            "heldout_networks": 1,
+            "supernet_epochs": 1,
+            "pairs": 10,
+            "evaluations": 100,
+            "train_epochs": 1,
+            "seed": 0,
+        }
+        for name, minimum in least.items():
+            if getattr(self, name) < minimum:
+                option = "--" + name.replace("_", "-")
+                raise HwnasError(f"{option} must be at least {minimum}, got {getattr(self, name)}")
+        if self.budget_ms is not None and not self.budget_ms > 0:
+            raise HwnasError(f"--budget-ms must be more than 0, got {self.budget_ms:g}")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes a run this run: another value means another run folder."""
+        names = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads")
+        return {name: getattr(self, name) for name in names}
+
+    def to_json(self) -> str:
+        """Text for the run folder."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Settings:
+        """Inverse of `to_json`; raises ValueError when it is not a settings file."""
+        values = json.loads(text)
+        if not isinstance(values, Mapping) or not set(values) <= {f.name for f in fields(cls)}:
+            raise ValueError("not a settings file")
+        return cls(**values)

@@ -1,0 +1,128 @@
+"""From an architecture to a verified model: train, export, verify. One folder a candidate."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from deploy.export import Export, export_network
+from deploy.verify import Verification, verify
+from hwnas.accuracy import (
+    Batches,
+    Curve,
+    Recipe,
+    accuracy,
+    load_checkpoint,
+    load_weights,
+    recalibrate,
+    save_checkpoint,
+    train_network,
+)
+from hwnas.pipeline.folder import Result, RunFolder
+from hwnas.pipeline.learning import Learning
+from hwnas.pipeline.measuring import Measuring
+from hwnas.spaces import Genotype
+from latency_tables.progress import Progress
+
+_TRAIN_BATCH = 64
+_PARITY_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network in eval mode, its training curve, and the digest of its weights file."""
+
+    network: nn.Module
+    curve: Curve
+    weights_sha256: str
+
+
+class Shipping:
+    """What happens to the network that a search chose, or to any other of the space."""
+
+    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning):
+        self.folder, self.settings = folder, folder.settings
+        self.measuring, self.learning, self.space = measuring, learning, measuring.space
+
+    def candidate(self, arch: Genotype) -> Path:
+        """The folder of one architecture."""
+        text = self.space.to_text(arch)
+        return self.folder.path / "candidates" / hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    def train(self, arch: Genotype) -> Trained:
+        """Stage `train`: starts from the supernet's weights and goes on with labels."""
+        s, text, where = self.settings, self.space.to_text(arch), self.candidate(arch)
+        final, underway = where / "weights.safetensors", where / "training.safetensors"
+        recipe = Recipe(s.train_epochs, learning_rate=3e-3)
+        batches = Batches(self.measuring.data, _TRAIN_BATCH)
+        inputs = {
+            "arch": text,
+            "supernet": self.learning.supernet_digest(),
+            "data": batches.data.digest,
+            "recipe": asdict(recipe),
+            "batch": _TRAIN_BATCH,
+            "seed": s.seed,
+        }
+
+        def work(progress: Progress) -> Result:
+            network = self.learning.supernet.extract(arch)
+            recalibrate(network, batches.plain(batches.data.train, limit=512))
+            curve = train_network(network, text, batches, recipe, s.seed, underway, progress)
+            save_checkpoint(final, network.state_dict(), {"arch": text})
+            underway.unlink(missing_ok=True)
+            return {"arch": text, "curve": asdict(curve)}
+
+        name = f"train-{where.name}"
+        result = self.folder.stage(name, "training the network", inputs, [final], work)
+        network = self.space.build(arch)
+        load_weights(network, load_checkpoint(final).tensors, final)
+        network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        curve = Curve(**{name: tuple(values) for name, values in result["curve"].items()})
+        return Trained(network, curve, hashlib.sha256(final.read_bytes()).hexdigest())
+
+    def test_accuracy(self, arch: Genotype) -> float:
+        """Stage `test`: accuracy on the test split, which nothing before has looked at."""
+        trained, batches = self.train(arch), Batches(self.measuring.data)
+
+        def work(progress: Progress) -> Result:
+            return {"test_accuracy": accuracy(trained.network, batches.plain(batches.data.test))}
+
+        inputs = {"weights": trained.weights_sha256, "data": batches.data.digest}
+        name = f"test-{self.candidate(arch).name}"
+        return float(self.folder.stage(name, "test accuracy", inputs, [], work)["test_accuracy"])
+
+    def export(self, arch: Genotype) -> Export:
+        """Stage `export`: a checked ONNX file that answers as torch does."""
+        trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
+        batches = Batches(self.measuring.data)
+
+        def work(progress: Progress) -> Result:
+            images = next(batches.plain(batches.data.validation, size=_PARITY_IMAGES)).images
+            images = images.contiguous(memory_format=torch.contiguous_format)
+            done = export_network(trained.network, self.space.input_shape, path, images.numpy().astype(np.float32))
+            return {k: v for k, v in asdict(done).items() if k != "path"}
+
+        inputs = {"weights": trained.weights_sha256, "arch": self.space.to_text(arch)}
+        result = self.folder.stage(f"export-{path.parent.name}", "export to ONNX", inputs, [path], work)
+        return Export(path, **result)
+
+    def verify(self, arch: Genotype) -> Verification:
+        """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
+        exported, table = self.export(arch), self.measuring.table
+        model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
+        budget_ms = self.measuring.budget_ms
+        reference = self.folder.path / "table" / "reference.onnx"
+
+        def work(progress: Progress) -> Result:
+            return asdict(verify(exported.path, reference, table, budget_ms))
+
+        inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
+        name = f"verify-{exported.path.parent.name}"
+        result = self.folder.stage(name, "measuring on the device", inputs, [], work)
+        low, high = result.pop("measured_ci95_ms")
+        return Verification(**result, measured_ci95_ms=(low, high))

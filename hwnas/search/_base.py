@@ -1,0 +1,126 @@
+"""Ask / tell search over a space, and the problem it solves: accuracy against milliseconds under a budget."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.accuracy import AccuracyEstimator
+from hwnas.spaces import Genotype, Population, SearchSpace
+from latency_tables import HwnasError, LatencyModel
+from latency_tables.progress import Progress, silent
+
+Floats = NDArray[np.float64]
+
+
+class InfeasibleBudget(HwnasError):
+    """No network of the space is that fast; the message names the fastest one and its milliseconds."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Genotypes [n, genes] with predicted accuracy, its deviation, milliseconds and their upper bound, each [n]."""
+
+    population: Population
+    accuracy: Floats
+    std: Floats
+    ms: Floats
+    upper_ms: Floats
+
+    def __len__(self) -> int:
+        return len(self.population)
+
+    def __getitem__(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Evaluated:
+        return Evaluated(
+            self.population[index], self.accuracy[index], self.std[index], self.ms[index], self.upper_ms[index]
+        )
+
+    def within(self, budget_ms: float) -> Evaluated:
+        """Those whose *upper* latency bound is inside the budget."""
+        return self[self.upper_ms <= budget_ms]
+
+    def front(self) -> Evaluated:
+        """The Pareto front of accuracy (up) against milliseconds (down), fastest first."""
+        order = np.lexsort((-self.accuracy, self.ms))
+        best = np.maximum.accumulate(self.accuracy[order])
+        better = np.concatenate([[True], best[1:] > best[:-1]]) if len(order) else np.zeros(0, dtype=bool)
+        return self[order[better]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a strategy may ask: the accuracy and the latency of any genotype of `space`."""
+
+    space: SearchSpace
+    accuracy: AccuracyEstimator
+    latency: LatencyModel
+
+    def evaluate(self, population: Population) -> Evaluated:
+        """A whole population at once: accuracy by the estimator, latency by one gather and sum."""
+        estimate, latency = self.accuracy.estimate(population), self.latency.predict(population)
+        return Evaluated(population, estimate.mean, estimate.std, latency.ms, latency.upper_ms)
+
+
+class SearchStrategy(ABC):
+    """Proposes genotypes and learns from what they turn out to be."""
+
+    @abstractmethod
+    def suggest(self) -> Population:
+        """The next genotypes to evaluate, [n, genes], n >= 1."""
+
+    @abstractmethod
+    def update(self, evaluated: Evaluated) -> None:
+        """Learn from the evaluation of the last suggestion, in the same order."""
+
+
+def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progress: Progress = silent) -> Evaluated:
+    """Run a strategy for at least `evaluations` evaluations; every distinct network it saw, in order."""
+    seen: list[Evaluated] = []
+    count = 0
+    while count < evaluations:
+        evaluated = problem.evaluate(strategy.suggest())
+        strategy.update(evaluated)
+        seen.append(evaluated)
+        count += len(evaluated)
+        progress(min(count, evaluations), evaluations, f"best {evaluated.accuracy.max():.4f} predicted accuracy")
+    everything = Evaluated(
+        *(np.concatenate([getattr(e, f) for e in seen]) for f in ("population", "accuracy", "std", "ms", "upper_ms"))
+    )
+    _, first = np.unique(everything.population, axis=0, return_index=True)
+    return everything[np.sort(first)]
+
+
+def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:
+    """The network with the lowest predicted upper bound, by steepest descent over single genes.
+
+    Exact where each gene's share of the latency is its own (all spaces that ship): then there is one minimum.
+    """
+    best: tuple[float, Genotype] | None = None
+    for arch in space.sample(np.random.default_rng(0), starts):
+        here = float(latency.predict(arch[None]).upper_ms[0])
+        while True:
+            around = space.neighbours(arch)
+            upper = latency.predict(around).upper_ms
+            if upper.min() >= here:
+                break
+            arch, here = around[upper.argmin()], float(upper.min())
+        if best is None or here < best[0]:
+            best = here, arch
+    assert best is not None
+    return best[1]
+
+
+def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float) -> None:
+    """Raise `InfeasibleBudget` at once, with the fastest network, when nothing can be inside the budget."""
+    if not np.isfinite(budget_ms) or budget_ms <= 0:
+        raise InfeasibleBudget(f"a budget must be more than 0 ms, got {budget_ms:g}")
+    arch = fastest(space, latency)
+    prediction = latency.predict(arch[None])
+    if prediction.upper_ms[0] > budget_ms:
+        raise InfeasibleBudget(
+            f"no network of {space.name} fits {budget_ms:g} ms: the fastest is {space.to_text(arch)} with "
+            f"{prediction.ms[0]:.4g} ms (upper bound {prediction.upper_ms[0]:.4g} ms); give a larger budget"
+        )
