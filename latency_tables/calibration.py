@@ -1,7 +1,8 @@
 """From the sum of stand-alone ops to the milliseconds of a whole network, with an honest interval.
 
-Stand-alone ops pay for layout changes at their edges and keep their weights in cache; whole networks do not.
-Both are close to linear in (sum of ops, megabytes of weights), so a few whole networks are enough to fit it.
+A stand-alone op pays for a session call and for layout changes at its edges; its weights stay in cache. In a network
+an op pays for neither, but weights stream in, the more so the less of them fit. All of that is smooth in the sum of
+ops, the number of ops and the megabytes of weights, so a few whole networks are enough to learn it.
 """
 
 from __future__ import annotations
@@ -17,34 +18,64 @@ from latency_tables.errors import HwnasError
 
 Floats = NDArray[np.float64]
 
-FEATURES = ("sum_ms", "weight_mb", "constant")
 MINIMUM_NETWORKS = 10
 _PRIOR_STRENGTH = 0.02
+
+# From plain to rich. More terms must earn their place on networks left out of the fit.
+TERMS: tuple[tuple[str, ...], ...] = (
+    ("sum_ms", "constant"),
+    ("sum_ms", "weight_mb", "constant"),
+    ("sum_ms", "weight_mb", "ops", "constant"),
+    ("sum_ms", "weight_mb", "ops", "weight_mb_squared", "constant"),
+)
+_WORTH_A_TERM = 0.97  # a richer model must have at most this share of the plainer one's error
+
+
+@dataclass(frozen=True)
+class NetworkFeatures:
+    """What the table knows of whole networks, each [n]: sum of ops in ms, megabytes of weights, number of ops."""
+
+    sum_ms: Floats
+    weight_mb: Floats
+    ops: Floats
+
+    def matrix(self, terms: Sequence[str]) -> Floats:
+        """Columns of the named terms, [n, terms]."""
+        columns = {
+            "sum_ms": self.sum_ms,
+            "weight_mb": self.weight_mb,
+            "ops": self.ops,
+            "weight_mb_squared": self.weight_mb**2,
+            "constant": np.ones_like(self.sum_ms),
+        }
+        return np.column_stack([columns[term] for term in terms])
 
 
 @dataclass(frozen=True)
 class CalibrationNetwork:
-    """A whole network that was measured: what the table sums to, its weights, what the device said."""
+    """A whole network that was measured: what the table knows of it, and what the device said."""
 
     arch: str
     sum_ms: float
     weight_mb: float
+    ops: float
     measured_ms: float
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """ms = coefficients . (sum_ms, weight_mb, 1), and the conformal half width of the interval, relative."""
+    """ms = coefficients . terms, and the conformal half width of the interval, relative to the prediction."""
 
-    coefficients: tuple[float, float, float]
+    terms: tuple[str, ...]
+    coefficients: tuple[float, ...]
     relative_half_width: float
     coverage: float
     networks: tuple[CalibrationNetwork, ...]
 
-    def predict_ms(self, sum_ms: Floats, weight_mb: Floats) -> Floats:
-        """Milliseconds of networks, shape [n], from the sums of their ops [n] and their weights [n]."""
-        a, b, c = self.coefficients
-        return a * sum_ms + b * weight_mb + c
+    def predict_ms(self, features: NetworkFeatures) -> Floats:
+        """Milliseconds of networks, shape [n]."""
+        ms: Floats = features.matrix(self.terms) @ np.array(self.coefficients)
+        return ms
 
     def bounds_ms(self, predicted_ms: Floats) -> tuple[Floats, Floats]:
         """Lower and upper end of the interval around predictions [n]."""
@@ -53,49 +84,54 @@ class Calibration:
     def corrected(self, network: CalibrationNetwork) -> Calibration:
         """Fit again with a network the device contradicted; its measured time is then inside the interval."""
         fitted = fit_calibration([*self.networks, network], self.coverage)
-        predicted = float(fitted.predict_ms(np.array([network.sum_ms]), np.array([network.weight_mb]))[0])
+        predicted = float(fitted.predict_ms(features_of([network]))[0])
         # The search picks what the model underestimates, so a contradicted winner may not hide in the 10 %.
         needed = abs(network.measured_ms / predicted - 1) * 1.001
         width = max(fitted.relative_half_width, self.relative_half_width, needed)
         return replace(fitted, relative_half_width=width)
 
 
-def _matrix(networks: Sequence[CalibrationNetwork]) -> tuple[Floats, Floats]:
-    features = np.array([[n.sum_ms, n.weight_mb, 1.0] for n in networks])
-    return features, np.array([n.measured_ms for n in networks])
+def features_of(networks: Sequence[CalibrationNetwork]) -> NetworkFeatures:
+    """The features of measured networks."""
+    columns = np.array([[n.sum_ms, n.weight_mb, n.ops] for n in networks], dtype=np.float64).T
+    return NetworkFeatures(*columns)
 
 
-def _solve(features: Floats, measured_ms: Floats) -> Floats:
-    """Least squares on relative errors, with a weak prior at "the sum is right": (1, 0, 0)."""
-    typical = np.abs(features / measured_ms[:, None]).mean(axis=0) + 1e-12
-    rows = np.vstack([features / measured_ms[:, None], np.diag(typical) * np.sqrt(_PRIOR_STRENGTH)])
-    target = np.concatenate([np.ones(len(features)), np.array([typical[0], 0.0, 0.0]) * np.sqrt(_PRIOR_STRENGTH)])
+def _solve(matrix: Floats, measured_ms: Floats) -> Floats:
+    """Least squares on relative errors, with a weak prior at "the sum is right": (1, 0, ..., 0)."""
+    typical = np.abs(matrix / measured_ms[:, None]).mean(axis=0) + 1e-12
+    strength = float(np.sqrt(_PRIOR_STRENGTH))
+    rows = np.vstack([matrix / measured_ms[:, None], np.diag(typical) * strength])
+    target = np.concatenate([np.ones(len(matrix)), [typical[0] * strength], np.zeros(len(typical) - 1)])
     solution: Floats = np.linalg.lstsq(rows, target, rcond=None)[0]
     return solution
 
 
-def fit_calibration(networks: Sequence[CalibrationNetwork], coverage: float = 0.9) -> Calibration:
-    """Fit on measured networks; the interval is split-free conformal over leave-one-out residuals (jackknife+).
+def leave_one_out_residuals(matrix: Floats, measured_ms: Floats) -> Floats:
+    """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
+    keep = ~np.eye(len(matrix), dtype=bool)
+    predicted = np.array([matrix[i] @ _solve(matrix[k], measured_ms[k]) for i, k in enumerate(keep)])
+    residuals: Floats = measured_ms / predicted - 1
+    return residuals
 
-    Barber et al. 2021, "Predictive inference with the jackknife+". Raises `HwnasError` with fewer than
-    `MINIMUM_NETWORKS` networks, or when a measurement is not a positive number.
+
+def fit_calibration(networks: Sequence[CalibrationNetwork], coverage: float = 0.9) -> Calibration:
+    """Fit on measured networks: the plainest terms that no richer ones clearly beat on networks left out.
+
+    The interval is conformal over the leave-one-out residuals (Barber et al. 2021, "Predictive inference with the
+    jackknife+"). Raises `HwnasError` with fewer than `MINIMUM_NETWORKS` networks or a latency that is not positive.
     """
     if len(networks) < MINIMUM_NETWORKS:
         raise HwnasError(f"calibration needs at least {MINIMUM_NETWORKS} measured networks, got {len(networks)}")
-    features, measured = _matrix(networks)
-    if not (np.isfinite(features).all() and np.isfinite(measured).all() and (measured > 0).all()):
+    features, measured = features_of(networks), np.array([n.measured_ms for n in networks])
+    if not (np.isfinite(features.matrix(TERMS[-1])).all() and np.isfinite(measured).all() and (measured > 0).all()):
         raise HwnasError("calibration networks must have positive, finite latencies")
-    a, b, c = _solve(features, measured)
-    residuals = leave_one_out_residuals(networks)
+    terms, residuals = TERMS[0], leave_one_out_residuals(features.matrix(TERMS[0]), measured)
+    for richer in TERMS[1:]:
+        others = leave_one_out_residuals(features.matrix(richer), measured)
+        if np.abs(others).mean() <= _WORTH_A_TERM * np.abs(residuals).mean():
+            terms, residuals = richer, others
     rank = min(ceil((len(residuals) + 1) * coverage), len(residuals))
     half_width = float(np.sort(np.abs(residuals))[rank - 1])
-    return Calibration((float(a), float(b), float(c)), half_width, coverage, tuple(networks))
-
-
-def leave_one_out_residuals(networks: Sequence[CalibrationNetwork]) -> Floats:
-    """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
-    features, measured = _matrix(networks)
-    keep = ~np.eye(len(networks), dtype=bool)
-    predicted = np.array([features[i] @ _solve(features[k], measured[k]) for i, k in enumerate(keep)])
-    residuals: Floats = measured / predicted - 1
-    return residuals
+    solution = _solve(features.matrix(terms), measured)
+    return Calibration(terms, tuple(map(float, solution)), half_width, coverage, tuple(networks))

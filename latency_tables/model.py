@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables.calibration import Calibration, Floats
+from latency_tables.calibration import Calibration, Floats, NetworkFeatures
 from latency_tables.errors import MissingOpError
 from latency_tables.op import Op
 from latency_tables.table import Coverage, LatencyTable, TableRow
@@ -82,8 +82,12 @@ class LatencyModel:
     def _weight_mb(self) -> list[Floats]:
         return self._costs(lambda row: row.cost.weight_mb)
 
-    def features(self, population: Population) -> tuple[Floats, Floats]:
-        """Sum of stand-alone ops in ms and megabytes of weights, each [n]; raises `MissingOpError`."""
+    @cached_property
+    def _ops(self) -> list[Floats]:
+        return self._costs(lambda row: 1.0)
+
+    def features(self, population: Population) -> NetworkFeatures:
+        """What the table knows of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
         choices = self.space.slot_choices(np.atleast_2d(population))
         sum_ms = slot_sums(self._sum_ms, choices)
         if (bad := np.flatnonzero(np.isnan(sum_ms))).size:
@@ -91,26 +95,30 @@ class LatencyModel:
             for op in chain.from_iterable(used):
                 _ = self.table[op]  # raises, naming the op
             raise MissingOpError("an op of this network has no time")
-        return sum_ms, slot_sums(self._weight_mb, choices)
+        return NetworkFeatures(sum_ms, slot_sums(self._weight_mb, choices), slot_sums(self._ops, choices))
 
     def predict(self, population: Population) -> LatencyPrediction:
         """Latency of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
-        sum_ms, weight_mb = self.features(population)
+        features = self.features(population)
         if self.calibration is None:
-            return LatencyPrediction(sum_ms, sum_ms, sum_ms)
-        ms = self.calibration.predict_ms(sum_ms, weight_mb)
+            return LatencyPrediction(features.sum_ms, features.sum_ms, features.sum_ms)
+        ms = self.calibration.predict_ms(features)
         return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
 
     def op_ms(self, ops: Sequence[Op]) -> Floats:
-        """How a network's predicted milliseconds divide over its ops, shape [len(ops)].
+        """How a network's predicted milliseconds divide over its ops, shape [len(ops)]; they add up to the whole.
 
-        The calibration's constant goes to the ops in proportion to their time, so the parts add up to the whole.
+        Terms that belong to no single op (the constant, the square) are shared out in proportion to the ops' time.
         """
         rows = [self.table[op] for op in ops]
         own = np.array([(row.median_us or np.nan) / 1e3 for row in rows])
         if self.calibration is None:
             return own
         weight = np.array([row.cost.weight_mb for row in rows])
-        a, b, c = self.calibration.coefficients
-        parts: Floats = a * own + b * weight + c * own / own.sum()
-        return parts
+        total = NetworkFeatures(*(np.array([v]) for v in (own.sum(), weight.sum(), float(len(rows)))))
+        coefficients = dict(zip(self.calibration.terms, self.calibration.coefficients, strict=True))
+        parts: Floats = (
+            coefficients["sum_ms"] * own + coefficients.get("weight_mb", 0.0) * weight + coefficients.get("ops", 0.0)
+        )
+        rest = float(self.calibration.predict_ms(total)[0]) - parts.sum()
+        return np.asarray(parts + rest * own / own.sum())

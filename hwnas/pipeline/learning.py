@@ -109,7 +109,7 @@ class Learning:
     def supernet_digest(self) -> str:
         """Identifies the trained weights."""
         supernet = self.supernet
-        return digest_json([f"{float(p.double().sum()):.9g}" for p in supernet.parameters()])
+        return digest_json([f"{float(p.detach().double().sum()):.9g}" for p in supernet.parameters()])
 
     def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
         """Supernet accuracy of networks, journalled one by one."""

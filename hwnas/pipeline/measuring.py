@@ -26,6 +26,7 @@ from latency_tables import (
     save_table,
     summarise,
 )
+from latency_tables.calibration import features_of
 from latency_tables.files import digest_json
 from latency_tables.progress import Progress
 from profilers import Plan, Profiler, Protocol, measure_plan, read_plan, table_from_plan
@@ -140,12 +141,13 @@ class Measuring:
 
         def work(progress: Progress) -> Result:
             measured_ms = self.measure_networks(archs, "calibration", progress)
-            sum_ms, weight_mb = LatencyModel(table, self.space).features(archs)
-            rows = zip(texts, map(float, sum_ms), map(float, weight_mb), measured_ms, strict=True)
-            networks = [CalibrationNetwork(*row) for row in rows]
+            features = LatencyModel(table, self.space).features(archs)
+            columns = (features.sum_ms, features.weight_mb, features.ops, np.array(measured_ms))
+            rows = np.column_stack(columns).tolist()
+            networks = [CalibrationNetwork(text, *row) for text, row in zip(texts, rows, strict=True)]
             fitted = fit_calibration(networks[: s.calibration_networks])
             held = networks[s.calibration_networks :]
-            predicted = fitted.predict_ms(np.array([n.sum_ms for n in held]), np.array([n.weight_mb for n in held]))
+            predicted = fitted.predict_ms(features_of(held))
             return {
                 "networks": [vars(n) for n in networks],
                 "heldout_predicted_ms": predicted.tolist(),

@@ -12,6 +12,7 @@ from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
 from hwnas.pipeline.shipping import Shipping
 from hwnas.report import Attempt, ReportData
+from latency_tables.calibration import features_of
 
 if TYPE_CHECKING:
     from hwnas.pipeline.run import Outcome
@@ -34,7 +35,6 @@ def report_data(
     latency, table, held = measuring.latency(), measuring.table, measuring.heldout
     assert latency.calibration is not None
     networks = latency.calibration.networks[: folder.settings.calibration_networks]
-    sums = np.array([[n.sum_ms, n.weight_mb] for n in networks]).T
     ops = measuring.space.ops(choice.arch)
     target = table.provenance.target
     return ReportData(
@@ -59,7 +59,7 @@ def report_data(
         front_upper_ms=choice.front.upper_ms,
         front_accuracy=choice.front.accuracy,
         front_std=choice.front.std,
-        calibration_predicted_ms=latency.calibration.predict_ms(*sums),
+        calibration_predicted_ms=latency.calibration.predict_ms(features_of(networks)),
         calibration_measured_ms=np.array([n.measured_ms for n in networks]),
         heldout_predicted_ms=np.array(held.predicted_ms),
         heldout_measured_ms=np.array(held.measured_ms),

@@ -102,10 +102,9 @@ class Run:
             )
             if verification.verified or len(attempts) == ATTEMPTS:
                 return Outcome(choice, export, verification, tuple(attempts))
-            sum_ms, weight_mb = self.measuring.latency().features(choice.arch[None])
-            corrections.append(
-                CalibrationNetwork(choice.text, float(sum_ms[0]), float(weight_mb[0]), verification.measured_ms)
-            )
+            f = self.measuring.latency().features(choice.arch[None])
+            known = (float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]))
+            corrections.append(CalibrationNetwork(choice.text, *known, verification.measured_ms))
             say("the latency model is recalibrated with what the device said, and the search runs again")
             self.deciding.require_feasible(corrections)
 

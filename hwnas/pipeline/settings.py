@@ -24,8 +24,8 @@ class Settings:
     budget_ms: float | None = None
     arch: str | None = None
     seed: int = 0
-    calibration_networks: int = 20
-    heldout_networks: int = 10
+    calibration_networks: int = 30
+    heldout_networks: int = 20
     supernet_epochs: int = 12
     pairs: int = 100
     evaluations: int = 5000

@@ -21,8 +21,8 @@ def _stages(widths: tuple[int, ...], strides: tuple[int, ...], depths: tuple[int
 
 
 def _mbconv_32() -> Preset:
-    stages = _stages((24, 48, 80, 128), (2, 2, 2, 1), (1, 2))
-    return Preset("mbconv-32", 32, 16, 1, False, stages, head_width=512)
+    stages = _stages((24, 40, 64, 80), (2, 2, 1, 2), (1, 2))
+    return Preset("mbconv-32", 32, 16, 1, False, stages, head_width=384)
 
 
 def _mbconv_112() -> Preset:

@@ -1,0 +1,1 @@
+"""Measurements we publish: `python -m benchmarks.NAME --help`."""

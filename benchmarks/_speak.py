@@ -1,0 +1,46 @@
+"""How every benchmark speaks: people on standard error, one JSON object as the last line of standard output."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from profilers.device import cpu_name
+
+_PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "scikit-learn", "pymoo")
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def publish(
+    name: str,
+    figures: Mapping[str, float],
+    settings: Mapping[str, Any],
+    seed: int,
+    details: Mapping[str, Any],
+    save_as: Path | None,
+) -> None:
+    """Print the figures as a table and as JSON; keep the JSON under `save_as` when given."""
+    say(f"\n{name}")
+    for figure, value in figures.items():
+        say(f"  {figure:<24} {value:.6g}")
+    document = {
+        "figures": dict(figures),
+        "settings": dict(settings),
+        "device": cpu_name(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+        "seed": seed,
+        "command": " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]]),
+    }
+    if save_as is not None:
+        save_as.parent.mkdir(parents=True, exist_ok=True)
+        save_as.write_text(json.dumps({**document, "details": dict(details)}, indent=1, default=float) + "\n")
+    print(json.dumps(document, default=float))
