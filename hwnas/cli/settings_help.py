@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 HELP: dict[str, tuple[Any, str]] = {
-    "space": (str, "search space: mbconv-32, mbconv-112, mbconv-224 or ofa-mbv3 [default: mbconv-32]"),
+    "space": (
+        str,
+        "search space: mbconv-32, mbconv-112, mbconv-224, ofa-mbv3, or yours: file.py:Class [default: mbconv-32]",
+    ),
     "data": (str, "'digits', an image .parquet file, or a folder of class folders [default: digits]"),
     "test_data": (str, "the test split, when it is a file or folder of its own"),
     "limit": (int, "use at most this many images of each file or folder"),

@@ -23,7 +23,7 @@ def _with_run(
 ) -> int:
     from hwnas.pipeline import Run, RunFolder, Settings
 
-    path = out or Path("runs") / given.get("space", Settings().space)
+    path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     display = ConsoleDisplay()

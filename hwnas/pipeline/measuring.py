@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.data import Dataset, load_dataset
 from hwnas.pipeline.folder import Result, RunFolder
-from hwnas.spaces import Population, mbconv_space, unique_genotypes
-from hwnas.spaces.mbconv import MBConvSpace
+from hwnas.spaces import Population, SearchSpace, load_space, unique_genotypes
 from hwnas.spaces.plans import plan_networks, plan_ops
 from latency_tables import (
     Calibration,
@@ -66,13 +65,13 @@ class Measuring:
     def data(self) -> Dataset:
         """The images."""
         s = self.settings
-        size = mbconv_space(s.space).input_shape[1]
+        size = load_space(s.space).input_shape[1]
         return load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
 
     @cached_property
-    def space(self) -> MBConvSpace:
+    def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
-        return mbconv_space(self.settings.space, self.data.num_classes)
+        return load_space(self.settings.space, self.data.num_classes)
 
     @cached_property
     def profiler(self) -> Profiler:

@@ -87,7 +87,9 @@ class SearchSpace(ABC):
         """The canonical form of one genotype; raises `ArchError` when it is not of this space."""
         arch = np.asarray(arch)
         if arch.shape != (len(self.cardinalities),) or arch.dtype.kind not in "iu":
-            raise ArchError(f"a genotype of {self.name} is {len(self.cardinalities)} integers, got {arch!r:.80}")
+            raise ArchError(
+                f"a genotype of {self.name} is {len(self.cardinalities)} integers, got {arch.tolist()!r:.80}"
+            )
         if (arch < 0).any() or (arch >= self.cardinalities).any():
             gene = int(np.flatnonzero((arch < 0) | (arch >= np.array(self.cardinalities)))[0])
             raise ArchError(

@@ -81,12 +81,14 @@ def _conv(e: _Emitter, node: fx.Node, layer: nn.Conv2d) -> None:
 def _batch_norm(e: _Emitter, node: fx.Node, layer: nn.BatchNorm2d) -> None:
     source = node.args[0]
     assert isinstance(source, fx.Node)
+    if layer.running_mean is None or layer.running_var is None:
+        raise _UnknownLayer("batch norm without running statistics")
     previous = e.modules.get(str(source.target)) if source.op == "call_module" else None
     if isinstance(previous, nn.Conv2d) and _only_user_is_batch_norm(source, e.modules) is layer:
         e.names[node] = e.names[source]  # folded into the convolution
         return
-    if layer.running_mean is None or layer.running_var is None:
-        raise _UnknownLayer("batch norm without running statistics")
+    if not layer.affine:
+        raise _UnknownLayer("batch norm without weight and bias")
     parts = {"scale": layer.weight, "bias": layer.bias, "mean": layer.running_mean, "var": layer.running_var}
     weights = [e.weight(f"{node.name}.{name}", value) for name, value in parts.items()]
     e.emit("BatchNormalization", node, [e.value(source, node), *weights], epsilon=layer.eps)
@@ -136,6 +138,8 @@ _FUNCTIONS: dict[Any, str] = {operator.add: "Add", torch.add: "Add", operator.mu
 
 
 def _fast(module: nn.Module, shape: tuple[int, ...], out_shape: tuple[int, ...]) -> bytes:
+    if type(module) in _LAYERS:
+        module = nn.Sequential(module)  # tracing looks inside the outermost module
     try:
         graph = fx.symbolic_trace(module).graph
     except Exception as error:  # tracing runs the user's own forward
@@ -143,7 +147,7 @@ def _fast(module: nn.Module, shape: tuple[int, ...], out_shape: tuple[int, ...])
     e = _Emitter(dict(module.named_modules()))
     result = ""
     for node in graph.nodes:
-        if node.op == "placeholder":
+        if node.op == "placeholder" and not e.names:
             e.names[node] = "input"
         elif node.op == "call_module" and type(e.modules[str(node.target)]) in _LAYERS:
             layer = e.modules[str(node.target)]
@@ -178,7 +182,7 @@ def _slow(module: nn.Module, shape: tuple[int, ...]) -> bytes:
 
 def onnx_from_module(module: nn.Module, in_shape: tuple[int, ...], batch: int = 1) -> bytes:
     """The ONNX model of a torch module in eval mode, input [batch, *in_shape]. Leaves the module as it was."""
-    training = module.training
+    modes = {layer: layer.training for layer in module.modules()}
     module.eval()
     try:
         with torch.no_grad():
@@ -187,7 +191,8 @@ def onnx_from_module(module: nn.Module, in_shape: tuple[int, ...], batch: int = 
     except _UnknownLayer:
         return _slow(module, (batch, *in_shape))
     finally:
-        module.train(training)
+        for layer, training in modes.items():
+            layer.training = training
 
 
 def weight_mb(model: bytes) -> float:

@@ -1,0 +1,197 @@
+"""The contract every `SearchSpace` keeps; run it on your own: `check_space(MySpace())`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, unique_genotypes
+from hwnas.spaces.cost import count_macs
+from latency_tables import Op
+
+_ENUMERABLE = 4096
+
+
+def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
+    """Raise AssertionError unless `space` keeps the contract on `samples` random networks.
+
+    Shapes are followed without memory on torch's meta device; one network is built and run for real.
+    """
+    _check_identity(space)
+    archs = _check_samples(space, samples, seed)
+    _check_texts(space, archs, seed)
+    _check_ops(space, archs)
+    _check_moves(space, archs, seed)
+    _check_encoding(space, archs)
+    for arch in archs:
+        _check_chain(space, arch)
+    _check_weight_sources(space)
+    _check_build(space, archs[0])
+
+
+def _check_identity(space: SearchSpace) -> None:
+    assert space.name.strip() == space.name != "", "name must be filled in, without spaces around it"
+    assert ":" not in space.name, "name must have no ':', which ends it in an architecture's text"
+    assert space.num_classes >= 1, "num_classes must be at least 1"
+    assert len(space.input_shape) == 3, "input_shape is (channels, height, width)"
+    assert min(space.input_shape) >= 1, "input_shape must be positive"
+    assert len(space.cardinalities) >= 1, "a genotype needs at least one gene"
+    assert all(int(c) == c >= 1 for c in space.cardinalities), "every cardinality is an integer of at least 1"
+    assert 1 <= space.size <= prod(space.cardinalities), "size counts different networks, at most all genotypes"
+    if prod(space.cardinalities) <= _ENUMERABLE:
+        every = np.stack(np.unravel_index(np.arange(prod(space.cardinalities)), space.cardinalities), axis=1)
+        distinct = len(unique_genotypes(space.canonical(every.astype(np.int64))))
+        assert space.size == distinct, f"size is {space.size}, but there are {distinct} canonical genotypes"
+
+
+def _check_population(space: SearchSpace, population: Population, what: str) -> None:
+    genes = len(space.cardinalities)
+    assert population.ndim == 2, f"{what} must give genotypes [n, genes]"
+    assert population.shape[1] == genes, f"{what} must give {genes} genes, got {population.shape[1]}"
+    assert population.dtype.kind == "i", f"{what} must give signed integers, got {population.dtype}"
+    inside = (population >= 0).all() and (population < np.array(space.cardinalities)).all()
+    assert inside, f"{what} must keep every gene in 0..cardinality - 1"
+    assert np.array_equal(space.canonical(population), population), f"{what} must give canonical genotypes"
+
+
+def _check_samples(space: SearchSpace, samples: int, seed: int) -> Population:
+    archs = space.sample(np.random.default_rng(seed), samples)
+    assert archs.shape[0] == samples, "sample(rng, n) must give n genotypes"
+    _check_population(space, archs, "sample")
+    again = space.sample(np.random.default_rng(seed), samples)
+    assert np.array_equal(archs, again), "sample must depend on its rng alone: same seed, same genotypes"
+    for arch in archs:
+        assert np.array_equal(space.check(arch), arch), "check must accept a sampled genotype and leave it as it is"
+    return archs
+
+
+def _check_texts(space: SearchSpace, archs: Population, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    raw = rng.integers(0, space.cardinalities, (8 * len(archs), len(space.cardinalities)))
+    clean = space.canonical(raw.copy())
+    assert np.array_equal(space.canonical(clean.copy()), clean), "canonical must be idempotent"
+    for arch in clean:
+        text = space.to_text(arch)
+        assert len(text.splitlines()) == 1, "to_text must be one line"
+        assert np.array_equal(space.from_text(text), arch), f"from_text must be the inverse of to_text, not for {text}"
+    texts = [space.to_text(arch) for arch in raw]
+    assert texts == [space.to_text(a) for a in clean], "to_text must not depend on genes that have no effect"
+    rows = {row.tobytes() for row in clean}
+    assert len(set(texts)) == len(rows), "different canonical genotypes must have different texts"
+
+    name, foreign = space.name, f"not-{texts[0]}"
+    for text in ("", "?", ":", name, f"{name}:", f"{name}:\n?\n", f"{name}:{'x' * 200}", foreign):
+        _check_refusal(space.from_text, text, f"from_text({text!r:.40})")
+    for gene, value in ((0, -1), (-1, space.cardinalities[-1])):
+        outside = archs[0].copy()
+        outside[gene] = value
+        _check_refusal(space.check, outside, f"check with {value} as gene {gene}")
+    _check_refusal(space.check, archs[0][:-1], "check with a gene too few")
+    _check_refusal(space.check, np.tile(archs[0], 20), "check with genes too many")
+
+
+def _check_refusal(call: Callable[[Any], object], argument: Any, what: str) -> None:
+    message = ""
+    try:
+        call(argument)
+    except ArchError as e:
+        message = str(e)
+    except Exception as e:
+        raise AssertionError(f"{what} must raise ArchError, not {type(e).__name__}: {e}") from e
+    assert message, f"{what} must raise ArchError with a message"
+    assert len(message.splitlines()) == 1, f"{what}: an error is one line"
+
+
+def _check_ops(space: SearchSpace, archs: Population) -> None:
+    choices = space.slot_choices(archs)
+    assert choices.shape == (len(archs), len(space.slots)), "slot_choices must give [n, slots]"
+    limits = np.array([len(slot) for slot in space.slots])
+    assert (choices >= 0).all(), "slot_choices must not be negative"
+    assert (choices < limits).all(), "slot_choices must point into slots[s]"
+    for op in space.all_ops:
+        assert isinstance(op, Op), f"slots must hold Op, got {type(op).__name__}"
+    keys = {op.key for op in space.all_ops}
+    assert len(keys) == len(space.all_ops), "two ops with one key: make them with Op.of, so that settings are sorted"
+    for arch, row in zip(archs, choices, strict=True):
+        mine = tuple(op for slot, c in zip(space.slots, row, strict=True) for op in slot[c])
+        assert space.ops(arch) == mine, "ops(arch) must be the ops of its slot choices, in order"
+        assert set(mine) <= set(space.all_ops), "all_ops must hold every op of every network"
+        assert mine, "a network needs at least one op"
+
+
+def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:
+    before = archs.copy()
+    mutants = space.mutate(archs, np.random.default_rng(seed))
+    assert np.array_equal(archs, before), "mutate must not change what it is given"
+    assert mutants.shape == archs.shape, "mutate must give as many genotypes as it is given"
+    _check_population(space, mutants, "mutate")
+    again = space.mutate(archs, np.random.default_rng(seed))
+    assert np.array_equal(mutants, again), "mutate must depend on its rng alone"
+    if space.size > 1:
+        many = space.mutate(np.repeat(archs[:1], 256, axis=0), np.random.default_rng(seed))
+        assert (many != archs[0]).any(), "256 mutants of one genotype, and not a gene of them is different"
+    for arch in archs[:2]:
+        around = space.neighbours(arch)
+        assert np.array_equal(archs, before), "neighbours must not change what it is given"
+        assert len(around) or space.size == 1, "a network must have neighbours unless it is the only one"
+        _check_population(space, around, "neighbours")
+        assert (around != arch).any(axis=1).all(), "a network must not be its own neighbour"
+        assert len(unique_genotypes(around)) == len(around), "neighbours must name each network once"
+    trio = space.sandwich(np.random.default_rng(seed))
+    assert len(trio) >= 2, "sandwich must give the largest and the smallest network at least"
+    _check_population(space, trio, "sandwich")
+
+
+def _check_encoding(space: SearchSpace, archs: Population) -> None:
+    features = space.encode(archs)
+    assert features.ndim == 2, "encode must give [n, features]"
+    assert len(features) == len(archs), "encode must give one row a genotype"
+    assert np.isfinite(features).all(), "encode must be finite"
+    for i, arch in enumerate(archs):
+        assert np.array_equal(space.encode(arch[None]), features[i : i + 1]), "encode must not depend on other rows"
+
+
+def _check_chain(space: SearchSpace, arch: Genotype) -> None:
+    ops, text = space.ops(arch), space.to_text(arch)
+    assert ops[0].in_shape == space.input_shape, f"{text}: the first op must take input_shape {space.input_shape}"
+    wanted = [*(op.in_shape for op in ops[1:]), (space.num_classes,)]
+    for op, shape in zip(ops, wanted, strict=True):
+        got = _out_shape(space.build_op(op), op.in_shape)
+        assert got == shape, f"{text}: {op.key} gives {got}, but what follows takes {shape}"
+
+
+def _out_shape(module: nn.Module, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+    shadow = copy.deepcopy(module).to("meta").eval()
+    with torch.no_grad():
+        return tuple(shadow(torch.empty(2, *in_shape, device="meta")).shape[1:])
+
+
+def _check_weight_sources(space: SearchSpace) -> None:
+    for op in space.all_ops:
+        source = space.weight_source(op)
+        if source == op:
+            continue
+        assert source.in_shape == op.in_shape, f"{op.key} must borrow weights at its own input shape"
+        own, lent = (dict(space.build_op(o).named_parameters()) for o in (op, source))
+        absent = own.keys() - lent.keys()
+        assert not absent, f"{op.key} has weights that {source.key} lacks: {', '.join(sorted(absent))}"
+        for name, weight in own.items():
+            big, small = lent[name].shape, weight.shape
+            fits = len(big) == len(small) and all(b >= s for b, s in zip(big, small, strict=True))
+            assert fits, f"{name} of {op.key} is {tuple(small)}, not a slice of {source.key}'s {tuple(big)}"
+
+
+def _check_build(space: SearchSpace, arch: Genotype) -> None:
+    network = space.build(arch).eval()
+    with torch.no_grad():
+        logits = network(torch.zeros(2, *space.input_shape))
+    assert logits.shape == (2, space.num_classes), f"build gives {tuple(logits.shape)} for 2 images, not 2 x classes"
+    whole = count_macs(network, space.input_shape)
+    parts = sum(count_macs(space.build_op(op), op.in_shape) for op in space.ops(arch))
+    assert whole == parts, f"the network has {whole} multiply-accumulates, its ops have {parts}: build must chain them"

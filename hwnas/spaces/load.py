@@ -1,0 +1,37 @@
+"""From a name on the command line to a search space."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from hwnas.spaces._base import SearchSpace
+from hwnas.spaces.presets import PRESETS, mbconv_space
+from latency_tables import HwnasError
+
+
+def load_space(name: str, num_classes: int = 10) -> SearchSpace:
+    """A space that ships, by name, or your own as `path/to/file.py:ClassName`, made with `num_classes`.
+
+    Your file is run: name only files you trust. Raises `HwnasError` in one line when there is no such space.
+    """
+    file, colon, class_name = name.rpartition(":")
+    if not colon:
+        if name not in PRESETS:
+            raise HwnasError(f"unknown space {name!r}; there are {', '.join(PRESETS)}, or your own: file.py:ClassName")
+        return mbconv_space(name, num_classes)
+    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+    if spec is None or spec.loader is None or not Path(file).is_file():
+        raise HwnasError(f"space {name!r}: {file} is not a Python file; write path/to/file.py:ClassName")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as e:  # whatever the user's own file does
+        raise HwnasError(f"space {name!r}: {file} does not run: {type(e).__name__}: {e}") from e
+    kind = getattr(module, class_name, None)
+    if not (isinstance(kind, type) and issubclass(kind, SearchSpace)):
+        raise HwnasError(f"space {name!r}: {file} has no SearchSpace called {class_name}")
+    try:
+        return kind(num_classes=num_classes)  # type: ignore[call-arg]
+    except TypeError as e:
+        raise HwnasError(f"space {name!r}: {class_name}(num_classes={num_classes}) fails: {e}") from e
