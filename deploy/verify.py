@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from latency_tables import LatencyTable, ProfilerError, Target, quiet_reference_us, summarise
+from latency_tables import LatencyTable, ProfilerError, TableError, Target, quiet_reference_us, summarise
 from profilers.protocol import Protocol
 from profilers.worker import measure_in_fresh_process
 
@@ -39,13 +39,12 @@ def verify(model: Path, reference: Path, table: LatencyTable, budget_ms: float) 
     """Measure an ONNX file on the table's target in a fresh process.
 
     `reference` is the table's own reference model. Raises `ProfilerError` when the model cannot be run and
-    `TableError` when the table was made for another target.
+    `TableError` when the table was made for another target or with another reference.
     """
     target, protocol = table.provenance.target, Protocol()
-    try:
-        digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    except OSError as e:
-        raise ProfilerError(f"cannot read the model {model}: {e.strerror}") from None
+    digest = _sha256(model, "model")
+    if _sha256(reference, "reference model") != table.provenance.reference_sha256:
+        raise TableError(f"{reference} is not the reference model of the latency table; use the one beside its rows")
     fresh = measure_in_fresh_process(
         model,
         reference,
@@ -70,3 +69,10 @@ def verify(model: Path, reference: Path, table: LatencyTable, budget_ms: float) 
         slowdown=quiet_reference_us(fresh.visits) / table.provenance.reference_us,
         verified=high <= budget_ms,
     )
+
+
+def _sha256(path: Path, what: str) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as e:
+        raise ProfilerError(f"cannot read the {what} {path}: {e.strerror}") from None

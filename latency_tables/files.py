@@ -5,6 +5,7 @@ Nothing is unpickled. One digest over the bytes of all three is checked before a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -34,7 +35,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as e:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise HwnasError(f"cannot write {path}: {e.strerror}") from None
 
 

@@ -23,9 +23,9 @@ def _encode(record: Mapping[str, Any]) -> bytes:
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole, undamaged line, else None."""
-    checksum, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+    """The record of a whole, undamaged line without its newline, else None."""
+    checksum, _, body = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
         return None
     try:
         record = json.loads(body)
@@ -69,15 +69,17 @@ class Journal:
 
     def _read(self) -> None:
         self._file.seek(0)
-        lines = self._file.readlines()
-        decoded = [_decode(line) for line in lines]
-        if lines and not lines[-1].endswith(b"\n"):
-            self._write(b"\n")  # a record cut by a kill: end its line so that the next one stands alone
+        content = self._file.read(os.fstat(self._file.fileno()).st_size)  # not to the end: a device has none
+        decoded = [_decode(line) for line in content.removesuffix(b"\n").split(b"\n")] if content else []
         self.damaged = sum(d is None for d in decoded)
         good = [d for d in decoded if d is not None]
         headers = [d["header"] for d in good if "header" in d]
         if any(h != self._header for h in headers):
             raise JournalError(f"{self.path} is the journal of other work; use another folder or delete it")
+        if good and not headers:
+            raise JournalError(f"{self.path} is damaged where it says what work it belongs to; delete it")
+        if content and not content.endswith(b"\n"):
+            self._write(b"\n")  # a record cut by a kill: end its line so that the next one stands alone
         if not headers:
             self.append({"header": self._header})
         self.records = [d for d in good if "header" not in d]

@@ -17,7 +17,7 @@ class Session(ABC):
 
     @abstractmethod
     def run(self) -> None:
-        """Run the model once and wait until the device has finished."""
+        """Run the model once and wait until the device has finished; raises `ProfilerError` when it cannot."""
 
     def close(self) -> None:  # noqa: B027 - most runtimes free a model when it is dropped
         """Free what the model holds."""

@@ -90,7 +90,10 @@ class _OnnxRuntimeSession(Session):
             self._binding.bind_output(node.name)
 
     def run(self) -> None:
-        self._session.run_with_iobinding(self._binding)
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as e:  # a dozen unrelated classes here too
+            raise ProfilerError(f"onnxruntime cannot run the model: {_first_line(e)}") from None
 
     def close(self) -> None:
         del self._binding, self._session

@@ -44,8 +44,10 @@ class Batches:
 
     def plain(self, split: Split, size: int = 256, limit: int | None = None) -> Iterator[Batch]:
         """A split in order, unaugmented."""
-        for start in range(0, min(len(split), limit or len(split)), size):
-            yield self._batch(split.images[start : start + size], split.labels[start : start + size])
+        count = len(split) if limit is None else min(limit, len(split))
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
+            yield self._batch(split.images[part], split.labels[part])
 
     def _batch(self, images: np.ndarray, labels: np.ndarray) -> Batch:
         x = torch.from_numpy(np.ascontiguousarray(images)).float().div_(255)

@@ -23,5 +23,6 @@ HELP: dict[str, tuple[Any, str]] = {
     "supernet_epochs": (int, "epochs of supernet training [default: 12]"),
     "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 100]"),
     "evaluations": (int, "networks the search looks at [default: 5000]"),
-    "train_epochs": (int, "epochs of training the winner [default: 15]"),
+    "finalists": (int, "networks that are trained; validation picks the winner among them [default: 4]"),
+    "train_epochs": (int, "epochs of training each of them [default: 6]"),
 }

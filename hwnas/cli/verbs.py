@@ -62,7 +62,7 @@ def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
             "ops": len(table.rows),
             "heldout_mape_pct": held.mape_pct,
             "heldout_within5_pct": held.within5_pct,
-            "seconds": run.folder.seconds,
+            "seconds": run.folder.seconds_by_kind(),
         }
         return answer, f"latency table of {len(table.rows)} ops: {run.folder.path / 'table'}", 0
 
@@ -74,7 +74,7 @@ def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) 
 
     def work(run: Run) -> Answer:
         largest, tau = run.learning.curve.validation_accuracy[-1], run.learning.predictor_fit.tau
-        answer = {"largest_validation_accuracy": largest, "predictor_tau": tau, "seconds": run.folder.seconds}
+        answer = {"largest_validation_accuracy": largest, "predictor_tau": tau, "seconds": run.folder.seconds_by_kind()}
         text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
         return answer, text, 0
 
@@ -87,18 +87,20 @@ def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
     def work(run: Run) -> Answer:
         run.deciding.require_feasible()
         choice = run.deciding.choose(1)
+        best = choice.finalists[0]
         answer = {
-            "arch": choice.text,
+            "arch": best.text,
             "budget_ms": run.measuring.budget_ms,
-            "predicted_ms": choice.predicted_ms,
-            "predicted_upper_ms": choice.predicted_upper_ms,
-            "predicted_accuracy": choice.accuracy,
+            "predicted_ms": best.predicted_ms,
+            "predicted_upper_ms": best.predicted_upper_ms,
+            "predicted_accuracy": best.accuracy,
+            "finalists": [c.text for c in choice.finalists],
             "front": [
                 {"arch": run.measuring.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
                 for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
             ],
         }
-        text = f"{choice.text}\n  {choice.predicted_ms:.4g} ms, at most {choice.predicted_upper_ms:.4g} ms"
+        text = f"{best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
         return answer, text, 0
 
     return _with_run(given, out, resume, as_json, False, work)

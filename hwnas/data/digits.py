@@ -8,7 +8,7 @@ from hwnas.data._decode import to_array
 
 
 def load_digits(size: int = 32, limit: int | None = None, mirror: bool = False) -> Dataset:
-    """Digits 0 to 9, split 60/20/20, from 8x8 pixels to [3, size, size] with three equal channels.
+    """Digits 0 to 9, split 50/20/30, from 8x8 pixels to [3, size, size] with three equal channels.
 
     DataError for a size or limit out of range.
     """
@@ -28,7 +28,7 @@ def load_digits(size: int = 32, limit: int | None = None, mirror: bool = False) 
         size=size,
         limit=limit,
         validation_fraction=0.2,
-        test_fraction=0.2,
+        test_fraction=0.3,
         mirror=mirror,
         seed=0,
     )

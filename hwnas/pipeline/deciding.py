@@ -1,4 +1,4 @@
-"""Stage `search`: the Pareto front, and the most accurate network whose upper latency bound is inside the budget."""
+"""Stage `search`: the Pareto front, and the most accurate networks whose upper latency bound is inside the budget."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hwnas.spaces import Genotype
 from latency_tables import CalibrationNetwork, LatencyModel
 from latency_tables.progress import Progress
 
-FINALISTS = 16
+SHORTLIST = 16
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The network a search chose, what is predicted of it, and the front it stands on."""
+class Candidate:
+    """A network that may win, and what is predicted of it."""
 
     arch: Genotype
     text: str
@@ -28,6 +28,13 @@ class Choice:
     predicted_ms: float
     predicted_lower_ms: float
     predicted_upper_ms: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a search found: the finalists, best first, the front they stand on, and random networks behind it."""
+
+    finalists: tuple[Candidate, ...]
     front: Evaluated
     cloud: Evaluated
 
@@ -44,7 +51,7 @@ class Deciding:
         require_feasible(self.space, self.measuring.latency(corrections), self.measuring.budget_ms)
 
     def choose(self, attempt: int, corrections: Sequence[CalibrationNetwork] = ()) -> Choice:
-        """The winner under the latency model as corrected so far. Attempts count from 1."""
+        """The finalists under the latency model as corrected so far. Attempts count from 1."""
         measuring, learning, s = self.measuring, self.learning, self.settings
         latency, budget_ms = measuring.latency(corrections), measuring.budget_ms
         assert latency.calibration is not None
@@ -55,6 +62,7 @@ class Deciding:
             "table": measuring.table.digest,
             "budget_ms": budget_ms,
             "evaluations": s.evaluations,
+            "finalists": s.finalists,
             "seed": s.seed,
         }
 
@@ -63,18 +71,11 @@ class Deciding:
 
         title = "search" if attempt == 1 else f"search again ({attempt})"
         result = self.folder.stage(f"search-{attempt}", title, inputs, [], work)
-        arch = self.space.from_text(result["arch"])
-        predicted = latency.predict(arch[None])
-        return Choice(
-            arch=arch,
-            text=result["arch"],
-            accuracy=result["accuracy"],
-            predicted_ms=float(predicted.ms[0]),
-            predicted_lower_ms=float(predicted.lower_ms[0]),
-            predicted_upper_ms=float(predicted.upper_ms[0]),
-            front=_unpack(result["front"]),
-            cloud=_unpack(result["cloud"]),
-        )
+        archs = np.array([self.space.from_text(text) for text in result["archs"]])
+        ms = latency.predict(archs)
+        columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
+        finalists = tuple(Candidate(*row) for row in zip(archs, result["archs"], *columns, strict=True))
+        return Choice(finalists, _unpack(result["front"]), _unpack(result["cloud"]))
 
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
         s, learning, space = self.settings, self.learning, self.space
@@ -84,16 +85,16 @@ class Deciding:
         found = search(problem, strategy, s.evaluations, progress)
         # What a supernet says is dearer and truer than what a predictor says of it: ask it about the best few.
         feasible = found.within(budget_ms)
-        hopeful = feasible[np.argsort(-(feasible.accuracy + 0.5 * feasible.std))[:FINALISTS]]
-        seen = Pairs(hopeful.population, np.array(learning.evaluate(hopeful.population, "finalists", progress)))
+        hopeful = feasible[np.argsort(-(feasible.accuracy + 0.5 * feasible.std))[:SHORTLIST]]
+        seen = Pairs(hopeful.population, np.array(learning.evaluate(hopeful.population, "shortlist", progress)))
         refitted = Problem(space, learning.predictor(seen), problem.latency)
-        finalists = refitted.evaluate(hopeful.population)
-        best = int(np.argmax(finalists.accuracy))
+        judged = refitted.evaluate(hopeful.population)
+        best = np.argsort(-judged.accuracy, kind="stable")[: s.finalists]
         cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
         return {
-            "arch": space.to_text(finalists.population[best]),
-            "accuracy": float(finalists.accuracy[best]),
-            "supernet_accuracy": float(seen.accuracy[best]),
+            "archs": [space.to_text(a) for a in judged.population[best]],
+            "accuracy": judged.accuracy[best].tolist(),
+            "supernet_accuracy": seen.accuracy[best].tolist(),
             "evaluated": len(found),
             "front": _pack(refitted.evaluate(found.front().population)),
             "cloud": _pack(cloud),

@@ -122,6 +122,14 @@ class RunFolder:
         self._done[name] = wanted, json.loads(json.dumps(result))
         return dict(self._done[name][1])
 
+    def seconds_by_kind(self) -> dict[str, float]:
+        """Seconds of every kind of stage, in the order they ran; `train-ab12` and `train-cd34` are both `train`."""
+        total: dict[str, float] = {}
+        for name, seconds in self.seconds.items():
+            kind = name.partition("-")[0]
+            total[kind] = round(total.get(kind, 0.0) + seconds, 2)
+        return total
+
     def _digests(self, outputs: Iterable[Path]) -> dict[str, str | None]:
         return {str(p.relative_to(self.path)): _file_digest(p) for p in outputs}
 

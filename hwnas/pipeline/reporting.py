@@ -31,28 +31,28 @@ def report_data(
     test_accuracy: float,
 ) -> ReportData:
     """Gather the numbers of a finished run."""
-    choice, verification, export = outcome.choice, outcome.verification, outcome.export
+    winner, choice, verification, export = outcome.winner, outcome.choice, outcome.verification, outcome.export
     latency, table, held = measuring.latency(), measuring.table, measuring.heldout
     assert latency.calibration is not None
     networks = latency.calibration.networks[: folder.settings.calibration_networks]
-    ops = measuring.space.ops(choice.arch)
+    ops = measuring.space.ops(winner.arch)
     target = table.provenance.target
     return ReportData(
         title=f"{measuring.space.name} on {target.device}",
         space=measuring.space.name,
-        arch=choice.text,
+        arch=winner.text,
         device=target.device,
         runtime=f"{target.runtime} {target.runtime_version}, {target.threads} thread(s), {target.precision}",
         verified=verification.verified,
         budget_ms=measuring.budget_ms,
         budget_source=measuring.budget_source,
-        predicted_ms=choice.predicted_ms,
-        predicted_lower_ms=choice.predicted_lower_ms,
-        predicted_upper_ms=choice.predicted_upper_ms,
+        predicted_ms=winner.predicted_ms,
+        predicted_lower_ms=winner.predicted_lower_ms,
+        predicted_upper_ms=winner.predicted_upper_ms,
         measured_ms=verification.measured_ms,
         measured_ci95_ms=verification.measured_ci95_ms,
         test_accuracy=test_accuracy,
-        winner_accuracy=choice.accuracy,
+        winner_accuracy=winner.accuracy,
         random_ms=choice.cloud.ms,
         random_accuracy=choice.cloud.accuracy,
         front_ms=choice.front.ms,
@@ -69,7 +69,7 @@ def report_data(
         op_labels=tuple(op.key for op in ops),
         op_ms=latency.op_ms(ops),
         supernet_curve=_arrays(learning.curve),
-        winner_curve=_arrays(shipping.train(choice.arch).curve),
+        winner_curve=_arrays(shipping.train(winner.arch).curve),
         predictor_true=np.array(learning.predictor_fit.true),
         predictor_predicted=np.array(learning.predictor_fit.predicted),
         predictor_tau=learning.predictor_fit.tau,
@@ -84,7 +84,7 @@ def report_data(
             ("largest difference from torch", f"{export.parity_max_abs:.1e}"),
         ),
         provenance=_provenance(folder, measuring, learning, outcome),
-        seconds=dict(folder.seconds),
+        seconds=folder.seconds_by_kind(),
     )
 
 

@@ -13,7 +13,7 @@ import torch
 
 from deploy.export import Export
 from deploy.verify import Verification
-from hwnas.pipeline.deciding import Choice, Deciding
+from hwnas.pipeline.deciding import Candidate, Choice, Deciding
 from hwnas.pipeline.folder import Display, Result, RunFolder
 from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
@@ -31,12 +31,13 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """The last attempt: what was chosen, what was shipped, what the device said of it; and all attempts."""
+    """The last attempt: what won, what the search had found, what was shipped, what the device said; all attempts."""
 
+    winner: Candidate
     choice: Choice
     export: Export
     verification: Verification
-    attempts: tuple[tuple[Choice, Verification], ...]
+    attempts: tuple[tuple[Candidate, Verification], ...]
 
 
 class Run:
@@ -76,10 +77,11 @@ class Run:
         )
 
     def chosen(self) -> Genotype:
-        """The architecture asked for, else the one the first search chose."""
+        """The architecture asked for, else the best of the first search's finalists."""
         if self.settings.arch is not None:
             return self.measuring.space.from_text(self.settings.arch)
-        return self.deciding.choose(1).arch
+        finalists = self.deciding.choose(1).finalists
+        return finalists[self.shipping.best([c.arch for c in finalists])].arch
 
     def outcome(self) -> Outcome:
         """Search, train, export and measure until the device says PASS, at most `ATTEMPTS` times."""
@@ -89,42 +91,42 @@ class Run:
         budget_ms = self.measuring.budget_ms
         say(f"budget: {budget_ms:.4g} ms ({self.measuring.budget_source})")
         corrections: list[CalibrationNetwork] = []
-        attempts: list[tuple[Choice, Verification]] = []
+        attempts: list[tuple[Candidate, Verification]] = []
         while True:
             choice = self.deciding.choose(len(attempts) + 1, corrections)
-            self.shipping.train(choice.arch)
-            export = self.shipping.export(choice.arch)
-            verification = self.shipping.verify(choice.arch)
-            attempts.append((choice, verification))
+            winner = choice.finalists[self.shipping.best([c.arch for c in choice.finalists])]
+            export = self.shipping.export(winner.arch)
+            verification = self.shipping.verify(winner.arch)
+            attempts.append((winner, verification))
             say(
                 f"{verification.verdict}: measured {verification.measured_ms:.4g} ms, predicted "
-                f"{choice.predicted_ms:.4g} ms (at most {choice.predicted_upper_ms:.4g}), budget {budget_ms:.4g} ms"
+                f"{winner.predicted_ms:.4g} ms (at most {winner.predicted_upper_ms:.4g}), budget {budget_ms:.4g} ms"
             )
             if verification.verified or len(attempts) == ATTEMPTS:
-                return Outcome(choice, export, verification, tuple(attempts))
-            f = self.measuring.latency().features(choice.arch[None])
+                return Outcome(winner, choice, export, verification, tuple(attempts))
+            f = self.measuring.latency().features(winner.arch[None])
             known = (float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]))
-            corrections.append(CalibrationNetwork(choice.text, *known, verification.measured_ms))
+            corrections.append(CalibrationNetwork(winner.text, *known, verification.measured_ms))
             say("the latency model is recalibrated with what the device said, and the search runs again")
             self.deciding.require_feasible(corrections)
 
     def result(self) -> dict[str, Any]:
         """The whole job; writes `result.json` and `report.html` into the run folder and returns the former."""
         outcome = self.outcome()
-        choice, verification = outcome.choice, outcome.verification
-        test_accuracy = self.shipping.test_accuracy(choice.arch)
+        winner, verification = outcome.winner, outcome.verification
+        test_accuracy = self.shipping.test_accuracy(winner.arch)
         summary = {
             "budget_ms": self.measuring.budget_ms,
             "budget_source": self.measuring.budget_source,
-            "predicted_ms": choice.predicted_ms,
-            "predicted_upper_ms": choice.predicted_upper_ms,
+            "predicted_ms": winner.predicted_ms,
+            "predicted_upper_ms": winner.predicted_upper_ms,
             "measured_ms": verification.measured_ms,
             "measured_ci95_ms": list(verification.measured_ci95_ms),
             "measured_raw_median_ms": verification.raw_median_ms,
             "machine_slowdown": verification.slowdown,
             "verified": verification.verified,
             "test_accuracy": test_accuracy,
-            "arch": choice.text,
+            "arch": winner.text,
             "macs": outcome.export.macs,
             "params": outcome.export.params,
             "parity_max_abs": outcome.export.parity_max_abs,
@@ -138,7 +140,7 @@ class Run:
             "report": "report.html",
         }
         self._report(outcome, test_accuracy, summary)
-        summary["seconds"] = {name: round(seconds, 2) for name, seconds in self.folder.seconds.items()}
+        summary["seconds"] = self.folder.seconds_by_kind()
         text = json.dumps(summary, indent=2, default=float) + "\n"
         write_atomically(self.folder.path / "result.json", text.encode())
         return summary

@@ -29,7 +29,8 @@ class Settings:
     supernet_epochs: int = 12
     pairs: int = 100
     evaluations: int = 5000
-    train_epochs: int = 15
+    finalists: int = 4
+    train_epochs: int = 6
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, naming the option."""
@@ -40,6 +41,7 @@ class Settings:
             "supernet_epochs": 1,
             "pairs": 10,
             "evaluations": 100,
+            "finalists": 1,
             "train_epochs": 1,
             "seed": 0,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,12 +79,16 @@ class Shipping:
             return {"arch": text, "curve": asdict(curve)}
 
         name = f"train-{where.name}"
-        result = self.folder.stage(name, "training the network", inputs, [final], work)
+        result = self.folder.stage(name, "training a network", inputs, [final], work)
         network = self.space.build(arch)
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         curve = Curve(**{name: tuple(values) for name, values in result["curve"].items()})
         return Trained(network, curve, hashlib.sha256(final.read_bytes()).hexdigest())
+
+    def best(self, archs: Sequence[Genotype]) -> int:
+        """Which of several networks is the most accurate on the validation split once trained; the first of equals."""
+        return int(np.argmax([self.train(arch).curve.validation_accuracy[-1] for arch in archs]))
 
     def test_accuracy(self, arch: Genotype) -> float:
         """Stage `test`: accuracy on the test split, which nothing before has looked at."""

@@ -33,7 +33,8 @@ class NSGA2Strategy(SearchStrategy):
         first = space.sample(np.random.default_rng(seed), population)
         if warm_start is not None:
             first = np.concatenate([warm_start, first])[:population]
-        self._space = space
+        self._space, self._population = space, population
+        self._rng = np.random.default_rng([seed, 1])
         self._problem = PymooProblem(
             n_var=len(space.cardinalities), n_obj=2, xl=0, xu=np.array(space.cardinalities) - 1, vtype=int
         )
@@ -44,14 +45,18 @@ class NSGA2Strategy(SearchStrategy):
         self._asked: Any = None
 
     def suggest(self) -> Population:
-        """The next generation, canonical."""
+        """The next generation, canonical; random once a small space has nothing new to offer."""
         self._asked = self._algorithm.ask()
+        if self._asked is None:
+            return self._space.sample(self._rng, self._population)
         population: Population = self._space.canonical(self._asked.get("X").astype(np.int64))
         self._asked.set("X", population)
         return population
 
     def update(self, evaluated: Evaluated) -> None:
         """Tell pymoo what the generation turned out to be."""
+        if self._asked is None:
+            return
         objectives = np.column_stack([-evaluated.accuracy, evaluated.upper_ms])
         Evaluator().eval(StaticProblem(self._problem, F=objectives), self._asked)
         self._algorithm.tell(infills=self._asked)

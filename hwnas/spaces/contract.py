@@ -116,8 +116,9 @@ def _check_ops(space: SearchSpace, archs: Population) -> None:
     assert (choices < limits).all(), "slot_choices must point into slots[s]"
     for op in space.all_ops:
         assert isinstance(op, Op), f"slots must hold Op, got {type(op).__name__}"
-    keys = {op.key for op in space.all_ops}
-    assert len(keys) == len(space.all_ops), "two ops with one key: make them with Op.of, so that settings are sorted"
+        canonical = Op.of(op.kind, op.in_shape, **dict(op.settings))
+        assert op == canonical, f"{op.key} is not in canonical form: make ops with Op.of, which sorts their settings"
+        assert all(type(v) is int for _, v in op.settings), f"the settings of {op.key} must be plain integers"
     for arch, row in zip(archs, choices, strict=True):
         mine = tuple(op for slot, c in zip(space.slots, row, strict=True) for op in slot[c])
         assert space.ops(arch) == mine, "ops(arch) must be the ops of its slot choices, in order"

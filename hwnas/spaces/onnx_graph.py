@@ -30,6 +30,7 @@ class _Emitter:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self.names: dict[fx.Node, str] = {}
+        self.flat: set[fx.Node] = set()  # nodes known to be [batch, features]
 
     def emit(self, op: str, node: fx.Node, inputs: list[str], **attributes: Any) -> None:
         self.names[node] = node.name
@@ -95,6 +96,8 @@ def _batch_norm(e: _Emitter, node: fx.Node, layer: nn.BatchNorm2d) -> None:
 
 
 def _linear(e: _Emitter, node: fx.Node, layer: nn.Linear) -> None:
+    if node.args[0] not in e.flat:
+        raise _UnknownLayer("a linear layer on more than two axes")
     inputs = [e.value(node.args[0], node), e.weight(f"{node.name}.weight", layer.weight)]
     if layer.bias is not None:
         inputs.append(e.weight(f"{node.name}.bias", layer.bias))
@@ -118,6 +121,7 @@ def _unary(op: str, **attributes: Any) -> Callable[[_Emitter, fx.Node, Any], Non
 def _flatten(e: _Emitter, node: fx.Node, layer: nn.Flatten) -> None:
     if (layer.start_dim, layer.end_dim) != (1, -1):
         raise _UnknownLayer(f"flatten from {layer.start_dim} to {layer.end_dim}")
+    e.flat.add(node)
     e.emit("Flatten", node, [e.value(node.args[0], node)], axis=1)
 
 
@@ -149,6 +153,8 @@ def _fast(module: nn.Module, shape: tuple[int, ...], out_shape: tuple[int, ...])
     for node in graph.nodes:
         if node.op == "placeholder" and not e.names:
             e.names[node] = "input"
+            if len(shape) == 2:
+                e.flat.add(node)
         elif node.op == "call_module" and type(e.modules[str(node.target)]) in _LAYERS:
             layer = e.modules[str(node.target)]
             _LAYERS[type(layer)](e, node, layer)
@@ -158,6 +164,8 @@ def _fast(module: nn.Module, shape: tuple[int, ...], out_shape: tuple[int, ...])
             result = e.value(node.args[0], node)
         else:
             raise _UnknownLayer(f"{node.op} {node.target}")
+        if node.all_input_nodes and e.flat.issuperset(node.all_input_nodes):
+            e.flat.add(node)
     if result == "input":
         raise _UnknownLayer("a module without any layer")
     graph_proto = helper.make_graph(

@@ -1,0 +1,52 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from profilers import Profiler, Session, _base
+
+
+class Ticking(Session):
+    """Each run takes one microsecond longer than the one before."""
+
+    def __init__(self):
+        self.now_ns, self.runs = 5_000_000_000_000, 0
+
+    def run(self):
+        self.runs += 1
+        self.now_ns += 1000 * self.runs
+
+
+def test_time_us_is_the_time_of_each_run(monkeypatch):
+    session = Ticking()
+    monkeypatch.setattr(_base, "time", SimpleNamespace(perf_counter_ns=lambda: session.now_ns))
+    times = session.time_us(4)
+    assert times.tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert times.dtype == np.float64
+    assert session.runs == 4
+    assert session.time_us(0).shape == (0,)
+
+
+def test_a_session_is_closed_even_when_the_work_fails(fake_profiler):
+    session = fake_profiler().open(b"1 us")
+    with session as entered:
+        assert entered is session
+        assert not session.closed
+    assert session.closed
+    session.closed = False
+    with pytest.raises(ZeroDivisionError), session:
+        _ = 1 / 0
+    assert session.closed
+
+
+def test_closing_is_optional():
+    with Ticking() as session:
+        session.run()
+    assert session.runs == 1
+
+
+def test_what_a_plug_in_must_have():
+    with pytest.raises(TypeError, match="run"):
+        Session()
+    with pytest.raises(TypeError, match="open"):
+        Profiler()

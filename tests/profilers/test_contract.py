@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from latency_tables import ProfilerError
+from profilers.contract import check_profiler
+
+MODEL = b"100 us"
+
+
+def test_a_good_profiler(fake_profiler):
+    profiler = fake_profiler()
+    check_profiler(profiler, MODEL)
+    assert all(session.closed for session in profiler.sessions)
+
+
+def times(make):
+    """A profiler whose sessions answer time_us(runs) with make(runs)."""
+
+    def change(fake_profiler):
+        class Bad(fake_profiler):
+            def open(self, model):
+                session = super().open(model)
+                session.time_us = make
+                return session
+
+        return Bad()
+
+    return change
+
+
+def target(**fields):
+    def change(fake_profiler):
+        class Bad(fake_profiler):
+            def target(self):
+                return replace(super().target(), **fields)
+
+        return Bad()
+
+    return change
+
+
+def another_target_each_time(fake_profiler):
+    class Bad(fake_profiler):
+        def target(self):
+            self.threads += 1
+            return super().target()
+
+    return Bad()
+
+
+def accepting(garbage):
+    def change(fake_profiler):
+        class Bad(fake_profiler):
+            def open(self, model):
+                return super().open(MODEL if model == garbage else model)
+
+        return Bad()
+
+    return change
+
+
+def many_lines(fake_profiler):
+    class Bad(fake_profiler):
+        def open(self, model):
+            if model != MODEL:
+                raise ProfilerError("first line\nsecond line")
+            return super().open(model)
+
+    return Bad()
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        (times(lambda runs: np.ones(runs - 1)), "give n times"),
+        (times(lambda runs: np.ones((runs, 1))), "give n times"),
+        (times(lambda runs: np.full(runs, np.nan)), "finite"),
+        (times(lambda runs: np.full(runs, np.inf)), "finite"),
+        (times(np.zeros), "positive"),
+        (times(lambda runs: -np.ones(runs)), "positive"),
+        (target(device=""), "device must be filled in"),
+        (target(runtime_version=None), "runtime_version must be filled in"),
+        (target(threads=0), "threads must be at least 1"),
+        (target(batch=0), "batch must be at least 1"),
+        (another_target_each_time, "must not change"),
+        (accepting(b""), "must be refused"),
+        (accepting(b"not an ONNX model"), "must be refused"),
+        (accepting(MODEL[: len(MODEL) // 2]), "must be refused"),
+        (many_lines, "one line"),
+    ],
+)
+def test_a_bad_profiler(fake_profiler, bad, what):
+    with pytest.raises(AssertionError, match=what):
+        check_profiler(bad(fake_profiler), MODEL)
+
+
+def test_a_profiler_that_refuses_a_good_model(fake_profiler):
+    with pytest.raises(ProfilerError, match="refuses"):
+        check_profiler(fake_profiler(), b"a good model")

@@ -1,0 +1,79 @@
+import gc
+import os
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from profilers.device import clock_mhz, cpu_name, power_mode, quiet
+
+pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin")
+
+
+def test_cpu_name_says_model_and_cores():
+    name = cpu_name()
+    assert name == cpu_name()
+    assert name.endswith(f" x{os.cpu_count()}")
+    assert "\n" not in name
+    assert not name.startswith(" ")
+
+
+def test_power_mode_is_a_word():
+    assert power_mode().split() == [power_mode()]
+
+
+@pytest.mark.parametrize("found", [None, SimpleNamespace(current=0.0), OSError(), NotImplementedError()])
+def test_a_clock_that_cannot_be_read(monkeypatch, found):
+    def cpu_freq():
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(psutil, "cpu_freq", cpu_freq)
+    assert clock_mhz() is None
+
+
+def test_a_clock_that_can(monkeypatch):
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2400))
+    assert clock_mhz() == 2400.0
+
+
+@pinning
+@pytest.mark.parametrize("threads", [1, 2, 10_000])
+def test_quiet_pins_and_restores(threads):
+    before = os.sched_getaffinity(0)
+    with quiet(threads):
+        assert os.sched_getaffinity(0) == set(sorted(before)[-threads:])
+        assert not gc.isenabled()
+    assert os.sched_getaffinity(0) == before
+    assert gc.isenabled()
+
+
+@pinning
+def test_quiet_restores_after_an_error():
+    before = os.sched_getaffinity(0)
+    with pytest.raises(KeyboardInterrupt), quiet(1):
+        raise KeyboardInterrupt
+    assert os.sched_getaffinity(0) == before
+    assert gc.isenabled()
+
+
+def test_quiet_leaves_collection_off_for_who_had_it_off():
+    gc.disable()
+    try:
+        with quiet(1):
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pinning
+def test_quiet_where_pinning_is_forbidden(monkeypatch):
+    def refuse(pid, cores):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    with quiet(1):
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -1,0 +1,89 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from latency_tables import ProfilerError, Target, summarise
+from profilers import Protocol
+from profilers.worker import make_profiler, measure_in_fresh_process
+
+PROTOCOL = Protocol(group_us=500, maximum_runs=8, groups=1)
+
+
+@pytest.fixture
+def files(tmp_path, onnx_model):
+    """A model, a reference, and a path whose file is no model."""
+    model, reference, broken = (tmp_path / f"{name}.onnx" for name in ("model", "reference", "broken"))
+    model.write_bytes(onnx_model(6, side=16))
+    reference.write_bytes(onnx_model(1, side=16))
+    broken.write_bytes(b"no model")
+    return model, reference, broken
+
+
+def measure(model, reference, runtime="onnxruntime", threads=1):
+    return measure_in_fresh_process(
+        model, reference, runtime=runtime, threads=threads, batch=1, protocol=PROTOCOL, rounds=2
+    )
+
+
+def refusal(*args, **kwargs):
+    with pytest.raises(ProfilerError) as e:
+        measure(*args, **kwargs)
+    assert "\n" not in str(e.value)
+    return str(e.value)
+
+
+def test_measures_where_other_packages_have_our_names(tmp_path, files, monkeypatch):
+    for name in ("profilers", "latency_tables", "numpy"):
+        (tmp_path / "cwd" / name).mkdir(parents=True)
+        (tmp_path / "cwd" / name / "__init__.py").write_text("raise RuntimeError('not ours')")
+    monkeypatch.chdir(tmp_path / "cwd")
+    fresh = measure(*files[:2])
+    assert [v.round for v in fresh.visits] == [0, 1]
+    assert [v.error for v in fresh.visits] == [None, None]
+    assert [len(v.samples_us) for v in fresh.visits] == [1, 1]
+    assert summarise(fresh.visits).ratio > 1  # six times the reference's work
+    assert Target(**fresh.target) == make_profiler("onnxruntime", 1, 1).target()
+
+
+def test_paths_may_be_relative(tmp_path, files, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    relative = [path.relative_to(tmp_path) for path in files[:2]]
+    assert len(measure(*relative).visits) == 2
+
+
+def test_a_model_that_the_runtime_refuses_is_data(files):
+    _, reference, broken = files
+    for v in measure(broken, reference).visits:
+        assert v.error.startswith("onnxruntime refuses the model: ")
+        assert "\n" not in v.error
+        assert v.samples_us == ()
+
+
+def test_what_cannot_be_measured_at_all(tmp_path, files):
+    model, reference, broken = files
+    failed = "the measuring process failed: "
+    assert refusal(model, broken).startswith(failed + "onnxruntime refuses the model: ")
+    missing = tmp_path / "missing.onnx"
+    assert refusal(missing, reference) == f"{failed}[Errno 2] No such file or directory: '{missing}'"
+    assert refusal(model, reference, runtime="abacus") == failed + "unknown runtime 'abacus'; there is onnxruntime"
+    assert refusal(model, reference, threads=0) == failed + "threads must be at least 1, got 0"
+
+
+@pytest.mark.parametrize("request_", ["", "{}", "[", json.dumps({"runtime": "onnxruntime"})])
+def test_a_request_that_is_none(request_):
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "profilers.worker"], input=request_, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_make_profiler():
+    pytest.importorskip("onnxruntime")
+    target = make_profiler("onnxruntime", 2, 4).target()
+    assert (target.runtime, target.threads, target.batch) == ("onnxruntime", 2, 4)
+    with pytest.raises(ProfilerError, match="unknown runtime 'tvm'; there is onnxruntime"):
+        make_profiler("tvm", 1, 1)
