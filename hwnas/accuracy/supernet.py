@@ -56,7 +56,8 @@ class Supernet(nn.Module):
     def _skeleton(self, op: Op) -> nn.Module:
         """The op's own module without weights and without running statistics: batch norm uses the batch."""
         if op not in self._skeletons:
-            skeleton = self.space.build_op(op)
+            with torch.random.fork_rng(devices=[]):  # building draws weights; dropout must not depend on when
+                skeleton = self.space.build_op(op)
             for module in skeleton.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.track_running_stats = False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from hwnas.cli import tables, verbs
 from hwnas.cli.options import with_settings
 from latency_tables import HwnasError
 
+_STOPPED = 130
 _EXTRAS = {
     **dict.fromkeys(
         ("torch", "onnx", "onnxscript", "safetensors", "scipy", "pymoo", "PIL", "matplotlib", "jinja2"), "search"
@@ -23,9 +23,9 @@ def build_app() -> typer.Typer:
     """All verbs."""
     app = typer.Typer(
         help="Hardware-aware neural architecture search with measured latency tables.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich would take the [default: ...] of the help texts for markup
     )
     for verb in (
         verbs.run,
@@ -49,20 +49,22 @@ def _complain(message: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given in ([], ["table"]):
+        given = [*given, "--help"]
     try:
-        code = build_app()(arguments, standalone_mode=False)
-        return int(code or 0)
-    except click.exceptions.Abort:
+        # typer makes Ctrl-C an exit with 130; no verb ends with that code.
+        code = int(build_app()(given, prog_name="hwnas", standalone_mode=False) or 0)
+        return _stopped() if code == _STOPPED else code
+    except (typer.Abort, KeyboardInterrupt):
         return _stopped()
-    except KeyboardInterrupt:
-        return _stopped()
-    except click.UsageError as e:
-        path = e.ctx.command_path if e.ctx else "hwnas"
-        return _complain(f"{e.format_message()} (see `{path} --help`)")
-    except click.ClickException as e:
-        return _complain(e.format_message())
+    except typer.TyperException as e:
+        context: typer.Context | None = getattr(e, "ctx", None)
+        return _complain(f"{e.format_message().rstrip('.')} (see `{context.command_path if context else 'hwnas'} --help`)")
     except HwnasError as e:
         return _complain(str(e))
+    except OSError as e:
+        return _complain(f"{e.filename}: {e.strerror}" if e.filename and e.strerror else str(e))
     except ModuleNotFoundError as e:
         package = (e.name or "").split(".")[0]
         if package not in _EXTRAS:
@@ -71,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _stopped() -> int:
-    print("\nhwnas: stopped; nothing is lost, go on with the same command and --resume", file=sys.stderr)
-    return 130
+    print("hwnas: stopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
+    return _STOPPED
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from rich.table import Table
 from hwnas.cli.display import ConsoleDisplay
 from latency_tables import LatencyTable, load_table, save_table
 
-app = typer.Typer(help="Latency tables: show one, or measure a plan on this device.", no_args_is_help=True)
+app = typer.Typer(help="Latency tables: show one, or measure a plan on this device.", rich_markup_mode=None)
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 

@@ -26,6 +26,8 @@ def _with_run(
     path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
+    if not resume:
+        before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
     display = ConsoleDisplay()
     with Run(Settings(**{**before, **given}), path, display) as run:
         answer, text, code = work(run)

@@ -38,8 +38,11 @@ def _suggestion(space: SearchSpace, strategy: SearchStrategy) -> Population:
     assert population.ndim == 2, "suggest must give genotypes [n, genes]"
     assert len(population) >= 1, "suggest must give at least one genotype"
     assert population.dtype.kind == "i", f"suggest must give signed integers, got {population.dtype}"
-    for arch in population:
-        assert np.array_equal(space.check(arch), arch), "suggest must give canonical genotypes"
+    genes = len(space.cardinalities)
+    assert population.shape[1] == genes, f"suggest must give {genes} genes, got {population.shape[1]}"
+    inside = (population >= 0).all() and (population < np.array(space.cardinalities)).all()
+    assert inside, "suggest must keep every gene in 0..cardinality - 1"
+    assert np.array_equal(space.canonical(population), population), "suggest must give canonical genotypes"
     return population
 
 

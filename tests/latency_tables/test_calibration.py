@@ -122,7 +122,7 @@ def test_the_interval_covers_what_it_promises(n):
 @given(factor=st.floats(0.3, 3.0), second=st.floats(0.3, 3.0), seed=st.integers(0, 1000))
 def test_a_contradicted_network_is_inside_the_new_interval(factor, second, seed):
     rng = np.random.default_rng(seed)
-    calibration = fit_calibration(draw(15, rng, TRUTH, noise=0.02))
+    calibration = fit_calibration(draw(30, rng, TRUTH, noise=0.02))  # enough that the worst one may be left out
     for wrong in (factor, second):
         x = draw(1, rng, TRUTH)[0]
         contradicted = replace(x, measured_ms=x.measured_ms * wrong)

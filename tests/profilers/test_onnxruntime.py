@@ -5,7 +5,7 @@ import pytest
 from latency_tables import Op, OpCost, ProfilerError
 from profilers import Protocol, measure_plan, table_from_plan, write_plan
 from profilers.contract import check_profiler
-from profilers.onnxruntime import OnnxRuntimeProfiler
+from profilers.onnxruntime import OnnxRuntimeProfiler, _first_line
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -46,6 +46,13 @@ def test_garbage_is_refused_in_one_line(onnx_model):
     profiler, model = OnnxRuntimeProfiler(), onnx_model()
     for broken in (b"", b"garbage", model[:30], model[:-1]):
         assert refusal(profiler.open, broken).startswith("onnxruntime refuses the model: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "line"), [("one\ntwo", "one"), ("\n one \n", "one"), ("", "ValueError"), (" \n ", "ValueError")]
+)
+def test_the_runtimes_words_are_cut_to_a_line(said, line):
+    assert _first_line(ValueError(said)) == line
 
 
 def test_an_input_that_is_not_float(model_of_integers):

@@ -32,7 +32,9 @@ def test_plain_batches_are_the_split_in_order_and_normalised(data):
     assert all(b.images.is_contiguous(memory_format=torch.channels_last) for b in got)
 
 
-@pytest.mark.parametrize(("limit", "sizes"), [(None, [20, 20, 8]), (25, [20, 5]), (20, [20]), (99, [20, 20, 8]), (0, [])])
+@pytest.mark.parametrize(
+    ("limit", "sizes"), [(None, [20, 20, 8]), (25, [20, 5]), (20, [20]), (99, [20, 20, 8]), (0, [])]
+)
 def test_a_limit_is_kept_exactly(data, limit, sizes):
     assert [len(b.labels) for b in Batches(data).plain(data.train, size=20, limit=limit)] == sizes
 

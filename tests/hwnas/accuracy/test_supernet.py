@@ -126,12 +126,12 @@ def batch(*rows):
 
 def test_recalibration_by_hand():
     network = nn.Sequential(nn.BatchNorm2d(1, momentum=0.3), nn.Dropout(0.9), nn.BatchNorm2d(1, momentum=0.2))
-    network[0].running_mean.fill_(100.0)
+    network.train()(torch.full((2, 1, 1, 2), 100.0))  # what it knew before is forgotten
     recalibrate(network, [batch([0.0, 2.0]), batch([2.0, 6.0]), batch([6.0, 6.0])])
     first, _, second = network
     assert first.running_mean.item() == pytest.approx((1 + 4 + 6) / 3)
     assert first.running_var.item() == pytest.approx((2 + 8 + 0) / 3)  # unbiased, as torch keeps it
-    assert second.running_mean.item() == pytest.approx(0, abs=1e-6)  # dropout off: the first one's output as it is
+    assert second.running_mean.item() == pytest.approx(0, abs=1e-4)  # dropout off: the first one's output as it is
     assert second.running_var.item() == pytest.approx((2 + 2 + 0) / 3, rel=1e-4)
     assert (first.momentum, second.momentum) == (0.3, 0.2)
     assert not any(m.training for m in network.modules())

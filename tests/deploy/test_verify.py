@@ -1,0 +1,68 @@
+"""Real measurements of small models by onnxruntime; nothing here depends on how fast the machine is."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from deploy.verify import verify
+from latency_tables import ProfilerError, TableError
+
+
+def test_pass_and_fail(model, reference, table):
+    generous = verify(model, reference, table, budget_ms=1e6)
+    assert generous.verified
+    assert generous.verdict == "PASS"
+    assert generous.budget_ms == 1e6
+    assert generous.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    low, high = generous.measured_ci95_ms
+    assert low <= generous.measured_ms <= high
+    assert generous.raw_median_ms > 0
+    assert generous.slowdown > 0
+    hopeless = verify(model, reference, table, budget_ms=1e-6)
+    assert not hopeless.verified
+    assert hopeless.verdict == "FAIL"
+
+
+def test_milliseconds_are_at_the_tables_quiet_speed(reference, table, reference_us):
+    """The reference measured against itself takes what the table says it takes, whatever the clock says."""
+    itself = verify(reference, reference, table, budget_ms=1e6)
+    assert 0.5 < itself.measured_ms / (reference_us / 1e3) < 2
+
+
+def test_a_table_of_another_target_is_refused(model, reference, table):
+    target = table.provenance.target
+    for name, value in (("device", "Raspberry Pi 9"), ("runtime_version", "0.1"), ("precision", "int8")):
+        other = replace(table, provenance=replace(table.provenance, target=replace(target, **{name: value})))
+        with pytest.raises(TableError, match=f"the latency table was made for another target: {name} is '{value}'"):
+            verify(model, reference, other, budget_ms=1.0)
+
+
+def test_another_reference_is_refused(model, table):
+    with pytest.raises(TableError, match="is not the reference model of the latency table"):
+        verify(model, model, table, budget_ms=1.0)
+
+
+def refusal(model, reference, table):
+    with pytest.raises(ProfilerError) as caught:
+        verify(model, reference, table, budget_ms=1.0)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def test_a_missing_model_or_reference_is_named(model, reference, table, tmp_path):
+    assert refusal(tmp_path / "no.onnx", reference, table) == (
+        f"cannot read the model {tmp_path / 'no.onnx'}: No such file or directory"
+    )
+    assert "cannot read the reference model" in refusal(model, tmp_path / "no.onnx", table)
+
+
+def test_a_damaged_model_is_refused(model, reference, table):
+    model.write_bytes(model.read_bytes()[:-40])
+    assert "onnxruntime refuses the model" in refusal(model, reference, table)
+
+
+def test_an_unknown_runtime_is_named(model, reference, table):
+    target = replace(table.provenance.target, runtime="abacus")
+    other = replace(table, provenance=replace(table.provenance, target=target))
+    assert "unknown runtime 'abacus'" in refusal(model, reference, other)
