@@ -8,16 +8,27 @@ from pathlib import Path
 
 import pytest
 
-TINY = (
-    "--space mbconv-32 --data digits --limit 200 --calibration-networks 10 --heldout-networks 3 --pairs 10 "
-    "--supernet-epochs 1 --evaluations 300 --finalists 2 --train-epochs 1"
-).split()
+from latency_tables import Op, OpCost
+from profilers.plan import write_plan
+
+TINY = {
+    "space": "mbconv-32",
+    "data": "digits",
+    "limit": 200,
+    "calibration-networks": 10,
+    "heldout-networks": 3,
+    "pairs": 10,
+    "supernet-epochs": 1,
+    "evaluations": 300,
+    "finalists": 2,
+    "train-epochs": 1,
+}
 
 
 @pytest.fixture(scope="session")
 def tiny():
     """Options of a run that does everything, as little as possible of each."""
-    return list(TINY)
+    return [word for name, value in TINY.items() for word in (f"--{name}", str(value))]
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +51,10 @@ class Finished:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, hwnas):
+def finished(tmp_path_factory, hwnas, tiny):
     """A whole tiny run by `hwnas run`."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    done = hwnas("run", *TINY, "--json", "--out", folder)
+    done = hwnas("run", *tiny, "--json", "--out", folder)
     assert done.returncode in (0, 1), done.stderr
     return Finished(folder, done)
 
@@ -61,3 +72,20 @@ def profiled(finished, tmp_path):
         "supernet*", "predict*", "search*", "train*", "export*", "verify*", "test*", "candidates", "report*", "*.png"
     )
     return Path(shutil.copytree(finished.folder, tmp_path / "profiled", ignore=leave_out))
+
+
+@pytest.fixture(scope="session")
+def two_ops(tmp_path_factory):
+    """The folder of a plan of two ops and a reference that any runtime knows."""
+    from onnx import TensorProto, helper
+
+    def model(kind):
+        ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy"]
+        graph = helper.make_graph([helper.make_node(kind, ["x"], ["y"])], kind, ends[:1], ends[1:])
+        opset = [helper.make_opsetid("", 17)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+    models = [(k, Op.of(k.lower(), (3, 8, 8)), OpCost(0.0, 1, 0), model(k)) for k in ("Relu", "Sigmoid")]
+    folder = tmp_path_factory.mktemp("two-ops")
+    write_plan(folder, "two-ops", model("Tanh"), models)
+    return folder

@@ -84,7 +84,7 @@ def _train(
     curve = Curve()
     if path.exists():
         checkpoint = load_checkpoint(path)
-        if checkpoint.metadata["identity"] == identity:
+        if checkpoint.metadata.get("identity") == identity:
             weights = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
             load_weights(module, weights, path)
             _restore_optimizer(optimizer, checkpoint)

@@ -60,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _stopped()
     except typer.TyperException as e:
         context: typer.Context | None = getattr(e, "ctx", None)
-        return _complain(f"{e.format_message().rstrip('.')} (see `{context.command_path if context else 'hwnas'} --help`)")
+        return _complain(
+            f"{e.format_message().rstrip('.')} (see `{context.command_path if context else 'hwnas'} --help`)"
+        )
     except HwnasError as e:
         return _complain(str(e))
     except OSError as e:

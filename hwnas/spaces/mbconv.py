@@ -63,6 +63,11 @@ class Stage:
     depths: tuple[int, ...]
     blocks: tuple[Block, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse a stage that could vanish: its first block changes width and stride."""
+        if not self.depths or min(self.depths) < 1 or not self.blocks:
+            raise ValueError("a stage needs depths of at least 1 and at least one block to choose")
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -185,7 +185,9 @@ def _slow(module: nn.Module, shape: tuple[int, ...]) -> bytes:
         module, (torch.zeros(shape),), dynamo=True, optimize=True, opset_version=OPSET + 1, verbose=False
     )
     assert program is not None
-    return bytes(program.model_proto.SerializeToString())
+    model = program.model_proto
+    model.ir_version = _IR_VERSION
+    return bytes(model.SerializeToString())
 
 
 def onnx_from_module(module: nn.Module, in_shape: tuple[int, ...], batch: int = 1) -> bytes:

@@ -130,3 +130,14 @@ def test_when_nothing_is_fast_enough_any_more_the_last_network_is_the_answer(scr
     assert json.loads(said.out)["verified"] is False
     assert (path / "report.html").exists()
     assert "no network of mbconv-32 fits" in said.err
+
+
+def test_the_verbs_speak_of_the_network_that_was_shipped_in_the_end(scripted, capsys):
+    path, script = scripted
+    script(lambda attempt, arch, budget: 1.1 * budget if attempt == 0 else 0.8 * budget)
+    assert main(["run", "--resume", "--json", "--out", str(path)]) == 0
+    assert main(["verify", "--json", "--out", str(path)]) == 0
+    assert main(["train", "--json", "--out", str(path)]) == 0
+    result, verified, trained = map(json.loads, capsys.readouterr().out.splitlines())
+    assert trained["arch"] == result["arch"]
+    assert verified["measured_ms"] == result["measured_ms"]

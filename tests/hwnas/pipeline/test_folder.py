@@ -216,7 +216,7 @@ def test_two_at_once_are_refused_until_the_first_lets_go(tmp_path):
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "mine\n"
-        with pytest.raises(HwnasError, match="another process is working in .*; wait for it or stop it"):
+        with pytest.raises(HwnasError, match=r"another process is working in .*; wait for it or stop it"):
             RunFolder(path, Settings())
     finally:
         other.kill()

@@ -171,3 +171,12 @@ def test_another_network_can_be_trained_exported_and_measured_and_the_winner_sta
     if result["attempts"] == 1:
         main(["export", "--json", "--out", str(own_copy)])
         assert strict(capsys.readouterr().out)["path"] == str(own_copy / result["onnx"])
+
+
+def test_a_lost_op_model_is_made_again(own_copy, capsys):
+    lost = own_copy / "ops" / "0007.onnx"
+    whole = lost.read_bytes()
+    lost.unlink()
+    assert main(["profile", "--out", str(own_copy)]) == 0
+    assert "latency table: already done" in capsys.readouterr().err
+    assert lost.read_bytes() == whole

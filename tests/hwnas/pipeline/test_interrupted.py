@@ -1,0 +1,107 @@
+"""Ctrl-C and kill -9 at several points of a real run; then `--resume` brings it to its end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+
+import pytest
+
+from hwnas.accuracy import load_checkpoint
+
+pytestmark = pytest.mark.slow
+PATIENCE_S = 240
+
+
+def stopped_when(ready, sent, arguments):
+    """Start `hwnas run`, send the signal as soon as `ready()`; the exit code and standard error."""
+    command = [sys.executable, "-P", "-m", "hwnas.cli.main", "run", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    try:
+        while not ready():
+            assert process.poll() is None, f"ended by itself: {process.stderr.read()}"
+            assert time.monotonic() < deadline, "never got there"
+            time.sleep(0.002)
+        os.killpg(process.pid, sent)
+        said = process.communicate()[1]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return process.returncode, said
+
+
+def visits(path):
+    """Every whole record of a journal but its header."""
+    records = []
+    for line in path.read_bytes().split(b"\n"):
+        checksum, _, body = line.partition(b" ")
+        if checksum and checksum == b"%08x" % zlib.crc32(body):
+            records.append(json.loads(body))
+    return [r for r in records if "header" not in r]
+
+
+def test_a_run_stopped_again_and_again_ends_as_if_nothing_had_happened(tmp_path, tiny, hwnas):
+    folder = tmp_path / "run"
+    supernet, journals = folder / "supernet.safetensors", folder / "journals"
+
+    def lines(pattern):
+        return sum(p.read_bytes().count(b"\n") for p in journals.glob(pattern))
+
+    start = [*tiny, "--supernet-epochs", "2", "--train-epochs", "3", "--out", folder]
+    code, said = stopped_when(lambda: lines("ops-*") > 30, signal.SIGINT, start)
+    assert code == 130
+    complaint = [line for line in said.splitlines() if line.startswith("hwnas: ")]
+    assert complaint == said.splitlines()[-1:]
+    assert "goes on from there" in complaint[0]
+    assert "Traceback" not in said
+
+    resume = ["--resume", "--out", folder]
+    snapshots = [{p.name: p.read_bytes() for p in journals.iterdir()}]
+
+    def killed_when(ready):
+        code, _ = stopped_when(ready, signal.SIGKILL, resume)
+        assert code == -signal.SIGKILL
+        snapshots.append({p.name: p.read_bytes() for p in journals.iterdir()})
+
+    had = lines("ops-*")
+    killed_when(lambda: lines("ops-*") > had + 100)
+    assert not (folder / "stages" / "profile.json").exists()
+    killed_when(supernet.exists)
+    assert not (folder / "stages" / "supernet.json").exists()
+    half = load_checkpoint(supernet).metadata["curve"]
+    killed_when(lambda: any(folder.glob("candidates/*/training.safetensors")))
+
+    done = hwnas("run", *resume, "--json")
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(done.stdout)
+    assert json.loads((folder / "result.json").read_text()) == result
+    assert done.returncode == (0 if result["verified"] else 1)
+    for stage in ("op models", "latency table", "calibration on whole networks", "supernet training"):
+        assert f"{stage}: already done" in done.stderr
+
+    # Nothing was measured twice: what was in a journal stayed there, and no visit is in it twice.
+    for snapshot in snapshots:
+        for name, content in snapshot.items():
+            assert (journals / name).read_bytes().startswith(content), name
+    for pattern, identity in (
+        ("ops-*", ("key", "round")),
+        ("calibration-*", ("key", "round")),
+        ("accuracy-*", ["arch"]),
+    ):
+        (journal,) = journals.glob(pattern)
+        seen = [tuple(record[k] for k in identity) for record in visits(journal)]
+        assert len(seen) == len(set(seen)) > 0, pattern
+
+    curve = json.loads((folder / "stages" / "supernet.json").read_text())["result"]["curve"]
+    assert curve["epoch"] == [1, 2]
+    assert curve["loss"][:1] == half["loss"][:1]
+    trained = json.loads(next((folder / "stages").glob("train-*.json")).read_text())["result"]["curve"]
+    assert trained["epoch"] == [1, 2, 3]
+    assert not list(folder.glob("candidates/*/training.safetensors"))
