@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwnas.accuracy.batches import Batch, Batches
-from hwnas.accuracy.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
 from hwnas.spaces import SearchSpace
 from latency_tables.progress import Progress, silent
@@ -67,6 +67,15 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
+def _checkpoint_of(path: Path, identity: dict[str, Any]) -> Checkpoint | None:
+    """Where this very training was left, or None: a damaged checkpoint or another training's is not gone on with."""
+    try:
+        checkpoint = load_checkpoint(path)
+    except CheckpointError:
+        return None
+    return checkpoint if checkpoint.metadata.get("identity") == identity else None
+
+
 def _train(
     module: nn.Module,
     batches: Batches,
@@ -82,13 +91,12 @@ def _train(
     optimizer = torch.optim.AdamW(module.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     identity = {**identity, "recipe": asdict(recipe), "seed": seed, "data": batches.data.digest}
     curve = Curve()
-    if path.exists():
-        checkpoint = load_checkpoint(path)
-        if checkpoint.metadata.get("identity") == identity:
-            weights = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
-            load_weights(module, weights, path)
-            _restore_optimizer(optimizer, checkpoint)
-            curve = Curve(**{name: tuple(values) for name, values in checkpoint.metadata["curve"].items()})
+    checkpoint = _checkpoint_of(path, identity)
+    if checkpoint is not None:
+        weights = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
+        load_weights(module, weights, path)
+        _restore_optimizer(optimizer, checkpoint)
+        curve = Curve(**{name: tuple(values) for name, values in checkpoint.metadata["curve"].items()})
     steps = batches.steps_per_epoch()
     for epoch in range(len(curve.epoch), recipe.epochs):
         rng = np.random.default_rng([seed, epoch, 1])

@@ -15,6 +15,7 @@ HELP: dict[str, tuple[Any, str]] = {
     "mirror": (bool, "whether mirrored images keep their label [default: no for digits, else yes]"),
     "runtime": (str, "inference runtime [default: onnxruntime]"),
     "threads": (int, "threads of the runtime [default: 1]"),
+    "table": (str, "use this latency table, made on this device, instead of profiling"),
     "budget_ms": (float, "latency budget [default: the median predicted latency of random networks]"),
     "arch": (str, "take this architecture instead of the search's winner (train, export, verify)"),
     "seed": (int, "one seed makes a run repeatable [default: 0]"),

@@ -61,12 +61,12 @@ class RunFolder:
             raise HwnasError(f"{path}/run.json is damaged; give the options again and delete that file") from None
 
     def _claim(self) -> None:
-        existing = self.path / "run.json"
-        if existing.exists():
+        existing, begun = self.path / "run.json", any((self.path / "stages").glob("*.json"))
+        if existing.exists() and begun:  # before its first stage is done a run may still change its mind
             before, now = self.settings_of(self.path).identity, self.settings.identity
             if different := [f"{k} is {before[k]!r}, not {now[k]!r}" for k in now if before[k] != now[k]]:
                 raise HwnasError(f"{self.path} holds another run ({'; '.join(different)}); choose another --out")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif not existing.exists() and self._foreign():
             raise HwnasError(f"{self.path} exists and is not a run folder; choose another --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,12 @@ class RunFolder:
             self._lock.close()
             raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
         write_atomically(existing, self.settings.to_json().encode())
+
+    def _foreign(self) -> bool:
+        """Whether there is something here that a run did not leave behind in its first moment."""
+        if not self.path.is_dir():
+            return self.path.exists()
+        return any(p.name != ".lock" and not p.name.startswith(".run.json.") for p in self.path.iterdir())
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -111,16 +117,21 @@ class RunFolder:
         started = time.monotonic()
         with self.display.stage(title) as progress:
             result = work(progress)
-        self.seconds[name] = time.monotonic() - started
+        self.seconds[name] = round(time.monotonic() - started, 3)
         content = {
             "inputs": wanted,
             "outputs": self._digests(outputs),
-            "seconds": round(self.seconds[name], 3),
+            "seconds": self.seconds[name],
             "result": result,
         }
         write_atomically(record, (json.dumps(content, indent=1) + "\n").encode())
         self._done[name] = wanted, json.loads(json.dumps(result))
         return dict(self._done[name][1])
+
+    def stored(self, name: str, inputs: Mapping[str, Any]) -> Result | None:
+        """The result of a stage that was done for these inputs, without doing it; None when it was not."""
+        record = _read(self.path / "stages" / f"{name}.json")
+        return dict(record["result"]) if record is not None and record["inputs"] == digest_json(dict(inputs)) else None
 
     def seconds_by_kind(self) -> dict[str, float]:
         """Seconds of every kind of stage, in the order they ran; `train-ab12` and `train-cd34` are both `train`."""

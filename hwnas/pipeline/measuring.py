@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,20 +82,24 @@ class Measuring:
     @cached_property
     def plan(self) -> Plan:
         """Stage `ops`: one ONNX model of every op."""
-        where = self.folder.path / "ops"
-        inputs = {"ops": [op.key for op in self.space.all_ops], "space": self.space.name}
+        where, ops = self.folder.path / "ops", self.space.all_ops
+        _ = self.profiler  # an unknown runtime is said before any work
+        inputs = {"ops": [op.key for op in ops], "space": self.space.name}
+        outputs = [where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops)))]
 
         def work(progress: Progress) -> Result:
             plan = plan_ops(self.space, where, progress=progress)
             return {"ops": len(plan.models)}
 
-        self.folder.stage("ops", "op models", inputs, [where / "plan.json"], work)
+        self.folder.stage("ops", "op models", inputs, outputs, work)
         return read_plan(where)
 
     @cached_property
     def table(self) -> LatencyTable:
-        """Stage `profile`: every op measured on the device."""
-        plan, where = self.plan, self.folder.path / "table"
+        """Stage `profile`: every op measured on the device; or the table that was given, if it fits."""
+        if self.settings.table is not None:
+            return self._given_table(Path(self.settings.table))
+        plan, where = self.plan, self.table_folder
         target = self.profiler.target()
         inputs = {
             "models": [m.sha256 for m in plan.models],
@@ -115,6 +120,23 @@ class Measuring:
         if result["failed"]:
             raise TableError(f"the runtime refuses {len(result['failed'])} ops, first {result['failed'][0]}")
         return load_table(where)
+
+    @property
+    def table_folder(self) -> Path:
+        """Where the table is."""
+        return Path(self.settings.table) if self.settings.table is not None else self.folder.path / "table"
+
+    def _given_table(self, where: Path) -> LatencyTable:
+        """A table measured before; raises `TableError` when it is for another target or lacks an op of the space."""
+        table = load_table(where)
+        table.provenance.target.require(self.profiler.target(), f"the latency table {where}")
+        coverage = LatencyModel(table, self.space).coverage()
+        if lacking := [*coverage.missing, *coverage.failed]:
+            raise TableError(
+                f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
+                f"{len(self.space.all_ops)} ops of {self.space.name}, first {lacking[0].key}; leave out --table"
+            )
+        return table
 
     def _measure(self, plan: Plan, name: str, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +21,16 @@ from hwnas.pipeline.measuring import Measuring
 from hwnas.pipeline.reporting import report_data
 from hwnas.pipeline.settings import Settings
 from hwnas.pipeline.shipping import Shipping
-from hwnas.report import write_report
+from hwnas.report import plot_files, write_report
+from hwnas.search import InfeasibleBudget
 from hwnas.spaces import Genotype
 from latency_tables import CalibrationNetwork
 from latency_tables.files import digest_json, write_atomically
 from latency_tables.progress import Progress
 
 ATTEMPTS = 3
+
+Attempt = tuple[Candidate, Verification]
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Outcome:
     choice: Choice
     export: Export
     verification: Verification
-    attempts: tuple[tuple[Candidate, Verification], ...]
+    attempts: tuple[Attempt, ...]
 
 
 class Run:
@@ -77,24 +81,50 @@ class Run:
         )
 
     def chosen(self) -> Genotype:
-        """The architecture asked for, else the best of the first search's finalists."""
+        """The architecture asked for, else the winner of the last search that the device has not contradicted."""
         if self.settings.arch is not None:
             return self.measuring.space.from_text(self.settings.arch)
-        finalists = self.deciding.choose(1).finalists
-        return finalists[self.shipping.best([c.arch for c in finalists])].arch
+        attempts: list[Attempt] = []
+        while True:
+            _, winner = self._attempt(attempts)
+            known = self.shipping.known_verification(winner.arch)
+            if known is None or known.verified or len(attempts) + 1 == ATTEMPTS:
+                return winner.arch
+            attempts.append((winner, known))
+            if not self._feasible(attempts):
+                return winner.arch
+
+    def _corrections(self, attempts: Sequence[Attempt]) -> list[CalibrationNetwork]:
+        """What the device said against the latency model."""
+        corrections = []
+        for winner, verification in attempts:
+            f = self.measuring.latency().features(winner.arch[None])
+            known = (float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]))
+            corrections.append(CalibrationNetwork(winner.text, *known, verification.measured_ms))
+        return corrections
+
+    def _attempt(self, attempts: Sequence[Attempt]) -> tuple[Choice, Candidate]:
+        """The next search, and its finalist that validation likes best once trained."""
+        choice = self.deciding.choose(len(attempts) + 1, self._corrections(attempts))
+        return choice, choice.finalists[self.shipping.best([c.arch for c in choice.finalists])]
+
+    def _feasible(self, attempts: Sequence[Attempt]) -> bool:
+        try:
+            self.deciding.require_feasible(self._corrections(attempts))
+        except InfeasibleBudget as e:
+            self.folder.display.say(f"corrected by what the device said, {e}")
+            return False
+        return True
 
     def outcome(self) -> Outcome:
         """Search, train, export and measure until the device says PASS, at most `ATTEMPTS` times."""
-        say = self.folder.display.say
+        say, budget_ms = self.folder.display.say, self.measuring.budget_ms
         self.deciding.require_feasible()
         self.profile()
-        budget_ms = self.measuring.budget_ms
         say(f"budget: {budget_ms:.4g} ms ({self.measuring.budget_source})")
-        corrections: list[CalibrationNetwork] = []
-        attempts: list[tuple[Candidate, Verification]] = []
+        attempts: list[Attempt] = []
         while True:
-            choice = self.deciding.choose(len(attempts) + 1, corrections)
-            winner = choice.finalists[self.shipping.best([c.arch for c in choice.finalists])]
+            choice, winner = self._attempt(attempts)
             export = self.shipping.export(winner.arch)
             verification = self.shipping.verify(winner.arch)
             attempts.append((winner, verification))
@@ -102,19 +132,16 @@ class Run:
                 f"{verification.verdict}: measured {verification.measured_ms:.4g} ms, predicted "
                 f"{winner.predicted_ms:.4g} ms (at most {winner.predicted_upper_ms:.4g}), budget {budget_ms:.4g} ms"
             )
-            if verification.verified or len(attempts) == ATTEMPTS:
+            if verification.verified or len(attempts) == ATTEMPTS or not self._feasible(attempts):
                 return Outcome(winner, choice, export, verification, tuple(attempts))
-            f = self.measuring.latency().features(winner.arch[None])
-            known = (float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]))
-            corrections.append(CalibrationNetwork(winner.text, *known, verification.measured_ms))
             say("the latency model is recalibrated with what the device said, and the search runs again")
-            self.deciding.require_feasible(corrections)
 
     def result(self) -> dict[str, Any]:
         """The whole job; writes `result.json` and `report.html` into the run folder and returns the former."""
         outcome = self.outcome()
         winner, verification = outcome.winner, outcome.verification
         test_accuracy = self.shipping.test_accuracy(winner.arch)
+        tau = self.learning.predictor_fit.tau
         summary = {
             "budget_ms": self.measuring.budget_ms,
             "budget_source": self.measuring.budget_source,
@@ -132,10 +159,10 @@ class Run:
             "parity_max_abs": outcome.export.parity_max_abs,
             "heldout_mape_pct": self.measuring.heldout.mape_pct,
             "heldout_within5_pct": self.measuring.heldout.within5_pct,
-            "predictor_tau": self.learning.predictor_fit.tau,
+            "predictor_tau": None if np.isnan(tau) else tau,
             "attempts": len(outcome.attempts),
             "n_ops": len(self.measuring.table.rows),
-            "table": "table",
+            "table": str(self.measuring.table_folder) if self.settings.table else "table",
             "onnx": str(outcome.export.path.relative_to(self.folder.path)),
             "report": "report.html",
         }
@@ -153,9 +180,8 @@ class Run:
             write_report(data, self.folder.path)
             return {}
 
-        known = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in summary.items()}
-        inputs = {"summary": digest_json(known), "settings": asdict(self.settings)}
-        self.folder.stage("report", "report", inputs, [path], work)
+        inputs = {"summary": digest_json(summary), "settings": asdict(self.settings)}
+        self.folder.stage("report", "report", inputs, [path, *plot_files(self.folder.path)], work)
 
     def close(self) -> None:
         """Unlock the folder."""

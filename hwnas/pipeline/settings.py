@@ -21,6 +21,7 @@ class Settings:
     mirror: bool | None = None
     runtime: str = "onnxruntime"
     threads: int = 1
+    table: str | None = None
     budget_ms: float | None = None
     arch: str | None = None
     seed: int = 0

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,13 +122,30 @@ class Shipping:
         exported, table = self.export(arch), self.measuring.table
         model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
         budget_ms = self.measuring.budget_ms
-        reference = self.folder.path / "table" / "reference.onnx"
+        reference = self.measuring.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
             return asdict(verify(exported.path, reference, table, budget_ms))
 
-        inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
-        name = f"verify-{exported.path.parent.name}"
+        name, inputs = self._verification_record(arch, model_sha256)
         result = self.folder.stage(name, "measuring on the device", inputs, [], work)
-        low, high = result.pop("measured_ci95_ms")
-        return Verification(**result, measured_ci95_ms=(low, high))
+        return _verification(result)
+
+    def known_verification(self, arch: Genotype) -> Verification | None:
+        """What the device said of a network before, if it was asked."""
+        try:
+            model = (self.candidate(arch) / "model.onnx").read_bytes()
+        except OSError:
+            return None
+        result = self.folder.stored(*self._verification_record(arch, hashlib.sha256(model).hexdigest()))
+        return None if result is None else _verification(result)
+
+    def _verification_record(self, arch: Genotype, model_sha256: str) -> tuple[str, dict[str, Any]]:
+        budget_ms, table = self.measuring.budget_ms, self.measuring.table
+        inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
+        return f"verify-{self.candidate(arch).name}", inputs
+
+
+def _verification(result: Result) -> Verification:
+    low, high = result["measured_ci95_ms"]
+    return Verification(**{**result, "measured_ci95_ms": (low, high)})

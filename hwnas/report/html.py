@@ -42,6 +42,11 @@ class Image:
     height_px: int
 
 
+def plot_files(folder: Path) -> list[Path]:
+    """The PNG files that `write_report` leaves in `folder`."""
+    return [folder / f"{name}.png" for name in PLOTS]
+
+
 def write_report(data: ReportData, folder: Path) -> Path:
     """Write `report.html` and one PNG a plot into `folder` (made if missing); returns the html's path.
 

@@ -74,8 +74,8 @@ def test_an_unknown_runtime_lists_the_known_ones(refused, tmp_path):
 @pytest.mark.parametrize("typo", [("--space", "mbconf-32"), ("--data", "nowhere.parquet"), ("--runtime", "onyx")])
 def test_a_typo_does_not_take_the_folder_for_itself(typo, refused, tmp_path):
     too_few = ("--limit", "3", "--out", tmp_path / "run")
-    refused("profile", *typo, *too_few)
-    assert "a limit of 3 images is too small" in refused("profile", *too_few)
+    refused("run", *typo, *too_few)
+    assert "a limit of 3 images is too small" in refused("run", *too_few)
 
 
 def test_resume_without_a_run(refused, tmp_path):
