@@ -4,7 +4,7 @@ from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
 from hwnas.accuracy.batches import Batch, Batches
 from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from hwnas.accuracy.predictors import GaussianProcessPredictor
-from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
+from hwnas.accuracy.supernet import Supernet, accuracy, likelihood, recalibrate
 from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
 from hwnas.accuracy.training import Curve, Recipe, train_network, train_supernet
 
@@ -22,6 +22,7 @@ __all__ = [
     "Supernet",
     "SupernetAccuracy",
     "accuracy",
+    "likelihood",
     "load_checkpoint",
     "load_weights",
     "recalibrate",

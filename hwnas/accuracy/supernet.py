@@ -127,3 +127,19 @@ def accuracy(network: nn.Module, batches: Iterable[Batch]) -> float:
             right += int((network(batch.images).argmax(1) == batch.labels).sum())
             seen += len(batch.labels)
     return right / seen
+
+
+def likelihood(network: nn.Module, batches: Iterable[Batch]) -> float:
+    """Mean probability, in 0..1, that a network in eval mode gives the right class.
+
+    Accuracy as expected if the answer were drawn from the softmax; on a few hundred images it ranks networks far
+    more reliably than counting right answers does.
+    """
+    total, seen = 0.0, 0
+    network.eval()
+    with torch.no_grad():
+        for batch in batches:
+            chances = network(batch.images).softmax(1)
+            total += float(chances.gather(1, batch.labels[:, None]).sum())
+            seen += len(batch.labels)
+    return total / seen

@@ -21,9 +21,9 @@ HELP: dict[str, tuple[Any, str]] = {
     "seed": (int, "one seed makes a run repeatable [default: 0]"),
     "calibration_networks": (int, "whole networks that calibrate the table [default: 30]"),
     "heldout_networks": (int, "whole networks that show its error [default: 20]"),
-    "supernet_epochs": (int, "epochs of supernet training [default: 12]"),
-    "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 100]"),
+    "supernet_epochs": (int, "epochs of supernet training [default: 10]"),
+    "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 80]"),
     "evaluations": (int, "networks the search looks at [default: 5000]"),
-    "finalists": (int, "networks that are trained; validation picks the winner among them [default: 4]"),
+    "finalists": (int, "networks that are trained; validation picks the winner among them [default: 6]"),
     "train_epochs": (int, "epochs of training each of them [default: 6]"),
 }

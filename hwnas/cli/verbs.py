@@ -76,7 +76,12 @@ def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) 
 
     def work(run: Run) -> Answer:
         largest, tau = run.learning.curve.validation_accuracy[-1], run.learning.predictor_fit.tau
-        answer = {"largest_validation_accuracy": largest, "predictor_tau": tau, "seconds": run.folder.seconds_by_kind()}
+        known = None if tau != tau else tau  # JSON has no NaN
+        answer = {
+            "largest_validation_accuracy": largest,
+            "predictor_tau": known,
+            "seconds": run.folder.seconds_by_kind(),
+        }
         text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
         return answer, text, 0
 

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.learning import Learning, Pairs
 from hwnas.pipeline.measuring import Measuring
 from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, require_feasible, search
-from hwnas.spaces import Genotype
+from hwnas.spaces import Genotype, Population
 from latency_tables import CalibrationNetwork, LatencyModel
 from latency_tables.progress import Progress
 
 SHORTLIST = 16
+APART = 3
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Deciding:
         found = search(problem, strategy, s.evaluations, progress)
         # What a supernet says is dearer and truer than what a predictor says of it: ask it about the best few.
         feasible = found.within(budget_ms)
-        hopeful = feasible[np.argsort(-(feasible.accuracy + 0.5 * feasible.std))[:SHORTLIST]]
+        order = np.argsort(-(feasible.accuracy + 0.5 * feasible.std), kind="stable")
+        hopeful = feasible[order[apart(feasible.population[order], SHORTLIST, APART)]]
         seen = Pairs(hopeful.population, np.array(learning.evaluate(hopeful.population, "shortlist", progress)))
         refitted = Problem(space, learning.predictor(seen), problem.latency)
         judged = refitted.evaluate(hopeful.population)
@@ -99,6 +102,20 @@ class Deciding:
             "front": _pack(refitted.evaluate(found.front().population)),
             "cloud": _pack(cloud),
         }
+
+
+def apart(population: Population, count: int, genes: int) -> NDArray[np.int64]:
+    """Indices of the first `count` genotypes that differ from all before them in at least `genes` genes.
+
+    A search ends among twins; asking dearer judges about twins tells them little. Fewer when there are not so many.
+    """
+    picked: list[int] = []
+    for i, arch in enumerate(population):
+        if len(picked) == count:
+            break
+        if all((arch != population[j]).sum() >= genes for j in picked):
+            picked.append(i)
+    return np.array(picked, dtype=np.int64)
 
 
 _FIELDS = ("population", "accuracy", "std", "ms", "upper_ms")

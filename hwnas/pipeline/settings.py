@@ -27,10 +27,10 @@ class Settings:
     seed: int = 0
     calibration_networks: int = 30
     heldout_networks: int = 20
-    supernet_epochs: int = 12
-    pairs: int = 100
+    supernet_epochs: int = 10
+    pairs: int = 80
     evaluations: int = 5000
-    finalists: int = 4
+    finalists: int = 6
     train_epochs: int = 6
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from hwnas.accuracy import (
     Curve,
     Recipe,
     accuracy,
+    likelihood,
     load_checkpoint,
     load_weights,
     recalibrate,
@@ -37,10 +38,11 @@ _PARITY_IMAGES = 32
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network in eval mode, its training curve, and the digest of its weights file."""
+    """A trained network in eval mode, its curve, its likelihood on validation, the digest of its weights file."""
 
     network: nn.Module
     curve: Curve
+    likelihood: float
     weights_sha256: str
 
 
@@ -77,7 +79,8 @@ class Shipping:
             curve = train_network(network, text, batches, recipe, s.seed, underway, progress)
             save_checkpoint(final, network.state_dict(), {"arch": text})
             underway.unlink(missing_ok=True)
-            return {"arch": text, "curve": asdict(curve)}
+            judged = likelihood(network, batches.plain(batches.data.validation))
+            return {"arch": text, "curve": asdict(curve), "likelihood": judged}
 
         name = f"train-{where.name}"
         result = self.folder.stage(name, "training a network", inputs, [final], work)
@@ -85,11 +88,11 @@ class Shipping:
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         curve = Curve(**{name: tuple(values) for name, values in result["curve"].items()})
-        return Trained(network, curve, hashlib.sha256(final.read_bytes()).hexdigest())
+        return Trained(network, curve, result["likelihood"], hashlib.sha256(final.read_bytes()).hexdigest())
 
     def best(self, archs: Sequence[Genotype]) -> int:
-        """Which of several networks is the most accurate on the validation split once trained; the first of equals."""
-        return int(np.argmax([self.train(arch).curve.validation_accuracy[-1] for arch in archs]))
+        """Which of several networks is the best on the validation split once trained, by likelihood."""
+        return int(np.argmax([self.train(arch).likelihood for arch in archs]))
 
     def test_accuracy(self, arch: Genotype) -> float:
         """Stage `test`: accuracy on the test split, which nothing before has looked at."""
