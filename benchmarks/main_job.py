@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,16 +83,14 @@ def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[flo
 def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
     """The whole job with one seed, and its random competitors."""
     with Run(settings, folder, ConsoleDisplay()) as run:
-        started = time.monotonic()
         result = run.result()
-        seconds = time.monotonic() - started
         winner = run.measuring.space.from_text(result["arch"])
         rivals, rival_ms = as_fast(run, winner, settings.seed)
         test = [100 * run.shipping.test_accuracy(arch) for arch in rivals]
         trained = [run.shipping.train(arch) for arch in rivals]
         return SeedOutcome(
             seed=settings.seed,
-            seconds=seconds,
+            seconds=sum(result["seconds"].values()),  # as each stage took it, also when resumed
             arch=result["arch"],
             attempts=result["attempts"],
             budget_ms=result["budget_ms"],

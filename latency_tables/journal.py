@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -96,7 +97,7 @@ class Journal:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as e:
-            if e.errno == 22:  # fsync on a special file
+            if e.errno == errno.EINVAL:  # fsync on a special file
                 return
             raise JournalError(
                 f"cannot write {self.path}: {e.strerror}; what was measured before is kept, "

@@ -12,9 +12,7 @@ from latency_tables import HwnasError
 
 _STOPPED = 130
 _EXTRAS = {
-    **dict.fromkeys(
-        ("torch", "onnx", "onnxscript", "safetensors", "scipy", "pymoo", "PIL", "matplotlib", "jinja2"), "search"
-    ),
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2"), "search"),
     "onnxruntime": "onnxruntime",
 }
 

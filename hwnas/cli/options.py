@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ def with_settings(verb: Callable[[dict[str, Any], Path | None, bool, bool], int]
         given = {name: value for name, value in options.items() if value is not None}
         raise typer.Exit(verb(given, out, resume, as_json))
 
-    parameters = {name: Annotated[_optional(kind), typer.Option(help=text)] for name, (kind, text) in HELP.items()}
+    parameters = {name: Annotated[kind | None, typer.Option(help=text)] for name, (kind, text) in HELP.items()}
     parameters["out"] = Annotated[Path | None, typer.Option(help="run folder [default: runs/SPACE]")]
     defaults: dict[str, Any] = dict.fromkeys(parameters)
     parameters["resume"] = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
@@ -36,9 +36,4 @@ def with_settings(verb: Callable[[dict[str, Any], Path | None, bool, bool], int]
     )
     command.__annotations__ = dict(parameters)
     command.__doc__ = verb.__doc__
-    assert get_type_hints(command)
     return command
-
-
-def _optional(kind: Any) -> Any:
-    return kind | None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas.cli.display import ConsoleDisplay
+from latency_tables import HwnasError
 
 if TYPE_CHECKING:
     from hwnas.pipeline import Run
@@ -50,6 +51,8 @@ def run(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         )
         return result, text, 0 if result["verified"] else 1
 
+    if "arch" in given:
+        raise HwnasError("--arch goes with train, export or verify; run searches for one itself")
     return _with_run(given, out, resume, as_json, True, work)
 
 
@@ -60,13 +63,13 @@ def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         run.profile()
         held, table = run.measuring.heldout, run.measuring.table
         answer = {
-            "table": str(run.folder.path / "table"),
+            "table": str(run.measuring.table_folder),
             "ops": len(table.rows),
             "heldout_mape_pct": held.mape_pct,
             "heldout_within5_pct": held.within5_pct,
             "seconds": run.folder.seconds_by_kind(),
         }
-        return answer, f"latency table of {len(table.rows)} ops: {run.folder.path / 'table'}", 0
+        return answer, f"latency table of {len(table.rows)} ops: {run.measuring.table_folder}", 0
 
     return _with_run(given, out, resume, as_json, False, work)
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hwnas.accuracy import Curve
 from hwnas.pipeline.folder import RunFolder
 from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
+from hwnas.pipeline.outcome import Outcome
 from hwnas.pipeline.shipping import Shipping
 from hwnas.report import Attempt, ReportData
 from latency_tables.calibration import features_of
-
-if TYPE_CHECKING:
-    from hwnas.pipeline.run import Outcome
 
 
 def _arrays(curve: Curve) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from deploy.export import Export
-from deploy.verify import Verification
 from hwnas.pipeline.deciding import Candidate, Choice, Deciding
 from hwnas.pipeline.folder import Display, Result, RunFolder
 from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
+from hwnas.pipeline.outcome import Attempt, Outcome
 from hwnas.pipeline.reporting import report_data
 from hwnas.pipeline.settings import Settings
 from hwnas.pipeline.shipping import Shipping
@@ -29,19 +28,6 @@ from latency_tables.files import digest_json, write_atomically
 from latency_tables.progress import Progress
 
 ATTEMPTS = 3
-
-Attempt = tuple[Candidate, Verification]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The last attempt: what won, what the search had found, what was shipped, what the device said; all attempts."""
-
-    winner: Candidate
-    choice: Choice
-    export: Export
-    verification: Verification
-    attempts: tuple[Attempt, ...]
 
 
 class Run:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hwnas.accuracy import Batch, Supernet, SupernetAccuracy, accuracy, recalibrate
+from hwnas.accuracy import Batch, Supernet, SupernetAccuracy, accuracy, likelihood, recalibrate
 from hwnas.accuracy.contract import check_estimator
 from hwnas.accuracy.supernet import slice_like
 
@@ -152,3 +152,15 @@ def test_supernet_accuracy_keeps_the_contract(space, batches):
     assert estimate.mean.tolist() == [estimator.evaluate(a) for a in archs]
     assert np.allclose(estimate.mean * 30, np.round(estimate.mean * 30))  # of 30 validation images
     assert np.allclose(estimate.std, np.sqrt(estimate.mean * (1 - estimate.mean) / 30))
+
+
+def test_likelihood_is_the_mean_chance_of_the_right_class():
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]]))
+
+    batch = Batch(torch.zeros(2, 3, 4, 4), torch.tensor([0, 1]))
+    assert likelihood(Fixed(), [batch]) == pytest.approx((0.7 + 0.25) / 2)
+    assert likelihood(Fixed(), [batch, Batch(batch.images, torch.tensor([2, 2]))]) == pytest.approx(
+        (0.7 + 0.25 + 0.1 + 0.5) / 4
+    )
