@@ -99,7 +99,7 @@ class Deciding:
             "accuracy": judged.accuracy[best].tolist(),
             "supernet_accuracy": seen.accuracy[best].tolist(),
             "evaluated": len(found),
-            "front": _pack(refitted.evaluate(found.front().population)),
+            "front": _pack(refitted.evaluate(found.population).front()),
             "cloud": _pack(cloud),
         }
 
