@@ -24,8 +24,12 @@ def measure_plan(
     journal_path: Path,
     protocol: Protocol,
     progress: Progress = silent,
+    interleaved: bool = True,
 ) -> list[Measurement]:
     """Visit every model once a round, in a new order each round, until its interval is narrow enough.
+
+    Not interleaved, all visits to a model follow one another: the way a shipped network runs, again and again and
+    alone, which is 1-5 % faster than between others. Ops must be interleaved, networks must not.
 
     Appends each visit to the journal before the next one starts; visits already there are not made again.
     Raises `JournalError` when the journal is of other work, in use, or the disk is full.
@@ -42,15 +46,18 @@ def measure_plan(
         visits = [Measurement.from_json(record) for record in journal]
         for _ in range(protocol.warmup_runs * protocol.reference_runs):
             reference.run()
-        for round_ in range(protocol.maximum_rounds):
-            todo = _unfinished(plan.models, visits, protocol, round_)
-            random.Random(round_).shuffle(todo)
-            expected = _expected_visits(len(plan.models), visits, todo, protocol, round_)
-            for model in todo:
-                progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
-                measured = visit_model(profiler, plan.model(model), reference, protocol, model.key, round_)
-                journal.append(measured.to_json())
-                visits.append(measured)
+        batches = [plan.models] if interleaved else [(model,) for model in plan.models]
+        for i, models in enumerate(batches):
+            for round_ in range(protocol.maximum_rounds):
+                todo = _unfinished(models, visits, protocol, round_)
+                random.Random(round_).shuffle(todo)
+                expected = _expected_visits(len(models), visits, todo, protocol, round_)
+                expected += (len(batches) - i - 1) * protocol.minimum_rounds
+                for model in todo:
+                    progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
+                    measured = visit_model(profiler, plan.model(model), reference, protocol, model.key, round_)
+                    journal.append(measured.to_json())
+                    visits.append(measured)
         progress(len(visits), len(visits), "measured")
     return visits
 

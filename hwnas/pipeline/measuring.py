@@ -61,6 +61,7 @@ class Measuring:
     def __init__(self, folder: RunFolder):
         self.folder, self.settings = folder, folder.settings
         self.protocol = Protocol()
+        self.network_protocol = Protocol(minimum_rounds=5)
 
     @cached_property
     def data(self) -> Dataset:
@@ -109,7 +110,7 @@ class Measuring:
         }
 
         def work(progress: Progress) -> Result:
-            visits = self._measure(plan, "ops", progress)
+            visits = self._measure(plan, "ops", self.protocol, progress)
             table = table_from_plan(plan, self.profiler, visits, self.protocol)
             save_table(table, where)
             failed = [row.op.key for row in table.rows if row.error]
@@ -138,12 +139,12 @@ class Measuring:
             )
         return table
 
-    def _measure(self, plan: Plan, name: str, progress: Progress) -> list[Measurement]:
+    def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""
         target = vars(self.profiler.target())
-        work = digest_json([[m.sha256 for m in plan.models], target, self.protocol.to_json()])
+        work = digest_json([[m.sha256 for m in plan.models], target, protocol.to_json()])
         journal = self.folder.path / "journals" / f"{name}-{work[:8]}.jsonl"
-        return measure_plan(plan, self.profiler, journal, self.protocol, progress)
+        return measure_plan(plan, self.profiler, journal, protocol, progress, interleaved=name == "ops")
 
     @cached_property
     def _calibrated(self) -> tuple[Calibration, HeldOut]:
@@ -157,6 +158,7 @@ class Measuring:
         inputs = {
             "table": table.digest,
             "networks": texts,
+            "protocol": self.network_protocol.to_json(),
             "calibration": s.calibration_networks,
         }
 
@@ -185,7 +187,7 @@ class Measuring:
         reference_ms = self.table.provenance.reference_us / 1e3
         where = self.folder.path / "networks" / name
         plan = plan_networks(self.space, list(archs), where, self.table.reference_model)
-        visits = by_key(self._measure(plan, name, progress))
+        visits = by_key(self._measure(plan, name, self.network_protocol, progress))
         return [summarise(visits[m.key]).ratio * reference_ms for m in plan.models]
 
     @property

@@ -37,6 +37,14 @@ def test_each_round_in_an_order_of_its_own(tmp_path, make_plan, fake_profiler):
     assert [v.key for v in again] == [v.key for v in visits]
 
 
+def test_networks_are_visited_one_after_the_other(tmp_path, make_plan, fake_profiler):
+    plan = make_plan(*MODELS)
+    visits = measure_plan(plan, fake_profiler(), tmp_path / "j.jsonl", PROTOCOL, interleaved=False)
+    planned = [m.key for m in plan.models]
+    assert [v.key for v in visits] == [key for key in planned for _ in range(2)]
+    assert [v.round for v in visits] == [0, 1] * len(planned)
+
+
 def test_the_table_by_hand(tmp_path, make_plan, fake_profiler):
     plan, profiler = make_plan(*MODELS), fake_profiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
