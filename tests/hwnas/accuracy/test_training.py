@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from hwnas.accuracy import CheckpointError, Recipe, Supernet, accuracy, recalibrate, train_network, train_supernet
+from hwnas.accuracy import (
+    CheckpointError,
+    Recipe,
+    Supernet,
+    accuracy,
+    load_checkpoint,
+    recalibrate,
+    train_network,
+    train_supernet,
+)
 from hwnas.spaces.blocks import initialise
 
 RECIPE = Recipe(4)
@@ -80,12 +89,17 @@ def test_a_checkpoint_of_other_work_is_not_resumed(space, batches, data, tmp_pat
     assert progress.seen == [0, 1, 2, 3]
 
 
-def test_a_damaged_checkpoint_is_an_error_not_a_fresh_start(space, batches, tmp_path):
-    path = tmp_path / "c"
-    train_network(network_of(space), "a", batches, Recipe(1), 0, path)
+def test_a_damaged_checkpoint_is_not_gone_on_with(space, batches, tmp_path):
+    path, progress = tmp_path / "c", Interrupting()
+    fresh, again = network_of(space), network_of(space)
+    train_network(fresh, "a", batches, Recipe(1), 0, path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="train again"):
-        train_network(network_of(space), "a", batches, Recipe(1), 0, path)
+        load_checkpoint(path)
+    train_network(again, "a", batches, Recipe(1), 0, path, progress)
+    assert progress.seen == [0, 1, 2, 3]
+    assert same(fresh, again)
+    load_checkpoint(path)  # whole again
 
 
 def test_the_seed_decides_the_outcome(space, batches, tmp_path):
