@@ -20,6 +20,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _without_folders(arguments: list[str]) -> list[str]:
+    """The command without where it kept its files: that is this machine's business."""
+    kept = list(arguments)
+    for option in ("--out", "--save"):
+        if option in kept:
+            at = kept.index(option)
+            del kept[at : at + 2]
+    return kept
+
+
 def publish(
     name: str,
     figures: Mapping[str, float],
@@ -38,7 +48,7 @@ def publish(
         "device": cpu_name(),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         "seed": seed,
-        "command": " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", f"benchmarks.{name}", *_without_folders(sys.argv[1:])]),
     }
     if save_as is not None:
         save_as.parent.mkdir(parents=True, exist_ok=True)
