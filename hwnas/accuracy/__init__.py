@@ -6,7 +6,7 @@ from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoi
 from hwnas.accuracy.predictors import GaussianProcessPredictor
 from hwnas.accuracy.supernet import Supernet, accuracy, likelihood, recalibrate
 from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
-from hwnas.accuracy.training import Curve, Recipe, train_network, train_supernet
+from hwnas.accuracy.training import Curve, Recipe, train_network, train_supernet, trained_weights
 
 __all__ = [
     "AccuracyEstimate",
@@ -29,4 +29,5 @@ __all__ = [
     "save_checkpoint",
     "train_network",
     "train_supernet",
+    "trained_weights",
 ]

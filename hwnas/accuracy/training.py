@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,11 @@ class Curve:
     loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Sequence[Any]]) -> Curve:
+        """The inverse of `dataclasses.asdict`, after a way through JSON."""
+        return cls(**{name: tuple(column) for name, column in values.items()})
+
     def extended(self, epoch: int, loss: float, validation_accuracy: float) -> Curve:
         """The curve with one more point."""
         return Curve((*self.epoch, epoch), (*self.loss, loss), (*self.validation_accuracy, validation_accuracy))
@@ -67,6 +72,11 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
+def trained_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The module's own tensors in a training checkpoint, without the optimizer's."""
+    return {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
+
+
 def _checkpoint_of(path: Path, identity: dict[str, Any]) -> Checkpoint | None:
     """Where this very training was left, or None: a damaged checkpoint or another training's is not gone on with."""
     try:
@@ -93,10 +103,9 @@ def _train(
     curve = Curve()
     checkpoint = _checkpoint_of(path, identity)
     if checkpoint is not None:
-        weights = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
-        load_weights(module, weights, path)
+        load_weights(module, trained_weights(checkpoint), path)
         _restore_optimizer(optimizer, checkpoint)
-        curve = Curve(**{name: tuple(values) for name, values in checkpoint.metadata["curve"].items()})
+        curve = Curve.from_json(checkpoint.metadata["curve"])
     steps = batches.steps_per_epoch()
     for epoch in range(len(curve.epoch), recipe.epochs):
         rng = np.random.default_rng([seed, epoch, 1])

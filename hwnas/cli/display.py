@@ -15,8 +15,8 @@ from latency_tables.progress import Progress
 class ConsoleDisplay:
     """Progress bars where there is a terminal, a line a stage where there is none."""
 
-    def __init__(self, quiet: bool = False):
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line."""

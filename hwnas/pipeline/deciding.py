@@ -58,7 +58,7 @@ class Deciding:
         latency, budget_ms = measuring.latency(corrections), measuring.budget_ms
         assert latency.calibration is not None
         inputs = {
-            "supernet": learning.supernet_digest(),
+            "supernet": learning.supernet_digest,
             "pairs": learning.pairs.accuracy.tolist(),
             "calibration": [*latency.calibration.coefficients, latency.calibration.relative_half_width],
             "table": measuring.table.digest,

@@ -18,6 +18,7 @@ from hwnas.accuracy import (
     load_checkpoint,
     load_weights,
     train_supernet,
+    trained_weights,
 )
 from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.measuring import Measuring
@@ -83,12 +84,10 @@ class Learning:
             return {"curve": asdict(curve)}
 
         result = self.folder.stage("supernet", "supernet training", inputs, [path], work)
-        curve = Curve(**{name: tuple(values) for name, values in result["curve"].items()})
+        curve = Curve.from_json(result["curve"])
         if not trained:
             trained.append(Supernet(self.space, s.seed))
-            tensors = load_checkpoint(path).tensors
-            weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-            load_weights(trained[0], weights, path)
+            load_weights(trained[0], trained_weights(load_checkpoint(path)), path)
         return trained[0], curve
 
     @property
@@ -106,6 +105,7 @@ class Learning:
         """Accuracy by the supernet."""
         return SupernetAccuracy(self.supernet, self.batches)
 
+    @cached_property
     def supernet_digest(self) -> str:
         """Identifies the trained weights."""
         supernet = self.supernet
@@ -113,7 +113,7 @@ class Learning:
 
     def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
         """Supernet accuracy of networks, journalled one by one."""
-        digest = self.supernet_digest()
+        digest = self.supernet_digest
         path = self.folder.path / "journals" / f"accuracy-{digest[:8]}.jsonl"
         with Journal(path, {"supernet": digest}) as journal:
             known = {record["arch"]: float(record["accuracy"]) for record in journal}
@@ -144,7 +144,7 @@ class Learning:
                 "predicted": predictor.estimate(archs[cut:]).mean.tolist(),
             }
 
-        inputs = {"supernet": self.supernet_digest(), "pairs": s.pairs, "seed": s.seed}
+        inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
         result = self.folder.stage("predict", "accuracy predictor", inputs, [], work)
         population = np.array([space.from_text(t) for t in result["archs"]])
         fit = PredictorFit(tuple(result["true"]), tuple(result["predicted"]))

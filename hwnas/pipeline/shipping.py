@@ -66,7 +66,7 @@ class Shipping:
         batches = Batches(self.measuring.data, _TRAIN_BATCH)
         inputs = {
             "arch": text,
-            "supernet": self.learning.supernet_digest(),
+            "supernet": self.learning.supernet_digest,
             "data": batches.data.digest,
             "recipe": asdict(recipe),
             "batch": _TRAIN_BATCH,
@@ -87,7 +87,7 @@ class Shipping:
         network = self.space.build(arch)
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        curve = Curve(**{name: tuple(values) for name, values in result["curve"].items()})
+        curve = Curve.from_json(result["curve"])
         return Trained(network, curve, result["likelihood"], hashlib.sha256(final.read_bytes()).hexdigest())
 
     def best(self, archs: Sequence[Genotype]) -> int:
