@@ -21,13 +21,13 @@ def say(text: str) -> None:
 
 
 def _without_folders(arguments: list[str]) -> list[str]:
-    """The command without where it kept its files: that is this machine's business."""
+    """The command without where it kept its files, and data by file name: folders are this machine's business."""
     kept = list(arguments)
     for option in ("--out", "--save"):
         if option in kept:
             at = kept.index(option)
             del kept[at : at + 2]
-    return kept
+    return [Path(a).name if Path(a).exists() else a for a in kept]
 
 
 def publish(
