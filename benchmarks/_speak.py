@@ -23,7 +23,7 @@ def say(text: str) -> None:
 def _without_folders(arguments: list[str]) -> list[str]:
     """The command without where it kept its files, and data by file name: folders are this machine's business."""
     kept = list(arguments)
-    for option in ("--out", "--save"):
+    for option in ("--out", "--save", "--plot", "--data-folder"):
         if option in kept:
             at = kept.index(option)
             del kept[at : at + 2]

@@ -19,7 +19,6 @@ from benchmarks._speak import publish, say
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.pipeline import Run, Settings
 from hwnas.spaces import Genotype, Population, unique_genotypes
-from latency_tables.progress import silent
 
 RANDOM_NETWORKS = 10
 
@@ -75,7 +74,7 @@ def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[flo
     pool = unique_genotypes(space.sample(rng, 2000), exclude=[winner])
     limit_ms = float(latency.predict(winner[None]).ms[0])
     pool = pool[latency.predict(pool).ms <= limit_ms][: 3 * RANDOM_NETWORKS]
-    winner_ms, *others = run.measuring.measure_networks(np.concatenate([winner[None], pool]), "random", silent)
+    winner_ms, *others = run.measuring.networks_ms(np.concatenate([winner[None], pool]), "random")
     keep = np.flatnonzero(np.array(others) <= winner_ms)[:RANDOM_NETWORKS]
     return pool[keep], [others[i] for i in keep]
 

@@ -1,7 +1,8 @@
-"""What was measured: rows, provenance, files, look-up, calibration. Needs numpy, scipy and pyarrow only."""
+"""What was measured: rows, provenance, files, look-up, calibration. Needs numpy; pyarrow to read and write tables."""
 
-from latency_tables.calibration import Calibration, CalibrationNetwork, fit_calibration
+from latency_tables.calibration import Calibration, MeasuredNetworks, fit_calibration
 from latency_tables.errors import HwnasError, MissingOpError, ProfilerError, TableError
+from latency_tables.features import Features
 from latency_tables.files import load_table, save_table
 from latency_tables.journal import Journal, JournalError
 from latency_tables.measurement import Measurement, Statistics, quiet_reference_us, summarise
@@ -19,14 +20,15 @@ from latency_tables.target import Target
 
 __all__ = [
     "Calibration",
-    "CalibrationNetwork",
     "Coverage",
+    "Features",
     "HwnasError",
     "Journal",
     "JournalError",
     "LatencyModel",
     "LatencyPrediction",
     "LatencyTable",
+    "MeasuredNetworks",
     "Measurement",
     "MissingOpError",
     "Op",

@@ -2,24 +2,27 @@
 
 A stand-alone op pays for a session call and for layout changes at its edges; its weights stay in cache. In a network
 an op pays for neither, but weights stream in, the more so the less of them fit. All of that is smooth in the sum of
-ops, the number of ops and the megabytes of weights, so a few whole networks are enough to learn it.
+ops, the number of ops and the megabytes of weights, and what is left is mostly the sort of op: so a few dozen whole
+networks are enough to learn it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables.errors import HwnasError
-
-Floats = NDArray[np.float64]
+from latency_tables.features import TOTALS, Features, Floats
 
 MINIMUM_NETWORKS = 10
-_PRIOR_STRENGTH = 0.02
+COVERAGE = 0.9
+_WEAK = 0.02  # strength of the prior on plain terms: only there to keep a fit on few networks from running away
+_STRENGTHS = (1.0, 0.1, 0.01)  # on sorts of op, tried in turn: the weaker, the more each may correct
 
 # From plain to rich. More terms must earn their place on networks left out of the fit.
 TERMS: tuple[tuple[str, ...], ...] = (
@@ -31,112 +34,171 @@ TERMS: tuple[tuple[str, ...], ...] = (
 _WORTH_A_TERM = 0.97  # a richer model must have at most this share of the plainer one's error
 
 
-@dataclass(frozen=True)
-class NetworkFeatures:
-    """What the table knows of whole networks, each [n]: sum of ops in ms, megabytes of weights, number of ops."""
-
-    sum_ms: Floats
-    weight_mb: Floats
-    ops: Floats
-
-    def matrix(self, terms: Sequence[str]) -> Floats:
-        """Columns of the named terms, [n, terms]."""
-        columns = {
-            "sum_ms": self.sum_ms,
-            "weight_mb": self.weight_mb,
-            "ops": self.ops,
-            "weight_mb_squared": self.weight_mb**2,
-            "constant": np.ones_like(self.sum_ms),
-        }
-        return np.column_stack([columns[term] for term in terms])
+def term_matrix(features: Features, terms: Sequence[str]) -> Floats:
+    """Columns of the named terms, [n, terms]: columns of the features, `weight_mb_squared` or `constant`."""
+    made = {"weight_mb_squared": features["weight_mb"] ** 2, "constant": np.ones(len(features))}
+    return np.column_stack([made[term] if term in made else features[term] for term in terms])
 
 
 @dataclass(frozen=True)
-class CalibrationNetwork:
-    """A whole network that was measured: what the table knows of it, and what the device said.
+class MeasuredNetworks:
+    """Whole networks: what the table knows of them and what the device said, [n] each.
 
     `contradicted`: the model had promised a budget that the device did not confirm; see `Calibration.corrected`.
     """
 
-    arch: str
-    sum_ms: float
-    weight_mb: float
-    ops: float
-    measured_ms: float
-    contradicted: bool = False
+    features: Features
+    measured_ms: Floats
+    contradicted: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.measured_ms)
+
+    def rows(self, index: slice) -> MeasuredNetworks:
+        """Some of the networks."""
+        return MeasuredNetworks(self.features.rows(index), self.measured_ms[index], self.contradicted[index])
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """ms = coefficients . terms, and the conformal half width of the interval, relative to the prediction."""
+    """ms = coefficients . terms, and the conformal half width of the interval, relative to the prediction.
+
+    `residuals`: measured / predicted - 1 of each network under a fit on all the others, [n].
+    """
 
     terms: tuple[str, ...]
     coefficients: tuple[float, ...]
     relative_half_width: float
-    coverage: float
-    networks: tuple[CalibrationNetwork, ...]
+    coverage: float = COVERAGE
+    networks: MeasuredNetworks | None = field(default=None, compare=False)
+    residuals: Floats = field(default_factory=lambda: np.empty(0), compare=False)
 
-    def predict_ms(self, features: NetworkFeatures) -> Floats:
+    @property
+    def mape_pct(self) -> float:
+        """Mean absolute error on networks left out, in percent; NaN when there are none."""
+        return float(np.abs(self.residuals).mean() * 100) if len(self.residuals) else float("nan")
+
+    def coefficient(self, term: str) -> float:
+        """What one unit of a term costs; 0 for one that is not used."""
+        return dict(zip(self.terms, self.coefficients, strict=True)).get(term, 0.0)
+
+    def additive(self, names: Sequence[str]) -> Floats:
+        """What one unit of each column costs in ms, [len(names)]; all but the constant and the square."""
+        known = dict(zip(self.terms, self.coefficients, strict=True))
+        return np.array([known.get(name, 0.0) for name in names])
+
+    def predict_ms(self, features: Features) -> Floats:
         """Milliseconds of networks, shape [n]."""
-        ms: Floats = features.matrix(self.terms) @ np.array(self.coefficients)
+        ms: Floats = term_matrix(features, self.terms) @ np.array(self.coefficients)
         return ms
 
     def bounds_ms(self, predicted_ms: Floats) -> tuple[Floats, Floats]:
         """Lower and upper end of the interval around predictions [n]."""
         return predicted_ms * (1 - self.relative_half_width), predicted_ms * (1 + self.relative_half_width)
 
-    def corrected(self, network: CalibrationNetwork) -> Calibration:
-        """Fit again with a network the device contradicted; its measured time is then inside the interval."""
-        fitted = fit_calibration([*self.networks, replace(network, contradicted=True)], self.coverage)
+    def corrected(self, features: Features, measured_ms: float) -> Calibration:
+        """Fit again with a network [1] the device contradicted; its measured time is then inside the interval."""
+        if self.networks is None:
+            raise HwnasError("a calibration without its networks cannot be corrected; calibrate again")
+        known = MeasuredNetworks(
+            self.networks.features.with_rows(features),
+            np.append(self.networks.measured_ms, measured_ms),
+            np.append(self.networks.contradicted, True),
+        )
+        fitted = _fit(known, self.coverage)
         # The search picks what the model underestimates, so no contradicted winner may hide in the 10 %.
-        against = [n for n in fitted.networks if n.contradicted]
-        measured_ms = np.array([n.measured_ms for n in against])
-        needed = float(np.abs(measured_ms / fitted.predict_ms(features_of(against)) - 1).max()) * 1.001
+        against = np.flatnonzero(known.contradicted)
+        promised = fitted.predict_ms(known.features.rows(against))
+        needed = float(np.abs(known.measured_ms[against] / promised - 1).max()) * 1.001
         width = max(fitted.relative_half_width, self.relative_half_width, needed)
-        return replace(fitted, relative_half_width=width)
+        return Calibration(fitted.terms, fitted.coefficients, width, self.coverage, known, fitted.residuals)
 
 
-def features_of(networks: Sequence[CalibrationNetwork]) -> NetworkFeatures:
-    """The features of measured networks."""
-    columns = np.array([[n.sum_ms, n.weight_mb, n.ops] for n in networks], dtype=np.float64).T
-    return NetworkFeatures(*columns)
+def fit_calibration(features: Features, measured_ms: Floats, coverage: float = COVERAGE) -> Calibration:
+    """Fit on measured networks [n]: the plainest terms that no richer ones clearly beat on networks left out.
 
-
-def _solve(matrix: Floats, measured_ms: Floats) -> Floats:
-    """Least squares on relative errors, with a weak prior at "the sum is right": (1, 0, ..., 0)."""
-    typical = np.abs(matrix / measured_ms[:, None]).mean(axis=0) + 1e-12
-    strength = float(np.sqrt(_PRIOR_STRENGTH))
-    rows = np.vstack([matrix / measured_ms[:, None], np.diag(typical) * strength])
-    target = np.concatenate([np.ones(len(matrix)), [typical[0] * strength], np.zeros(len(typical) - 1)])
-    solution: Floats = np.linalg.lstsq(rows, target, rcond=None)[0]
-    return solution
-
-
-def leave_one_out_residuals(matrix: Floats, measured_ms: Floats) -> Floats:
-    """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
-    keep = ~np.eye(len(matrix), dtype=bool)
-    predicted = np.array([matrix[i] @ _solve(matrix[k], measured_ms[k]) for i, k in enumerate(keep)])
-    residuals: Floats = measured_ms / predicted - 1
-    return residuals
-
-
-def fit_calibration(networks: Sequence[CalibrationNetwork], coverage: float = 0.9) -> Calibration:
-    """Fit on measured networks: the plainest terms that no richer ones clearly beat on networks left out.
-
-    The interval is conformal over the leave-one-out residuals (Barber et al. 2021, "Predictive inference with the
-    jackknife+"). Raises `HwnasError` with fewer than `MINIMUM_NETWORKS` networks or a latency that is not positive.
+    Least squares on relative errors. After the plain `TERMS`, corrections for sorts of op are tried, held to small
+    values by a prior. The interval is conformal over the leave-one-out residuals (Barber et al. 2021, "Predictive
+    inference with the jackknife+"). Raises `HwnasError` with fewer than `MINIMUM_NETWORKS` networks or a latency that
+    is not positive.
     """
+    measured = np.asarray(measured_ms, dtype=np.float64)
+    return _fit(MeasuredNetworks(features, measured, np.zeros(len(measured), dtype=bool)), coverage)
+
+
+def _fit(networks: MeasuredNetworks, coverage: float) -> Calibration:
+    features, measured = networks.features, networks.measured_ms
     if len(networks) < MINIMUM_NETWORKS:
         raise HwnasError(f"calibration needs at least {MINIMUM_NETWORKS} measured networks, got {len(networks)}")
-    features, measured = features_of(networks), np.array([n.measured_ms for n in networks])
-    if not (np.isfinite(features.matrix(TERMS[-1])).all() and np.isfinite(measured).all() and (measured > 0).all()):
+    if not (np.isfinite(features.values).all() and np.isfinite(measured).all() and (measured > 0).all()):
         raise HwnasError("calibration networks must have positive, finite latencies")
-    terms, residuals = TERMS[0], leave_one_out_residuals(features.matrix(TERMS[0]), measured)
-    for richer in TERMS[1:]:
-        others = leave_one_out_residuals(features.matrix(richer), measured)
-        if np.abs(others).mean() <= _WORTH_A_TERM * np.abs(residuals).mean():
-            terms, residuals = richer, others
+    best = _best([_System(features, measured, terms) for terms in TERMS])
+    sorts = (*best.terms, *sorts_of_op(features))
+    best = _best([best, *(_System(features, measured, sorts, strength) for strength in _STRENGTHS)])
+    residuals = best.residuals
     rank = min(ceil((len(residuals) + 1) * coverage), len(residuals))
     half_width = float(np.sort(np.abs(residuals))[rank - 1])
-    solution = _solve(features.matrix(terms), measured)
-    return Calibration(terms, tuple(map(float, solution)), half_width, coverage, tuple(networks))
+    return Calibration(best.terms, tuple(map(float, best.solution)), half_width, coverage, networks, residuals)
+
+
+def _best(systems: Sequence[_System]) -> _System:
+    """The first, or a later one that clearly beats all before it on networks left out."""
+    best = systems[0]
+    for richer in systems[1:]:
+        if np.abs(richer.residuals).mean() <= _WORTH_A_TERM * np.abs(best.residuals).mean():
+            best = richer
+    return best
+
+
+def sorts_of_op(features: Features) -> tuple[str, ...]:
+    """The columns of single sorts of op that differ among the networks; the rest cannot be told from a constant."""
+    spread = features.values.max(axis=0) - features.values.min(axis=0)
+    return tuple(
+        name for name, reach in zip(features.names, spread, strict=True) if name not in TOTALS and reach > 1e-12
+    )
+
+
+@dataclass(frozen=True)
+class _System:
+    """Ridge regression of 1 on columns / measured, with a prior at "the sum is right": (1, 0, ..., 0)."""
+
+    features: Features
+    measured_ms: Floats
+    terms: tuple[str, ...]
+    strength: float = 1.0
+
+    @property
+    def rows(self) -> Floats:
+        return term_matrix(self.features, self.terms) / self.measured_ms[:, None]
+
+    @property
+    def _precision(self) -> Floats:
+        typical = np.abs(self.rows).mean(axis=0) + 1e-12
+        # A sort of op may be wrong by so many percent of its time; a megabyte and an op count as their share of time.
+        totals = {name: self.features[name].mean() + 1e-12 for name in TOTALS}
+        share = np.array([totals[t.partition("[")[0]] / totals["sum_ms"] if "[" in t else np.nan for t in self.terms])
+        return np.asarray(np.where(np.isnan(share), _WEAK * typical**2, self.strength * share**2), dtype=np.float64)
+
+    def _solve(self, right: Floats) -> Floats:
+        rows = self.rows
+        return np.asarray(np.linalg.lstsq(rows.T @ rows + np.diag(self._precision), right, rcond=None)[0])
+
+    @property
+    def solution(self) -> Floats:
+        """The coefficients, [terms]."""
+        prior = np.zeros(len(self.terms))
+        prior[0] = self._precision[0]
+        return self._solve(self.rows.T @ np.ones(len(self.rows)) + prior)
+
+    @cached_property
+    def residuals(self) -> Floats:
+        """measured / predicted - 1 of each network under a fit on all the others, [n]: exact, from one fit."""
+        rows = self.rows
+        leverage = np.einsum("ij,ji->i", rows, self._solve(rows.T))
+        left_out = 1 - (1 - rows @ self.solution) / np.maximum(1 - leverage, 1e-12)
+        return np.asarray(1 / left_out - 1)
+
+
+def leave_one_out_residuals(features: Features, measured_ms: Floats, terms: tuple[str, ...]) -> Floats:
+    """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
+    return _System(features, measured_ms, terms).residuals

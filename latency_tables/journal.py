@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from latency_tables.errors import HwnasError
+from latency_tables.plain import parse_json
 
 
 class JournalError(HwnasError):
@@ -29,7 +30,7 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     if checksum != b"%08x" % zlib.crc32(body):
         return None
     try:
-        record = json.loads(body)
+        record = parse_json(body)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
@@ -116,3 +117,19 @@ class Journal:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.records)
+
+
+def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The header and the undamaged records of a journal, changing nothing; a cut last record is left out.
+
+    Raises `JournalError` when there is no such journal, or it is damaged where it says what work it belongs to.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as e:
+        raise JournalError(f"cannot read the journal {path}: {e.strerror}") from None
+    good = [record for record in map(_decode, lines) if record is not None]
+    headers = [record["header"] for record in good if isinstance(record.get("header"), dict)]
+    if not headers or any(h != headers[0] for h in headers):
+        raise JournalError(f"{path} is no journal, or damaged where it says what work it belongs to")
+    return headers[0], [record for record in good if "header" not in record]

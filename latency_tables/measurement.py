@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from latency_tables.errors import HwnasError
+from latency_tables.plain import from_plain
+from latency_tables.student import student_975
+
+_PLAUSIBLE_US = (1e-3, 1e12)  # a nanosecond to eleven days
+_YEAR_10000 = 253402300800.0
+
+
+def _plausible(times_us: Sequence[float]) -> bool:
+    shortest, longest = _PLAUSIBLE_US
+    return all(shortest <= t <= longest for t in times_us)
 
 
 @dataclass(frozen=True)
@@ -16,6 +28,8 @@ class Measurement:
 
     `samples_us[g]` are the runs of group g; `reference_us[g]` and `reference_us[g + 1]` are the fastest
     reference runs just before and just after it, so there is one more of them than of groups.
+    Clock and temperature are as the visit ended; `throttled`: whether the device held itself back at any time of it.
+    None is what the system does not tell.
     """
 
     key: str
@@ -24,13 +38,24 @@ class Measurement:
     samples_us: tuple[tuple[float, ...], ...] = ()
     reference_us: tuple[float, ...] = ()
     clock_mhz: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
     error: str | None = None
 
     @property
+    def sound_groups(self) -> tuple[tuple[tuple[float, ...], float], ...]:
+        """Each group of runs with the fastest reference run beside it, but those whose clock cannot have been right.
+
+        A clock that jumps back gives times that are zero or negative; what else it did to that group nobody knows.
+        """
+        brackets = pairwise(self.reference_us)
+        groups = zip(self.samples_us, brackets, strict=True)
+        return tuple((runs, min(bracket)) for runs, bracket in groups if runs and _plausible((*runs, *bracket)))
+
+    @property
     def ratios(self) -> tuple[float, ...]:
-        """Fastest run of each group over the fastest reference run beside it: drift cancels."""
-        brackets = zip(self.reference_us, self.reference_us[1:], strict=False)
-        return tuple(min(g) / min(b) for g, b in zip(self.samples_us, brackets, strict=True))
+        """Fastest run of each sound group over the fastest reference run beside it: drift cancels."""
+        return tuple(min(runs) / reference for runs, reference in self.sound_groups)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""
@@ -38,16 +63,17 @@ class Measurement:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Measurement:
-        """The inverse of `to_json`; raises KeyError / TypeError on foreign records."""
-        return cls(
-            key=str(record["key"]),
-            round=int(record["round"]),
-            started_unix_s=float(record["started_unix_s"]),
-            samples_us=tuple(tuple(map(float, g)) for g in record["samples_us"]),
-            reference_us=tuple(map(float, record["reference_us"])),
-            clock_mhz=record["clock_mhz"],
-            error=record["error"],
-        )
+        """The inverse of `to_json`; raises `HwnasError` in one line for a record that is no measurement."""
+        try:
+            measured = from_plain(cls, record)
+            groups, brackets = len(measured.samples_us), len(measured.reference_us)
+            if (groups or brackets) and brackets != groups + 1:
+                raise ValueError(f"{groups} groups have {brackets} reference times")
+            if not 0 <= measured.started_unix_s < _YEAR_10000:
+                raise ValueError(f"started_unix_s is {measured.started_unix_s}")
+        except ValueError as e:
+            raise HwnasError(f"a stored measurement is damaged: {e}; delete its file and measure again") from None
+        return measured
 
 
 @dataclass(frozen=True)
@@ -69,35 +95,49 @@ class Statistics:
 
 
 def summarise(visits: Sequence[Measurement]) -> Statistics:
-    """Median over groups, then over rounds; the interval is Student's t over the rounds' medians.
+    """Median over the groups of a round, then over rounds; the interval is Student's t over the rounds' medians.
 
-    With a single round the spread of its groups stands in. Raises ValueError without one good visit.
+    With a single round the spread of its groups stands in. Visits with an error and groups whose clock jumped count
+    for nothing; visits to a device that held itself back only where there are no others. Raises ValueError without
+    one good visit.
     """
     good = [v for v in visits if v.error is None and v.ratios]
+    good = [v for v in good if not v.throttled] or good
     if not good:
         raise ValueError("no visit without an error")
-    per_round = np.array([np.median(v.ratios) for v in good])
+    rounds = dict.fromkeys(v.round for v in good)
+    per_round = np.array([np.median([q for v in good if v.round == r for q in v.ratios]) for r in rounds])
     spread = per_round if len(per_round) > 1 else np.array(good[0].ratios)
     ratio = float(np.median(per_round))
     half = 0.0
     if len(spread) > 1:
         # 1.4826 MAD: one disturbed round must not decide how sure we are of the median.
         sigma = max(1.4826 * float(np.median(np.abs(spread - np.median(spread)))), 1e-4 * ratio)
-        half = float(stats.t.ppf(0.975, len(spread) - 1)) * sigma * 1.2533 / float(np.sqrt(len(spread)))
-    samples = np.concatenate([np.asarray(g) for v in good for g in v.samples_us])
+        half = student_975(len(spread) - 1) * sigma * 1.2533 / float(np.sqrt(len(spread)))
+    samples = np.concatenate([np.asarray(runs) for v in good for runs, _ in v.sound_groups])
     return Statistics(
         ratio=ratio,
         ratio_ci95=(ratio - half, ratio + half),
         min_us=float(samples.min()),
         raw_median_us=float(np.median(samples)),
         groups=sum(len(v.ratios) for v in good),
-        rounds=len(good),
+        rounds=len(rounds),
     )
+
+
+def elapsed_s(visits: Sequence[Measurement], longest_s: float = 60.0) -> float:
+    """Seconds spent on visits, in the order they were made, from start to start.
+
+    A step back (the clock was set) or one longer than `longest_s` (the work was stopped and gone on with) counts for
+    nothing.
+    """
+    steps = (b.started_unix_s - a.started_unix_s for a, b in pairwise(visits))
+    return float(sum(step for step in steps if 0 <= step <= longest_s))
 
 
 def quiet_reference_us(visits: Sequence[Measurement]) -> float:
     """The reference network's own quiet time: the 10th percentile of its group minima, in us."""
-    times = [t for v in visits if v.error is None for t in v.reference_us]
+    times = [t for v in visits if v.error is None for t in v.reference_us if _plausible((t,))]
     if not times:
         raise ValueError("no visit without an error")
     return float(np.percentile(times, 10))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Protocol
@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables.calibration import Calibration, Floats, NetworkFeatures
-from latency_tables.errors import MissingOpError
+from latency_tables.calibration import Calibration, fit_calibration
+from latency_tables.errors import HwnasError, MissingOpError
+from latency_tables.features import TOTALS, Features, Floats, OpFeatures
 from latency_tables.op import Op
-from latency_tables.table import Coverage, LatencyTable, TableRow
+from latency_tables.table import Coverage, LatencyTable
 
 Population = NDArray[np.int64]
 Slots = Sequence[Sequence[Sequence[Op]]]
@@ -29,6 +30,9 @@ class SlottedSpace(Protocol):
 
     def slot_choices(self, population: Population) -> Population:
         """The choice of every slot, shape [n, slots], of genotypes [n, genes]."""
+
+    def pruned_choices(self, population: Population, pruning: str) -> Population:
+        """The same, without the ops that a runtime drops; asked only of a space whose table says so."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,6 @@ def slot_sums(per_slot: Sequence[Floats], choices: Population) -> Floats:
     return total
 
 
-def slot_costs(slots: Slots, cost: Callable[[Op], float]) -> list[Floats]:
-    """Additive cost of every choice of every slot, from the cost of one op."""
-    return [np.array([sum(cost(op) for op in choice) for choice in slot], dtype=np.float64) for slot in slots]
-
-
 @dataclass(frozen=True)
 class LatencyModel:
     """Predicts the latency of any network of `space` on the table's device.
@@ -68,57 +67,83 @@ class LatencyModel:
         """Which ops of the space the table has: look before any search."""
         return self.table.coverage(chain.from_iterable(c for slot in self.space.slots for c in slot))
 
-    def _costs(self, value: Callable[[TableRow], float]) -> list[Floats]:
-        coverage = self.coverage()
-        absent = set(coverage.missing) | set(coverage.failed)
-        # NaN, not 0: a network that uses an op without a time is refused by name in predict().
-        return slot_costs(self.space.slots, lambda op: np.nan if op in absent else value(self.table[op]))
+    @cached_property
+    def _op_features(self) -> OpFeatures:
+        return OpFeatures(self.table)
 
     @cached_property
-    def _sum_ms(self) -> list[Floats]:
-        return self._costs(lambda row: (row.median_us or np.nan) / 1e3)
+    def _choice_features(self) -> list[Floats]:
+        """The columns of every choice of every slot, [choices, columns] each; NaN milliseconds where an op has none."""
+        of = {op: self._op_features.of(op) for slot in self.space.slots for choice in slot for op in choice}
+        nothing = np.zeros(len(self._op_features.names))
+        return [np.array([sum((of[op] for op in choice), nothing) for choice in slot]) for slot in self.space.slots]
+
+    @cached_property
+    def _additive_ms(self) -> list[Floats]:
+        """What every choice of every slot adds to the prediction, [choices] each."""
+        if self.calibration is None:
+            return [columns[:, 0] for columns in self._choice_features]
+        per_unit = self.calibration.additive(self._op_features.names)
+        return [columns @ per_unit + 0 * columns[:, 0] for columns in self._choice_features]  # NaN stays NaN
 
     @cached_property
     def _weight_mb(self) -> list[Floats]:
-        return self._costs(lambda row: row.cost.weight_mb)
+        return [columns[:, TOTALS.index("weight_mb")] for columns in self._choice_features]
 
-    @cached_property
-    def _ops(self) -> list[Floats]:
-        return self._costs(lambda row: 1.0)
+    def _choices(self, population: Population) -> Population:
+        archs, pruning = np.atleast_2d(population), self.table.pruning
+        return self.space.pruned_choices(archs, pruning) if pruning else self.space.slot_choices(archs)
 
-    def features(self, population: Population) -> NetworkFeatures:
+    def features(self, population: Population) -> Features:
         """What the table knows of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
-        choices = self.space.slot_choices(np.atleast_2d(population))
-        sum_ms = slot_sums(self._sum_ms, choices)
-        if (bad := np.flatnonzero(np.isnan(sum_ms))).size:
-            used = [slot[c] for slot, c in zip(self.space.slots, choices[bad[0]], strict=True)]
-            for op in chain.from_iterable(used):
-                _ = self.table[op]  # raises, naming the op
-            raise MissingOpError("an op of this network has no time")
-        return NetworkFeatures(sum_ms, slot_sums(self._weight_mb, choices), slot_sums(self._ops, choices))
+        choices = self._choices(population)
+        values = np.zeros((len(choices), len(self._op_features.names)))
+        for columns, chosen in zip(self._choice_features, choices.T, strict=True):
+            values += columns[chosen]
+        self._require_times(values[:, 0], choices)
+        return Features(self._op_features.names, values)
+
+    def _require_times(self, ms: Floats, choices: Population) -> None:
+        """NaN, not 0, stands for an op without a time: name it."""
+        if not (bad := np.flatnonzero(np.isnan(ms))).size:
+            return
+        used = [slot[c] for slot, c in zip(self.space.slots, choices[bad[0]], strict=True)]
+        for op in chain.from_iterable(used):
+            _ = self.table[op]  # raises, naming the op
+        raise MissingOpError("an op of this network has no time")
 
     def predict(self, population: Population) -> LatencyPrediction:
         """Latency of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
-        features = self.features(population)
+        choices = self._choices(population)
+        ms = slot_sums(self._additive_ms, choices)
+        self._require_times(ms, choices)
         if self.calibration is None:
-            return LatencyPrediction(features.sum_ms, features.sum_ms, features.sum_ms)
-        ms = self.calibration.predict_ms(features)
+            return LatencyPrediction(ms, ms, ms)
+        ms += self.calibration.coefficient("constant")
+        if square := self.calibration.coefficient("weight_mb_squared"):
+            ms += square * slot_sums(self._weight_mb, choices) ** 2
         return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
+
+    def calibrated(self, population: Population, measured_ms: Floats) -> LatencyModel:
+        """This model, calibrated on genotypes [n, genes] that were measured, [n] ms."""
+        return replace(self, calibration=fit_calibration(self.features(population), measured_ms))
+
+    def corrected(self, arch: Population, measured_ms: float) -> LatencyModel:
+        """This model after the device contradicted it on one genotype [genes]."""
+        if self.calibration is None:
+            raise HwnasError("a model without a calibration cannot be corrected; calibrate it first")
+        return replace(self, calibration=self.calibration.corrected(self.features(arch), measured_ms))
 
     def op_ms(self, ops: Sequence[Op]) -> Floats:
         """How a network's predicted milliseconds divide over its ops, shape [len(ops)]; they add up to the whole.
 
         Terms that belong to no single op (the constant, the square) are shared out in proportion to the ops' time.
         """
-        rows = [self.table[op] for op in ops]
-        own = np.array([(row.median_us or np.nan) / 1e3 for row in rows])
+        own = np.array([(self.table[op].median_us or np.nan) / 1e3 for op in ops])
         if self.calibration is None:
             return own
-        weight = np.array([row.cost.weight_mb for row in rows])
-        total = NetworkFeatures(*(np.array([v]) for v in (own.sum(), weight.sum(), float(len(rows)))))
-        coefficients = dict(zip(self.calibration.terms, self.calibration.coefficients, strict=True))
-        parts: Floats = (
-            coefficients["sum_ms"] * own + coefficients.get("weight_mb", 0.0) * weight + coefficients.get("ops", 0.0)
-        )
+        columns = np.array([self._op_features.of(op) for op in ops])
+        total = Features(self._op_features.names, columns.sum(axis=0, keepdims=True))
+        parts: Floats = columns @ self.calibration.additive(self._op_features.names)
         rest = float(self.calibration.predict_ms(total)[0]) - parts.sum()
         return np.asarray(parts + rest * own / own.sum())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from latency_tables.errors import MissingOpError, TableError
-from latency_tables.measurement import Measurement, quiet_reference_us, summarise
+from latency_tables.measurement import Measurement, elapsed_s, quiet_reference_us, summarise
 from latency_tables.op import Op
 from latency_tables.target import Target
 
@@ -38,6 +38,7 @@ class TableRow:
     rounds: int = 0
     stop_reason: str = ""
     error: str | None = None
+    throttled_rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,16 @@ class LatencyTable:
         """SHA-256 of every row and of the provenance: the same digest, the same table."""
         text = json.dumps([asdict(row) for row in self.rows] + [asdict(self.provenance)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def pruning(self) -> str:
+        """Which ops of a network the runtime drops, as the space names it ("" for none): times are of the others."""
+        kept = (name.removeprefix("pruning ") for name in self.provenance.protocol if name.startswith("pruning "))
+        return next(kept, "")
+
+    def find(self, op: Op) -> TableRow | None:
+        """The row of `op`, with or without a time, or None."""
+        return self._by_op.get(op)
 
     def __getitem__(self, op: Op) -> TableRow:
         """The row of `op`; raises `MissingOpError` naming it when there is none or it failed."""
@@ -137,7 +148,8 @@ def table_from_measurements(
         try:
             s = summarise(mine)
         except ValueError:
-            error = next((v.error for v in mine if v.error), "never visited")
+            without_times = "the clock gave no usable times" if mine else "never visited"
+            error = next((v.error for v in mine if v.error), without_times)
             rows.append(TableRow(op, cost, error=error, stop_reason="error"))
             continue
         rows.append(
@@ -151,10 +163,10 @@ def table_from_measurements(
                 raw_median_us=s.raw_median_us,
                 groups=s.groups,
                 rounds=s.rounds,
+                throttled_rounds=sum(bool(v.throttled) for v in mine),
                 stop_reason=stop_reasons.get(op.key, ""),
             )
         )
-    times = [v.started_unix_s for v in visits]
     provenance = Provenance(
         target=target,
         space=space,
@@ -162,7 +174,7 @@ def table_from_measurements(
         reference_sha256=reference_sha256,
         protocol=dict(protocol),
         measured_at=measured_at,
-        seconds=max(times) - min(times),
+        seconds=elapsed_s(visits),
         versions=dict(versions),
     )
     return LatencyTable(tuple(rows), provenance, reference_model)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables import Target
+from latency_tables import ProfilerError, Target
 
 
 class Session(ABC):
@@ -18,6 +19,14 @@ class Session(ABC):
     @abstractmethod
     def run(self) -> None:
         """Run the model once and wait until the device has finished; raises `ProfilerError` when it cannot."""
+
+    def outputs(self) -> list[NDArray[Any]]:
+        """What the model answers to the inputs in place, in the graph's order; not timed.
+
+        A runtime that can show it puts `random_inputs` in place, so that answers compare across runtimes.
+        Raises `ProfilerError` where it cannot.
+        """
+        raise ProfilerError(f"{type(self).__name__} cannot show what the model answers")
 
     def close(self) -> None:  # noqa: B027 - most runtimes free a model when it is dropped
         """Free what the model holds."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from latency_tables import ProfilerError
-from profilers._base import Profiler
+from profilers._base import Profiler, Session
 
 
 def check_profiler(profiler: Profiler, model: bytes) -> None:
@@ -28,11 +28,24 @@ def check_profiler(profiler: Profiler, model: bytes) -> None:
         with profiler.open(model) as other:
             other.run()
             session.run()  # two models may be open at once: the reference always is
+        _check_outputs(session)
 
     for broken in (b"", b"not an ONNX model", model[: len(model) // 2]):
         message = _refusal(profiler, broken)
         assert message is not None, "a model that cannot be parsed must be refused with a ProfilerError"
         assert "\n" not in message, "an error is one line"
+
+
+def _check_outputs(session: Session) -> None:
+    try:
+        answers = session.outputs()
+    except ProfilerError:
+        return  # showing them is optional
+    assert answers, "a model answers something"
+    assert all(np.isfinite(answer).all() for answer in answers), "answers to random inputs must be finite"
+    again = session.outputs()
+    same = (np.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(answers, again, strict=True))
+    assert all(same), "the inputs stay in place, so the answers stay the same"
 
 
 def _refusal(profiler: Profiler, model: bytes) -> str | None:

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+from profilers.conditions import power_mode as power_mode
 
 
 def cpu_name() -> str:
@@ -35,23 +35,6 @@ def _cpu_model_number() -> str:
             if key.strip() in {"cpu family", "model"}:
                 found.setdefault(key.strip(), value.strip())
     return f" family {found['cpu family']} model {found['model']}" if len(found) == 2 else ""
-
-
-def power_mode() -> str:
-    """The CPU frequency governor, or 'unknown' where the system does not show it."""
-    try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
-    except OSError:
-        return "unknown"
-
-
-def clock_mhz() -> float | None:
-    """The present CPU clock in MHz, or None where it cannot be read. Call it outside timed loops."""
-    try:
-        frequency = psutil.cpu_freq()
-    except (OSError, NotImplementedError):
-        return None
-    return float(frequency.current) if frequency and frequency.current else None
 
 
 @contextlib.contextmanager

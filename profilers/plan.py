@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from latency_tables import HwnasError, Op, OpCost
 from latency_tables.files import write_atomically
+from latency_tables.plain import from_plain, parse_json
 
 _PLAN, _REFERENCE = "plan.json", "reference.onnx"
+
+Folder = Path | zipfile.Path
+"""Where a plan is: a folder, or a folder inside a zip file (a kit)."""
 
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """One model of a plan: `op` for an op of a space, None for a whole network (its key is its text)."""
+    """One model of a plan: `op` and its cost, or None for a whole network, whose key is its text."""
 
     key: str
     op: Op | None
-    cost: OpCost
+    cost: OpCost | None
     file: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What `plan.json` holds."""
+
+    space: str
+    reference_sha256: str
+    models: tuple[PlannedModel, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to measure for `space`. Every model is checked against its digest when it is read."""
 
-    folder: Path
+    folder: Folder
     space: str
     reference_sha256: str
     models: tuple[PlannedModel, ...]
@@ -42,24 +56,35 @@ class Plan:
         """The reference network's ONNX bytes, with the same checks."""
         return _checked(self.folder / _REFERENCE, self.reference_sha256)
 
+    def index(self) -> dict[str, bytes]:
+        """File name -> content of all but the models: what tells measurements of this plan from others."""
+        content = {
+            "space": self.space,
+            "reference_sha256": self.reference_sha256,
+            "models": [asdict(m) for m in self.models],
+        }
+        return {_REFERENCE: self.reference(), _PLAN: (json.dumps(content, indent=1) + "\n").encode()}
+
     @property
     def costs(self) -> Mapping[Op, OpCost]:
         """Op -> cost of every op in the plan."""
-        return {m.op: m.cost for m in self.models if m.op is not None}
+        return {m.op: m.cost for m in self.models if m.op is not None and m.cost is not None}
 
 
-def _checked(path: Path, sha256: str) -> bytes:
+def _checked(path: Folder, sha256: str) -> bytes:
     try:
-        content = path.read_bytes()
+        content: bytes | None = path.read_bytes()
     except OSError as e:
         raise HwnasError(f"cannot read the model {path}: {e.strerror}; make the plan again") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
+    except zipfile.BadZipFile:
+        content = None
+    if content is None or hashlib.sha256(content).hexdigest() != sha256:
         raise HwnasError(f"the model {path} is damaged (its digest does not match); make the plan again")
     return content
 
 
 def write_plan(
-    folder: Path, space: str, reference: bytes, models: Iterable[tuple[str, Op | None, OpCost, bytes]]
+    folder: Path, space: str, reference: bytes, models: Iterable[tuple[str, Op | None, OpCost | None, bytes]]
 ) -> Plan:
     """Write models and plan into `folder`; the plan goes last, so a half-written one never reads as whole."""
     planned = []
@@ -69,31 +94,19 @@ def write_plan(
         planned.append(PlannedModel(key, op, cost, file, hashlib.sha256(model).hexdigest()))
     write_atomically(folder / _REFERENCE, reference)
     plan = Plan(folder, space, hashlib.sha256(reference).hexdigest(), tuple(planned))
-    content = {
-        "space": space,
-        "reference_sha256": plan.reference_sha256,
-        "models": [asdict(m) for m in planned],
-    }
-    write_atomically(folder / _PLAN, (json.dumps(content, indent=1) + "\n").encode())
+    write_atomically(folder / _PLAN, plan.index()[_PLAN])
     return plan
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Folder) -> Plan:
     """Read a plan; raises `HwnasError` in one line when it is missing or damaged."""
     try:
-        content = json.loads((folder / _PLAN).read_bytes())
-        models = tuple(
-            PlannedModel(
-                key=m["key"],
-                op=m["op"] and Op.of(m["op"]["kind"], tuple(m["op"]["in_shape"]), **dict(m["op"]["settings"])),
-                cost=OpCost(**m["cost"]),
-                file=Path(m["file"]).name,
-                sha256=m["sha256"],
-            )
-            for m in content["models"]
-        )
-        return Plan(folder, content["space"], content["reference_sha256"], models)
+        index = from_plain(_Index, parse_json((folder / _PLAN).read_bytes()))
+        if any("\0" in m.file for m in index.models):
+            raise ValueError("no file has such a name")
+        models = tuple(replace(m, file=Path(m.file).name) for m in index.models)
+        return Plan(folder, index.space, index.reference_sha256, models)
     except OSError as e:
         raise HwnasError(f"{folder} is not a plan: {e.filename}: {e.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, zipfile.BadZipFile):
         raise HwnasError(f"the plan in {folder} is damaged; make it again") from None

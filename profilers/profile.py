@@ -19,17 +19,9 @@ from profilers.protocol import Protocol, by_key, stop_reason, visit_model
 
 
 def measure_plan(
-    plan: Plan,
-    profiler: Profiler,
-    journal_path: Path,
-    protocol: Protocol,
-    progress: Progress = silent,
-    interleaved: bool = True,
+    plan: Plan, profiler: Profiler, journal_path: Path, protocol: Protocol, progress: Progress = silent
 ) -> list[Measurement]:
-    """Visit every model once a round, in a new order each round, until its interval is narrow enough.
-
-    Not interleaved, all visits to a model follow one another: the way a shipped network runs, again and again and
-    alone, which is 1-5 % faster than between others. Ops must be interleaved, networks must not.
+    """Visit every model once a round (or `in_a_row` times), in a new order each round, until its interval is narrow.
 
     Appends each visit to the journal before the next one starts; visits already there are not made again.
     Raises `JournalError` when the journal is of other work, in use, or the disk is full.
@@ -46,40 +38,35 @@ def measure_plan(
         visits = [Measurement.from_json(record) for record in journal]
         for _ in range(protocol.warmup_runs * protocol.reference_runs):
             reference.run()
-        batches = [plan.models] if interleaved else [(model,) for model in plan.models]
-        for i, models in enumerate(batches):
-            for round_ in range(protocol.maximum_rounds):
-                todo = _unfinished(models, visits, protocol, round_)
-                random.Random(round_).shuffle(todo)
-                expected = _expected_visits(len(models), visits, todo, protocol, round_)
-                expected += (len(batches) - i - 1) * protocol.minimum_rounds
-                for model in todo:
+        for round_ in range(protocol.maximum_rounds):
+            todo = _unfinished(plan.models, visits, protocol, round_)
+            random.Random(round_).shuffle(todo)
+            later_rounds = max(0, protocol.minimum_rounds - round_ - 1)
+            expected = len(visits) + (len(todo) + later_rounds * len(plan.models)) * protocol.in_a_row
+            for model, visits_left in todo:
+                for _ in range(visits_left):
                     progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
                     measured = visit_model(profiler, plan.model(model), reference, protocol, model.key, round_)
                     journal.append(measured.to_json())
                     visits.append(measured)
+                    if measured.error:
+                        break
         progress(len(visits), len(visits), "measured")
     return visits
 
 
 def _unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
-) -> list[PlannedModel]:
-    """The models that need a visit in this round and have not had it."""
+) -> list[tuple[PlannedModel, int]]:
+    """The models that still need visits in this round, and how many."""
     done = by_key(visits)
-    return [
-        m
-        for m in models
-        if all(v.round != round_ for v in done.get(m.key, ())) and stop_reason(done.get(m.key, ()), protocol) is None
-    ]
-
-
-def _expected_visits(
-    models: int, visits: Sequence[Measurement], todo: Sequence[PlannedModel], protocol: Protocol, round_: int
-) -> int:
-    """How many visits there will be if no model needs more than the minimum of rounds after this one."""
-    later_rounds = max(0, protocol.minimum_rounds - round_ - 1)
-    return len(visits) + len(todo) + later_rounds * models
+    left = []
+    for model in models:
+        mine = done.get(model.key, ())
+        missing = protocol.in_a_row - sum(v.round == round_ for v in mine)
+        if missing > 0 and stop_reason([v for v in mine if v.round < round_], protocol) is None:
+            left.append((model, missing))
+    return left
 
 
 def table_from_plan(plan: Plan, profiler: Profiler, visits: Sequence[Measurement], protocol: Protocol) -> LatencyTable:

@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass
 
 from latency_tables import Measurement, ProfilerError, summarise
 from profilers._base import Profiler, Session
-from profilers.device import clock_mhz
+from profilers.conditions import read_conditions, was_throttled
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How often and how long. Every field is part of a table's provenance."""
+    """How often and how long. Every field is part of a table's provenance.
+
+    Visits `in_a_row` belong to one round; rounds lie apart in time, so that one bad second spoils only one of them.
+    """
 
     warmup_runs: int = 3
     group_us: float = 6000.0
@@ -25,6 +28,7 @@ class Protocol:
     maximum_runs: int = 64
     reference_runs: int = 6
     groups: int = 2
+    in_a_row: int = 1
     minimum_rounds: int = 3
     maximum_rounds: int = 6
     target_ci_pct: float = 1.0
@@ -34,9 +38,13 @@ class Protocol:
         return asdict(self)
 
 
+OPS_PROTOCOL = Protocol()
+NETWORKS_PROTOCOL = Protocol(in_a_row=2, maximum_rounds=4)
+
+
 def visit(session: Session, reference: Session, protocol: Protocol, key: str, round_: int) -> Measurement:
     """Time one opened model: `groups` groups of runs, each between two groups of reference runs."""
-    clock = clock_mhz()
+    before = read_conditions()
     started = time.time()
     for _ in range(protocol.warmup_runs):
         session.run()
@@ -50,7 +58,17 @@ def visit(session: Session, reference: Session, protocol: Protocol, key: str, ro
         samples.append(tuple(map(float, session.time_us(runs))))
         reference.run()
         brackets.append(float(reference.time_us(protocol.reference_runs).min()))
-    return Measurement(key, round_, started, tuple(samples), tuple(brackets), clock)
+    after = read_conditions()
+    return Measurement(
+        key,
+        round_,
+        started,
+        tuple(samples),
+        tuple(brackets),
+        clock_mhz=after.clock_mhz,
+        temperature_c=after.temperature_c,
+        throttled=was_throttled(before, after),
+    )
 
 
 def visit_model(
@@ -66,14 +84,20 @@ def visit_model(
 
 
 def stop_reason(visits: Sequence[Measurement], protocol: Protocol) -> str | None:
-    """Why a model needs no further visit: "error", "ci" or "max_rounds"; None when it does."""
+    """Why a model needs no further visit: "error", "ci", "max_rounds" or "disturbed"; None when it does.
+
+    A visit during which the device held itself back, or whose clock jumped, is made again: only the others count for
+    "ci".
+    """
     if any(v.error for v in visits):
         return "error"
-    if len(visits) < protocol.minimum_rounds:
-        return None
-    if summarise(visits).ci95_pct <= protocol.target_ci_pct:
+    sound = [v for v in visits if v.ratios and not v.throttled]
+    rounds = len({v.round for v in sound})
+    if rounds >= protocol.minimum_rounds and summarise(sound).ci95_pct <= protocol.target_ci_pct:
         return "ci"
-    return "max_rounds" if len(visits) >= protocol.maximum_rounds else None
+    if len(visits) < protocol.maximum_rounds * protocol.in_a_row:
+        return None
+    return "max_rounds" if rounds >= protocol.minimum_rounds else "disturbed"
 
 
 def by_key(visits: Sequence[Measurement]) -> Mapping[str, list[Measurement]]:

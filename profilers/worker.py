@@ -15,8 +15,8 @@ from typing import Any
 
 from latency_tables import HwnasError, Measurement, ProfilerError
 from profilers.device import quiet
-from profilers.onnxruntime import OnnxRuntimeProfiler
 from profilers.protocol import Protocol, visit_model
+from profilers.runtimes import make_profiler
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,15 @@ class FreshMeasurement:
 
 
 def measure_in_fresh_process(
-    model: Path, reference: Path, *, runtime: str, threads: int, batch: int, protocol: Protocol, rounds: int
+    model: Path,
+    reference: Path,
+    *,
+    runtime: str,
+    threads: int,
+    batch: int,
+    protocol: Protocol,
+    rounds: int,
+    precision: str = "fp32",
 ) -> FreshMeasurement:
     """Measure `model` against `reference` in a new interpreter; raises `ProfilerError` with its last words."""
     request = {
@@ -37,6 +45,7 @@ def measure_in_fresh_process(
         "runtime": runtime,
         "threads": threads,
         "batch": batch,
+        "precision": precision,
         "protocol": protocol.to_json(),
         "rounds": rounds,
     }
@@ -50,15 +59,8 @@ def measure_in_fresh_process(
     return FreshMeasurement(tuple(map(Measurement.from_json, answer["visits"])), answer["target"])
 
 
-def make_profiler(runtime: str, threads: int, batch: int) -> OnnxRuntimeProfiler:
-    """The profiler of a runtime's name; raises `ProfilerError` naming the known ones."""
-    if runtime != "onnxruntime":
-        raise ProfilerError(f"unknown runtime {runtime!r}; there is onnxruntime")
-    return OnnxRuntimeProfiler(threads, batch)
-
-
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    profiler = make_profiler(request["runtime"], request["threads"], request["batch"])
+    profiler = make_profiler(request["runtime"], request["threads"], request["batch"], request["precision"])
     defaults = Protocol().to_json()
     protocol = Protocol(**{k: type(defaults[k])(v) for k, v in request["protocol"].items()})  # type: ignore[arg-type]
     model = Path(request["model"]).read_bytes()

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,3 +91,23 @@ def two_ops(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two-ops")
     write_plan(folder, "two-ops", model("Tanh"), models)
     return folder
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory):
+    """The python3 of a fresh virtual environment that has only the named packages, as a board would."""
+
+    def make(*packages):
+        folder = tmp_path_factory.mktemp("bare")
+        venv.create(folder / "venv", with_pip=False)
+        (folder / "packages").mkdir()
+        for package in packages:
+            for found in (Path(sysconfig.get_path("purelib")) / name for name in (package, f"{package}.libs")):
+                if found.exists():
+                    (folder / "packages" / found.name).symlink_to(found)
+        python = folder / "venv" / "bin" / "python3"
+        (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
+        (site / "packages.pth").write_text(f"{folder / 'packages'}\n")
+        return python
+
+    return make

@@ -9,7 +9,7 @@ from hwnas.accuracy.batches import Batches
 from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
 from hwnas.spaces import Genotype, Population
 
-_CALIBRATION_IMAGES = 512
+_CALIBRATION_IMAGES = 256
 
 
 class SupernetAccuracy(AccuracyEstimator):

@@ -12,6 +12,12 @@ from rich.progress import Progress as Bars
 from latency_tables.progress import Progress
 
 
+def answer_console() -> Console:
+    """Standard output, as wide as the terminal; no line is broken where nobody looks."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=10_000)
+
+
 class ConsoleDisplay:
     """Progress bars where there is a terminal, a line a stage where there is none."""
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from hwnas.cli import tables, verbs
+from hwnas.cli import boards, tables, verbs
 from hwnas.cli.options import with_settings
 from latency_tables import HwnasError
 
@@ -14,6 +14,9 @@ _STOPPED = 130
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2"), "search"),
     "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "pynvml": "nvidia",
 }
 
 
@@ -36,6 +39,7 @@ def build_app() -> typer.Typer:
         verbs.report,
     ):
         app.command(verb.__name__.replace("_", "-"))(with_settings(verb))
+    app.command()(boards.kit)
     app.add_typer(tables.app, name="table")
     return app
 

@@ -1,4 +1,4 @@
-"""`hwnas table`: look at tables, and measure a plan where there is no torch."""
+"""`hwnas table`: list, look at, compare and hand on tables, and measure a plan where there is no torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,62 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from hwnas.cli.display import ConsoleDisplay
-from latency_tables import LatencyTable, load_table, save_table
+from hwnas.cli import boards, table_check, table_diff, table_fit
+from hwnas.cli.display import answer_console
+from latency_tables import LatencyTable, load_table
+from latency_tables.export import table_csv
+from latency_tables.files import write_atomically
+from latency_tables.find import FoundTable, find_tables, shipped_tables
 
-app = typer.Typer(help="Latency tables: show one, or measure a plan on this device.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Latency tables: list, show, compare or export them, or measure a plan on this device.", rich_markup_mode=None
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
+
+def _summary(found: FoundTable) -> dict[str, object]:
+    if found.table is None:
+        return {"folder": str(found.folder), "problem": found.problem}
+    p = found.table.provenance
+    rows = found.table.rows
+    counts = {"ops": len(rows), "failed": sum(row.median_us is None for row in rows)}
+    return {"folder": str(found.folder), **asdict(p.target), "space": p.space, **counts, "measured_at": p.measured_at}
+
+
+@app.command()
+def ls(
+    folders: Annotated[list[Path] | None, typer.Argument(help="where to look [default: the tables that ship]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every table below some folders; a damaged one with the reason."""
+    shipped = [f for f in (shipped_tables(),) if f.is_dir()]
+    found = find_tables(folders or shipped)
+    if as_json:
+        print(json.dumps({"tables": [_summary(f) for f in found]}))
+        return
+    if not found:
+        where = f"lies below {', '.join(map(str, folders))}" if folders else "ships with this version"
+        print(f"no latency table {where}; make one with `hwnas profile`")
+        return
+    grid = Table("device", "runtime", "precision", "threads", "space", "ops", "measured", "folder", box=None)
+    for column in grid.columns:
+        column.overflow = "fold"
+    for f in found:
+        if f.table is not None:
+            p, t = f.table.provenance, f.table.provenance.target
+            runtime, ops = f"{t.runtime} {t.runtime_version}", str(len(f.table.rows))
+            cells = (t.device, runtime, t.precision, str(t.threads), p.space, ops, p.measured_at, str(f.folder))
+            grid.add_row(*map(escape, cells))
+    console = answer_console()
+    if grid.rows:
+        console.print(grid)
+    for f in found:
+        if f.problem:
+            console.print(f"[red]damaged:[/] {escape(f.problem)}", soft_wrap=True)
 
 
 def _object(table: LatencyTable) -> dict[str, object]:
@@ -33,41 +80,43 @@ def show(folder: Path, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(_object(table)))
         return
-    p, console = table.provenance, Console(highlight=False)
+    p, console = table.provenance, answer_console()
     t = p.target
-    console.print(f"[bold]{p.space}[/] on {t.device}", soft_wrap=True)
-    console.print(f"{t.runtime} {t.runtime_version}, {t.precision}, batch {t.batch}, {t.threads} thread(s)")
-    console.print(f"measured {p.measured_at} in {p.seconds:.0f} s; reference {p.reference_us:.1f} us")
+    console.print(f"[bold]{escape(p.space)}[/] on {escape(t.device)}", soft_wrap=True)
+    runtime = escape(f"{t.runtime} {t.runtime_version}, {t.precision}")
+    console.print(f"{runtime}, batch {t.batch}, {t.threads} thread(s)")
+    console.print(f"measured {escape(p.measured_at)} in {p.seconds:.0f} s; reference {p.reference_us:.1f} us")
     grid = Table("op", "us", "+- %", "kB", "MMACs", "rounds", "stopped by")
     for column in grid.columns[1:6]:
         column.justify = "right"
     for row in sorted(table.rows, key=lambda r: -(r.median_us or 0)):
         cost = (f"{1e3 * row.cost.weight_mb:.1f}", f"{row.cost.macs / 1e6:.2f}", str(row.rounds))
-        if row.median_us is None or row.ci95_high_us is None:
-            grid.add_row(row.op.key, "-", "-", *cost, f"[red]{row.error}")
+        if row.median_us is None:
+            grid.add_row(escape(row.op.key), "-", "-", *cost, f"[red]{escape(row.error or '')}")
             continue
-        half = 100 * (row.ci95_high_us / row.median_us - 1)
-        grid.add_row(row.op.key, f"{row.median_us:.1f}", f"{half:.1f}", *cost, row.stop_reason)
+        half = "-" if row.ci95_high_us is None else f"{100 * (row.ci95_high_us / row.median_us - 1):.1f}"
+        grid.add_row(escape(row.op.key), f"{row.median_us:.1f}", half, *cost, escape(row.stop_reason))
     console.print(grid)
 
 
-@app.command()
-def measure(
-    plan: Annotated[Path, typer.Argument(help="a folder of op models: runs/NAME/ops")],
-    out: Annotated[Path, typer.Option(help="folder of the table to write")],
-    runtime: Annotated[str, typer.Option(help="inference runtime")] = "onnxruntime",
-    threads: Annotated[int, typer.Option(help="threads of the runtime")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Measure a folder of op models into a table; needs the runtime, no torch. Goes on where it was stopped."""
-    from profilers import Protocol, measure_plan, read_plan, table_from_plan
-    from profilers.worker import make_profiler
+app.command()(table_diff.diff)
+app.command()(table_check.check)
+app.command()(table_fit.fit)
 
-    planned, profiler, protocol = read_plan(plan), make_profiler(runtime, threads, 1), Protocol()
-    with ConsoleDisplay().stage("latency table") as progress:
-        visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
-    table = table_from_plan(planned, profiler, visits, protocol)
-    save_table(table, out)
-    failed = sum(row.error is not None for row in table.rows)
-    answer = {"table": str(out), "ops": len(table.rows), "failed": failed}
-    print(json.dumps(answer) if as_json else f"{out}: {len(table.rows)} ops, {failed} refused by the runtime")
+
+@app.command()
+def export(
+    table: Annotated[Path, typer.Argument(help="folder of the table")],
+    csv: Annotated[str, typer.Option(help="file to write; - for standard output")],
+) -> None:
+    """Write a table as CSV: every column of every op, with units in the names."""
+    text = table_csv(load_table(table))
+    if csv == "-":
+        print(text, end="")
+        return
+    write_atomically(Path(csv), text.encode())
+    print(f"{csv}: {text.count(chr(10)) - 1} ops")
+
+
+app.command()(boards.measure)
+app.command("import")(boards.import_)

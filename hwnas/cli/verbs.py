@@ -66,7 +66,7 @@ def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
             "table": str(run.measuring.table_folder),
             "ops": len(table.rows),
             "heldout_mape_pct": held.mape_pct,
-            "heldout_within5_pct": held.within5_pct,
+            "heldout_within5_pct": held.within_pct(5),
             "seconds": run.folder.seconds_by_kind(),
         }
         return answer, f"latency table of {len(table.rows)} ops: {run.measuring.table_folder}", 0

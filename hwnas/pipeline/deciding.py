@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.learning import Learning, Pairs
-from hwnas.pipeline.measuring import Measuring
+from hwnas.pipeline.measuring import Correction, Measuring
 from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, require_feasible, search
 from hwnas.spaces import Genotype, Population
-from latency_tables import CalibrationNetwork, LatencyModel
+from latency_tables import LatencyModel
 from latency_tables.progress import Progress
 
 SHORTLIST = 16
@@ -48,11 +48,11 @@ class Deciding:
         self.folder, self.settings = folder, folder.settings
         self.measuring, self.learning, self.space = measuring, learning, measuring.space
 
-    def require_feasible(self, corrections: Sequence[CalibrationNetwork] = ()) -> None:
+    def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
         require_feasible(self.space, self.measuring.latency(corrections), self.measuring.budget_ms)
 
-    def choose(self, attempt: int, corrections: Sequence[CalibrationNetwork] = ()) -> Choice:
+    def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
         """The finalists under the latency model as corrected so far. Attempts count from 1."""
         measuring, learning, s = self.measuring, self.learning, self.settings
         latency, budget_ms = measuring.latency(corrections), measuring.budget_ms

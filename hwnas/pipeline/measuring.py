@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.data import Dataset, load_dataset
 from hwnas.pipeline.folder import Result, RunFolder
-from hwnas.spaces import Population, SearchSpace, load_space, unique_genotypes
-from hwnas.spaces.plans import plan_networks, plan_ops
-from latency_tables import (
-    Calibration,
-    CalibrationNetwork,
-    LatencyModel,
-    LatencyTable,
-    Measurement,
-    TableError,
-    fit_calibration,
-    load_table,
-    save_table,
-    summarise,
-)
-from latency_tables.calibration import features_of
-from latency_tables.files import digest_json
-from latency_tables.progress import Progress
-from profilers import Plan, Profiler, Protocol, measure_plan, read_plan, table_from_plan
-from profilers.protocol import by_key
-from profilers.worker import make_profiler
+from hwnas.pipeline.tabling import Workbench
+from hwnas.spaces import Genotype, Population, SearchSpace, load_space
+from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
+from latency_tables.agreement import Agreement
+from latency_tables.features import Floats
+from latency_tables.progress import Progress, silent
+from profilers import Plan, Profiler, read_plan
+from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
+from profilers.runtimes import make_profiler
 
+LEAST_CALIBRATION_NETWORKS = 60
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Networks that the calibration did not see: what it predicted and what the device said, [n] each."""
-
-    predicted_ms: tuple[float, ...]
-    measured_ms: tuple[float, ...]
-
-    @property
-    def mape_pct(self) -> float:
-        """Mean absolute error in percent of the measurement."""
-        return float(self._errors().mean() * 100)
-
-    @property
-    def within5_pct(self) -> float:
-        """Percent of networks within +-5 %."""
-        return float((self._errors() <= 0.05).mean() * 100)
-
-    def _errors(self) -> NDArray[np.float64]:
-        return np.asarray(np.abs(np.array(self.predicted_ms) / np.array(self.measured_ms) - 1))
+Correction = tuple[Genotype, float]
+"""A network the device contradicted, and the milliseconds it measured."""
 
 
 class Measuring:
@@ -60,8 +31,6 @@ class Measuring:
 
     def __init__(self, folder: RunFolder):
         self.folder, self.settings = folder, folder.settings
-        self.protocol = Protocol()
-        self.network_protocol = Protocol(minimum_rounds=5)
 
     @cached_property
     def data(self) -> Dataset:
@@ -78,19 +47,23 @@ class Measuring:
     @cached_property
     def profiler(self) -> Profiler:
         """The runtime to measure with."""
-        return make_profiler(self.settings.runtime, self.settings.threads, 1)
+        return make_profiler(self.settings.runtime, self.settings.threads, 1, self.settings.precision)
+
+    @cached_property
+    def bench(self) -> Workbench:
+        """Measures this space with this runtime, in the run's folder."""
+        return Workbench(self.space, self.profiler, self.folder.path)
 
     @cached_property
     def plan(self) -> Plan:
         """Stage `ops`: one ONNX model of every op."""
         where, ops = self.folder.path / "ops", self.space.all_ops
-        _ = self.profiler  # an unknown runtime is said before any work
-        inputs = {"ops": [op.key for op in ops], "space": self.space.name}
+        precision = self.profiler.target().precision  # an unknown runtime is said before any work
+        inputs = {"ops": [op.key for op in ops], "space": self.space.name, "precision": precision}
         outputs = [where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops)))]
 
         def work(progress: Progress) -> Result:
-            plan = plan_ops(self.space, where, progress=progress)
-            return {"ops": len(plan.models)}
+            return {"ops": len(self.bench.plan(progress).models)}
 
         self.folder.stage("ops", "op models", inputs, outputs, work)
         return read_plan(where)
@@ -100,21 +73,18 @@ class Measuring:
         """Stage `profile`: every op measured on the device; or the table that was given, if it fits."""
         if self.settings.table is not None:
             return self._given_table(Path(self.settings.table))
-        plan, where = self.plan, self.table_folder
-        target = self.profiler.target()
+        plan, where, target = self.plan, self.table_folder, self.profiler.target()
         inputs = {
             "models": [m.sha256 for m in plan.models],
             "reference": plan.reference_sha256,
-            "target": [target.device, target.runtime, target.runtime_version, target.threads],
-            "protocol": self.protocol.to_json(),
+            "target": [target.device, target.runtime, target.runtime_version, target.precision, target.threads],
+            "protocol": OPS_PROTOCOL.to_json(),
         }
 
         def work(progress: Progress) -> Result:
-            visits = self._measure(plan, "ops", self.protocol, progress)
-            table = table_from_plan(plan, self.profiler, visits, self.protocol)
+            table = self.bench.table(plan, progress)
             save_table(table, where)
-            failed = [row.op.key for row in table.rows if row.error]
-            return {"rows": len(table.rows), "failed": failed, "visits": len(visits)}
+            return {"rows": len(table.rows), "failed": [row.op.key for row in table.rows if row.error]}
 
         outputs = [where / "rows.parquet", where / "provenance.json", where / "reference.onnx"]
         result = self.folder.stage("profile", "latency table", inputs, outputs, work)
@@ -139,68 +109,51 @@ class Measuring:
             )
         return table
 
-    def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
-        """Measure a plan with a journal of its own: other models or another target, another journal."""
-        target = vars(self.profiler.target())
-        work = digest_json([[m.sha256 for m in plan.models], target, protocol.to_json()])
-        journal = self.folder.path / "journals" / f"{name}-{work[:8]}.jsonl"
-        return measure_plan(plan, self.profiler, journal, protocol, progress, interleaved=name == "ops")
-
     @cached_property
-    def _calibrated(self) -> tuple[Calibration, HeldOut]:
-        """Stage `calibrate`: whole networks measured, the calibration fitted, its error on others seen."""
-        s, table = self.settings, self.table
-        sample = self.space.sample(
-            np.random.default_rng([s.seed, 1]), 4 * (s.calibration_networks + s.heldout_networks)
-        )
-        archs = unique_genotypes(sample)[: s.calibration_networks + s.heldout_networks]
-        texts = [self.space.to_text(a) for a in archs]
+    def _calibrated(self) -> tuple[LatencyModel, Agreement]:
+        """Stage `calibrate`: whole networks, measured; then networks that the calibration has not seen."""
+        s, table, bench = self.settings, self.table, self.bench
+        archs = bench.random_networks([s.seed, 1], s.calibration_networks + s.heldout_networks)
+        held, most = archs[: s.heldout_networks], archs[s.heldout_networks :]
+        least = min(LEAST_CALIBRATION_NETWORKS, len(most))
         inputs = {
             "table": table.digest,
-            "networks": texts,
-            "protocol": self.network_protocol.to_json(),
-            "calibration": s.calibration_networks,
+            "networks": [self.space.to_text(a) for a in archs],
+            "protocol": NETWORKS_PROTOCOL.to_json(),
+            "least": least,
         }
 
         def work(progress: Progress) -> Result:
-            measured_ms = self.measure_networks(archs, "calibration", progress)
-            features = LatencyModel(table, self.space).features(archs)
-            columns = (features.sum_ms, features.weight_mb, features.ops, np.array(measured_ms))
-            rows = np.column_stack(columns).tolist()
-            networks = [CalibrationNetwork(text, *row) for text, row in zip(texts, rows, strict=True)]
-            fitted = fit_calibration(networks[: s.calibration_networks])
-            held = networks[s.calibration_networks :]
-            predicted = fitted.predict_ms(features_of(held))
+            calibrated = bench.calibrate(table, most, least, progress)
             return {
-                "networks": [vars(n) for n in networks],
-                "heldout_predicted_ms": predicted.tolist(),
-                "heldout_measured_ms": [n.measured_ms for n in held],
+                "measured_ms": calibrated.measured_ms.tolist(),
+                "error_pct": {str(k): v for k, v in calibrated.error_pct.items()},
+                "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress).tolist(),
             }
 
         result = self.folder.stage("calibrate", "calibration on whole networks", inputs, [], work)
-        held = HeldOut(tuple(result["heldout_predicted_ms"]), tuple(result["heldout_measured_ms"]))
+        seen, unseen = np.array(result["measured_ms"]), np.array(result["heldout_measured_ms"])
+        model = LatencyModel(table, self.space).calibrated(most[: len(seen)], seen)
+        agreement = Agreement(model.predict(held), unseen)
         # The error was seen on networks held out; the model that searches may use them all.
-        return fit_calibration([CalibrationNetwork(**n) for n in result["networks"]]), held
+        everything = np.concatenate([most[: len(seen)], held]), np.concatenate([seen, unseen])
+        return model.calibrated(*everything), agreement
 
-    def measure_networks(self, archs: Population, name: str, progress: Progress) -> list[float]:
-        """Milliseconds of whole networks at the table's quiet reference speed."""
-        reference_ms = self.table.provenance.reference_us / 1e3
-        where = self.folder.path / "networks" / name
-        plan = plan_networks(self.space, list(archs), where, self.table.reference_model)
-        visits = by_key(self._measure(plan, name, self.network_protocol, progress))
-        return [summarise(visits[m.key]).ratio * reference_ms for m in plan.models]
+    def networks_ms(self, archs: Population, name: str, progress: Progress = silent) -> Floats:
+        """Milliseconds of whole networks [n, genes] at the table's quiet reference speed, [n]."""
+        return self.bench.networks_ms(self.table, archs, name, progress)
 
     @property
-    def heldout(self) -> HeldOut:
+    def heldout(self) -> Agreement:
         """How far the calibration was off on networks it had not seen."""
         return self._calibrated[1]
 
-    def latency(self, corrections: Sequence[CalibrationNetwork] = ()) -> LatencyModel:
+    def latency(self, corrections: Sequence[Correction] = ()) -> LatencyModel:
         """The calibrated latency model, corrected by networks that the device contradicted."""
-        calibration = self._calibrated[0]
-        for network in corrections:
-            calibration = calibration.corrected(network)
-        return LatencyModel(self.table, self.space, calibration)
+        model = self._calibrated[0]
+        for arch, measured_ms in corrections:
+            model = model.corrected(arch, measured_ms)
+        return model
 
     @cached_property
     def budget_ms(self) -> float:

@@ -11,7 +11,6 @@ from hwnas.pipeline.measuring import Measuring
 from hwnas.pipeline.outcome import Outcome
 from hwnas.pipeline.shipping import Shipping
 from hwnas.report import Attempt, ReportData
-from latency_tables.calibration import features_of
 
 
 def _arrays(curve: Curve) -> dict[str, np.ndarray]:
@@ -30,7 +29,8 @@ def report_data(
     winner, choice, verification, export = outcome.winner, outcome.choice, outcome.verification, outcome.export
     latency, table, held = measuring.latency(), measuring.table, measuring.heldout
     assert latency.calibration is not None
-    networks = latency.calibration.networks[: folder.settings.calibration_networks]
+    assert latency.calibration.networks is not None
+    networks = latency.calibration.networks.rows(slice(-len(held.measured_ms)))
     ops = measuring.space.ops(winner.arch)
     target = table.provenance.target
     return ReportData(
@@ -55,13 +55,13 @@ def report_data(
         front_upper_ms=choice.front.upper_ms,
         front_accuracy=choice.front.accuracy,
         front_std=choice.front.std,
-        calibration_predicted_ms=latency.calibration.predict_ms(features_of(networks)),
-        calibration_measured_ms=np.array([n.measured_ms for n in networks]),
-        heldout_predicted_ms=np.array(held.predicted_ms),
-        heldout_measured_ms=np.array(held.measured_ms),
+        calibration_predicted_ms=latency.calibration.predict_ms(networks.features),
+        calibration_measured_ms=networks.measured_ms,
+        heldout_predicted_ms=held.prediction.ms,
+        heldout_measured_ms=held.measured_ms,
         interval_pct=100 * latency.calibration.relative_half_width,
         heldout_mape_pct=held.mape_pct,
-        heldout_within5_pct=held.within5_pct,
+        heldout_within5_pct=held.within_pct(5),
         op_labels=tuple(op.key for op in ops),
         op_ms=latency.op_ms(ops),
         supernet_curve=_arrays(learning.curve),

@@ -15,7 +15,7 @@ import torch
 from hwnas.pipeline.deciding import Candidate, Choice, Deciding
 from hwnas.pipeline.folder import Display, Result, RunFolder
 from hwnas.pipeline.learning import Learning
-from hwnas.pipeline.measuring import Measuring
+from hwnas.pipeline.measuring import Correction, Measuring
 from hwnas.pipeline.outcome import Attempt, Outcome
 from hwnas.pipeline.reporting import report_data
 from hwnas.pipeline.settings import Settings
@@ -23,7 +23,6 @@ from hwnas.pipeline.shipping import Shipping
 from hwnas.report import plot_files, write_report
 from hwnas.search import InfeasibleBudget
 from hwnas.spaces import Genotype
-from latency_tables import CalibrationNetwork
 from latency_tables.files import digest_json, write_atomically
 from latency_tables.progress import Progress
 
@@ -63,7 +62,7 @@ class Run:
         held = self.measuring.heldout
         self.folder.display.say(
             f"held-out error of the latency model: {held.mape_pct:.2f} % on average, "
-            f"{held.within5_pct:.0f} % of {len(held.measured_ms)} networks within +-5 %"
+            f"{held.within_pct(5):.0f} % of {len(held.measured_ms)} networks within +-5 %"
         )
 
     def chosen(self) -> Genotype:
@@ -80,14 +79,10 @@ class Run:
             if not self._feasible(attempts):
                 return winner.arch
 
-    def _corrections(self, attempts: Sequence[Attempt]) -> list[CalibrationNetwork]:
+    @staticmethod
+    def _corrections(attempts: Sequence[Attempt]) -> list[Correction]:
         """What the device said against the latency model."""
-        corrections = []
-        for winner, verification in attempts:
-            f = self.measuring.latency().features(winner.arch[None])
-            known = (float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]))
-            corrections.append(CalibrationNetwork(winner.text, *known, verification.measured_ms))
-        return corrections
+        return [(winner.arch, verification.measured_ms) for winner, verification in attempts]
 
     def _attempt(self, attempts: Sequence[Attempt]) -> tuple[Choice, Candidate]:
         """The next search, and its finalist that validation likes best once trained."""
@@ -144,7 +139,7 @@ class Run:
             "params": outcome.export.params,
             "parity_max_abs": outcome.export.parity_max_abs,
             "heldout_mape_pct": self.measuring.heldout.mape_pct,
-            "heldout_within5_pct": self.measuring.heldout.within5_pct,
+            "heldout_within5_pct": self.measuring.heldout.within_pct(5),
             "predictor_tau": None if np.isnan(tau) else tau,
             "attempts": len(outcome.attempts),
             "n_ops": len(self.measuring.table.rows),

@@ -21,16 +21,17 @@ class Settings:
     mirror: bool | None = None
     runtime: str = "onnxruntime"
     threads: int = 1
+    precision: str = "fp32"
     table: str | None = None
     budget_ms: float | None = None
     arch: str | None = None
     seed: int = 0
-    calibration_networks: int = 30
+    calibration_networks: int = 100
     heldout_networks: int = 20
     supernet_epochs: int = 10
     pairs: int = 80
     evaluations: int = 5000
-    finalists: int = 6
+    finalists: int = 9
     train_epochs: int = 6
 
     def __post_init__(self) -> None:
@@ -56,7 +57,7 @@ class Settings:
     @property
     def identity(self) -> dict[str, Any]:
         """What makes a run this run: another value means another run folder."""
-        names = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads")
+        names = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads", "precision")
         return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> str:

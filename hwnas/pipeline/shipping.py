@@ -30,6 +30,7 @@ from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
 from hwnas.spaces import Genotype
+from latency_tables import HwnasError
 from latency_tables.progress import Progress
 
 _TRAIN_BATCH = 64
@@ -107,6 +108,8 @@ class Shipping:
 
     def export(self, arch: Genotype) -> Export:
         """Stage `export`: a checked ONNX file that answers as torch does."""
+        if self.settings.precision != "fp32":
+            raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
         batches = Batches(self.measuring.data)
 

@@ -63,6 +63,15 @@ class SearchSpace(ABC):
         return op
 
     @property
+    def prunings(self) -> tuple[str, ...]:
+        """Names of the ways in which a runtime may drop ops of a network, e.g. dead branches. A chain has none."""
+        return ()
+
+    def pruned_choices(self, population: Population, pruning: str) -> Population:
+        """As `slot_choices`, [n, slots], with a choice that adds no op where a runtime of this `pruning` drops it."""
+        return self.slot_choices(population)
+
+    @property
     def size(self) -> int:
         """How many different networks there are."""
         return prod(self.cardinalities)

@@ -12,6 +12,7 @@ from hwnas.spaces._base import Genotype, SearchSpace
 from hwnas.spaces.blocks import initialise
 from hwnas.spaces.cost import count_macs, count_params
 from hwnas.spaces.onnx_graph import onnx_from_module, weight_mb
+from hwnas.spaces.quantise import in_precision
 from latency_tables import Op, OpCost
 from latency_tables.progress import Progress, silent
 from profilers import Plan, write_plan
@@ -19,8 +20,8 @@ from profilers import Plan, write_plan
 _REFERENCE_SHAPE = (16, 28, 28)
 
 
-def reference_network() -> bytes:
-    """The fixed small network every latency is compared with, about a third of a millisecond on a CPU core."""
+def reference_network(precision: str = "fp32") -> bytes:
+    """The fixed small network every latency is compared with, about a third of a millisecond on a CPU core in fp32."""
     channels = _REFERENCE_SHAPE[0]
     layers: list[nn.Module] = []
     for stride, outputs in ((1, 32), (2, 48), (1, 48)):
@@ -28,34 +29,53 @@ def reference_network() -> bytes:
         channels = outputs
     network = nn.Sequential(*layers)
     initialise(network, torch.Generator().manual_seed(0))
-    return onnx_from_module(network, _REFERENCE_SHAPE)
+    return in_precision(onnx_from_module(network, _REFERENCE_SHAPE), precision)
 
 
-def _measurable(module: nn.Module, in_shape: tuple[int, ...], batch: int) -> tuple[OpCost, bytes]:
+def _model(module: nn.Module, in_shape: tuple[int, ...], batch: int) -> bytes:
     initialise(module, torch.Generator().manual_seed(0))
-    model = onnx_from_module(module, in_shape, batch)
-    return OpCost(weight_mb(model), count_macs(module, in_shape), count_params(module)), model
+    return onnx_from_module(module, in_shape, batch)
 
 
-def plan_ops(space: SearchSpace, folder: Path, batch: int = 1, progress: Progress = silent) -> Plan:
-    """Write one small ONNX model of every op that `space` can use into `folder`."""
+def plan_ops(
+    space: SearchSpace, folder: Path, batch: int = 1, precision: str = "fp32", progress: Progress = silent
+) -> Plan:
+    """Write one small ONNX model of every op that `space` can use into `folder`; costs are those of fp32.
+
+    In int8 an op takes and gives 8-bit integers, as inside a network, but for the image and for the logits.
+    """
+    firsts = {op for ops in space.slots[0] for op in ops[:1]}
+    lasts = {op for ops in space.slots[-1] for op in ops[-1:]}
 
     def models() -> Iterator[tuple[str, Op | None, OpCost, bytes]]:
         for i, op in enumerate(space.all_ops):
             progress(i, len(space.all_ops), op.key)
-            yield op.key, op, *_measurable(space.build_op(op), op.in_shape, batch)
+            module = space.build_op(op)
+            model = _model(module, op.in_shape, batch)
+            cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
+            ends = {"float_input": op in firsts, "float_output": op in lasts}
+            yield op.key, op, cost, in_precision(model, precision, **ends)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
 
-    return write_plan(folder, space.name, reference_network(), models())
+    return write_plan(folder, space.name, reference_network(precision), models())
 
 
 def plan_networks(
-    space: SearchSpace, archs: Sequence[Genotype], folder: Path, reference: bytes, batch: int = 1
+    space: SearchSpace,
+    archs: Sequence[Genotype],
+    folder: Path,
+    reference: bytes,
+    batch: int = 1,
+    precision: str = "fp32",
 ) -> Plan:
-    """Write whole networks into `folder`, each keyed by its architecture text."""
+    """Write whole networks into `folder`, each keyed by its architecture text.
 
-    def models() -> Iterator[tuple[str, Op | None, OpCost, bytes]]:
+    `reference` is the reference model's own bytes: the one of the table, so of its precision.
+    """
+
+    def models() -> Iterator[tuple[str, None, None, bytes]]:
         for arch in archs:
-            yield space.to_text(arch), None, *_measurable(space.build(arch), space.input_shape, batch)
+            model = _model(space.build(arch), space.input_shape, batch)
+            yield space.to_text(arch), None, None, in_precision(model, precision)
 
     return write_plan(folder, space.name, reference, models())

@@ -32,7 +32,7 @@ def test_milliseconds_are_at_the_tables_quiet_speed(reference, table, reference_
 
 def test_a_table_of_another_target_is_refused(model, reference, table):
     target = table.provenance.target
-    for name, value in (("device", "Raspberry Pi 9"), ("runtime_version", "0.1"), ("precision", "int8")):
+    for name, value in (("device", "Raspberry Pi 9"), ("runtime_version", "0.1")):
         other = replace(table, provenance=replace(table.provenance, target=replace(target, **{name: value})))
         with pytest.raises(TableError, match=f"the latency table was made for another target: {name} is '{value}'"):
             verify(model, reference, other, budget_ms=1.0)
@@ -48,6 +48,14 @@ def refusal(model, reference, table):
         verify(model, reference, table, budget_ms=1.0)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
+
+
+def test_a_table_of_another_precision_is_refused(model, reference, table):
+    target = replace(table.provenance.target, precision="int8")
+    int8 = replace(table, provenance=replace(table.provenance, target=target))
+    assert refusal(model, reference, int8).endswith(
+        "(Conv) in fp32, not in int8; make the models in int8, or profile them as fp32"
+    )
 
 
 def test_a_missing_model_or_reference_is_named(model, reference, table, tmp_path):

@@ -44,7 +44,12 @@ def make_table(rows=None, **provenance):
 
 def make_visit(samples=(), reference=(), *, key="op", round_=0, started=0.0, error=None):
     return Measurement(
-        key, round_, started, tuple(tuple(map(float, g)) for g in samples), tuple(map(float, reference)), None, error
+        key,
+        round_,
+        started,
+        tuple(tuple(map(float, g)) for g in samples),
+        tuple(map(float, reference)),
+        error=error,
     )
 
 

@@ -1,9 +1,11 @@
+import hashlib
 import json
 import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,7 +74,14 @@ def test_round_trip_of_a_table_without_rows(tmp_path, table):
     assert load_table(tmp_path) == table(rows=())
 
 
-TIME = st.none() | st.floats(0, 1e9)
+def in_order(row):
+    """The row with the lower end of its interval below the upper one."""
+    if row.ci95_low_us is None or row.ci95_high_us is None or row.ci95_low_us <= row.ci95_high_us:
+        return row
+    return replace(row, ci95_low_us=row.ci95_high_us, ci95_high_us=row.ci95_low_us)
+
+
+TIME = st.none() | st.floats(1e-3, 1e9)
 ROWS = st.builds(
     TableRow,
     op=st.builds(
@@ -91,12 +100,12 @@ ROWS = st.builds(
     rounds=st.integers(0, 99),
     stop_reason=st.text(max_size=5),
     error=st.none() | st.text(max_size=9),
-)
+).map(in_order)
 
 
 # the folder is shared by the examples: each one overwrites the files
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(ROWS, max_size=4))
+@given(rows=st.lists(ROWS, max_size=4, unique_by=lambda row: row.op))
 def test_round_trip_of_any_rows(tmp_path, table, rows):
     save_table(table(rows=rows), tmp_path)
     assert load_table(tmp_path).rows == tuple(rows)
@@ -186,6 +195,73 @@ def test_a_newer_format(folder):
     path = folder / "provenance.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "new field": 1}))
     assert refusal(folder) == f"{folder} was written by a newer hwnas (format 2); update hwnas"
+
+
+def edited(folder, rows=None, **provenance):
+    """Edit a table and make its digest match, as somebody with an editor and bad luck would."""
+    path = folder / "provenance.json"
+    content = {k: v for k, v in (json.loads(path.read_text()) | provenance).items() if k != "digest" and v != "gone"}
+    if rows is not None:
+        (folder / "rows.parquet").write_bytes(rows)
+    digests = [hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in ("rows.parquet", "reference.onnx")]
+    path.write_text(json.dumps(content | {"digest": digest_json([*digests, content])}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"target": None}, "target is None"),
+        ({"target": {}}, "target has no device"),
+        ({"space": 3}, "space is 3"),
+        ({"space": "gone"}, "Provenance has no space"),
+        ({"more": 1}, "Provenance has an unknown field 'more'"),
+        ({"reference_us": float("nan")}, "reference_us is nan"),
+        ({"reference_us": 0}, "a time, a batch or a thread count of its provenance cannot be"),
+        ({"seconds": -0.5}, "a time, a batch or a thread count of its provenance cannot be"),
+        ({"seconds": "12"}, "seconds is '12'"),
+        ({"protocol": {"groups": [2]}}, "protocol 'groups' is [2]"),
+        ({"versions": ["python"]}, "versions is ['python']"),
+        ({"measured_at": 20260102}, "measured_at is 20260102"),
+        ({"format": "1"}, "its format is unknown"),
+        ({"format": 0}, "its format is unknown"),
+        ({"format": "gone"}, "its format is unknown"),
+        ({"format": 10**9}, "its format is unknown"),
+    ],
+)
+def test_a_matching_digest_is_no_excuse(folder, change, words):
+    edited(folder, **change)
+    assert refusal(folder) == f"the latency table {folder} is truncated or damaged ({words}); profile again"
+
+
+def test_an_edited_table_that_is_sound(folder, table):
+    edited(folder, seconds=99.5)
+    assert load_table(folder) == table(seconds=99.5)
+
+
+def test_rows_of_something_else_with_a_matching_digest(folder, tmp_path):
+    edited(folder, rows=b"PAR1")
+    assert "its rows cannot be decoded" in refusal(folder)
+    pq.write_table(pa.table({"price": [1.0]}), tmp_path / "prices.parquet")
+    edited(folder, rows=(tmp_path / "prices.parquet").read_bytes())
+    assert "column 'price' is none of a latency table's" in refusal(folder)
+
+
+@pytest.mark.parametrize("depth", [10, 900, 990, 1000, 1100, 100_000])
+def test_a_deeply_nested_provenance(folder, depth):
+    (folder / "provenance.json").write_text('{"space": ' + "[" * depth + "]" * depth + "}")
+    assert "truncated or damaged" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_is_not_waited_for(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert refusal(folder) == f"{folder} is not a latency table: {folder / name}: Not a regular file"
+
+
+def test_a_file_that_is_far_too_big(folder):
+    os.truncate(folder / "reference.onnx", 2**30 + 1)
+    assert "reference.onnx: File too large" in refusal(folder)
 
 
 def test_foreign_folders(folder, tmp_path):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency_tables import Measurement, quiet_reference_us, summarise
+from latency_tables import HwnasError, Measurement, quiet_reference_us, summarise
+from latency_tables.measurement import elapsed_s
 
 TIMES = st.floats(0.5, 1e5)
 VISITS = st.lists(
@@ -108,14 +109,89 @@ def test_quiet_reference_is_the_tenth_percentile(visit):
 def test_json_round_trip(visit):
     for v in (
         visit([[1.25, 2.5], [3.0]], [0.1, 0.2, 0.3], key="conv(3x8)", round_=4, started=1.5e9),
-        replace(visit([[1.0]], [2.0, 3.0]), clock_mhz=2400.0),
+        replace(visit([[1.0]], [2.0, 3.0]), clock_mhz=2400.0, temperature_c=61.5, throttled=True),
         visit(error="refused: µ", started=7.0),
     ):
         assert Measurement.from_json(json.loads(json.dumps(v.to_json()))) == v
 
 
-def test_foreign_records_are_refused(visit):
-    with pytest.raises(KeyError):
+def test_a_record_of_before_temperatures_were_kept(visit):
+    old = visit([[1.25]], [0.5, 0.25]).to_json()
+    for name in ("temperature_c", "throttled"):
+        del old[name]
+    assert Measurement.from_json(old) == visit([[1.25]], [0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"samples_us": 3}, "samples_us is 3"),
+        ({"samples_us": [3]}, "samples_us is 3"),
+        ({"samples_us": [[1.0], ["2"]]}, "samples_us is '2'"),
+        ({"samples_us": [[1.0]]}, "1 groups have 3 reference times"),
+        ({"samples_us": []}, "0 groups have 3 reference times"),
+        ({"reference_us": [1.0, float("nan"), 1.0]}, "reference_us is nan"),
+        ({"started_unix_s": 1e12}, "started_unix_s is 1000000000000.0"),
+        ({"started_unix_s": -1.0}, "started_unix_s is -1.0"),
+        ({"key": None}, "key is None"),
+        ({"round": 1.5}, "round is 1.5"),
+        ({"throttled": "yes"}, "throttled is 'yes'"),
+        ({"accuracy": 0.5}, "Measurement has an unknown field 'accuracy'"),
+    ],
+)
+def test_foreign_records_are_refused(visit, change, words):
+    record = visit([[1.0], [2.0]], [1.0, 1.0, 1.0]).to_json()
+    with pytest.raises(HwnasError) as e:
+        Measurement.from_json(record | change)
+    assert str(e.value) == f"a stored measurement is damaged: {words}; delete its file and measure again"
+
+
+def test_a_record_that_lacks_something_or_is_none_at_all(visit):
+    with pytest.raises(HwnasError, match="Measurement has an unknown field 'arch'"):
         Measurement.from_json({"arch": "1-2-3", "accuracy": 0.5})
-    with pytest.raises(TypeError):
-        Measurement.from_json(visit().to_json() | {"samples_us": 3})
+    with pytest.raises(HwnasError, match="Measurement has no key"):
+        Measurement.from_json({})
+    with pytest.raises(HwnasError, match="Measurement is 3"):
+        Measurement.from_json(3)
+
+
+JUMPS = [0.0, -1.0, -1e9, float("nan"), float("inf"), 1e300, 1e-12]
+
+
+@pytest.mark.parametrize("wrong", JUMPS)
+def test_a_group_whose_clock_jumped_enters_no_ratio(visit, wrong):
+    v = visit([[20.0, wrong], [30.0, 33.0]], [10, 10, 10])
+    assert v.ratios == (3.0,)
+    assert v.sound_groups == (((30.0, 33.0), 10.0),)
+    # a reference time stands on both sides of it
+    assert visit([[20], [30], [40]], [10, wrong, 10, 10]).ratios == (4.0,)
+    assert visit([[20]], [10, wrong]).ratios == ()
+
+
+@pytest.mark.parametrize("wrong", JUMPS)
+def test_a_jump_leaves_the_summary_as_if_it_had_not_been(visit, wrong):
+    good = [visit([[20], [22]], [10, 10, 10]), visit([[21]], [10, 10], round_=1)]
+    jumped = [visit([[20], [22], [7, wrong]], [10, 10, 10, 10]), good[1], visit([[wrong]], [9, wrong], round_=2)]
+    assert summarise(jumped) == summarise(good)
+    assert quiet_reference_us([*good, visit([[1]], [wrong, wrong])]) == quiet_reference_us(good)
+    for nothing in ([visit([[wrong]], [10, 10])], [visit([[10]], [wrong, 10])]):
+        with pytest.raises(ValueError, match="no visit without an error"):
+            summarise(nothing)
+    with pytest.raises(ValueError, match="no visit"):
+        quiet_reference_us([visit([[10]], [wrong, wrong])])
+
+
+def test_elapsed_by_hand(visit):
+    def at(*times):
+        return elapsed_s([visit(started=t) for t in times])
+
+    assert at(100.0, 101.5, 107.5) == 7.5
+    assert at(100.0, 102.0, 50.0, 53.0) == 5.0  # set back by 52 s
+    assert at(0.0, 2.0, 1.7e9, 1.7e9 + 3) == 5.0  # the network told the time
+    assert at(100.0, 102.0, 9000.0, 9001.0) == 3.0  # stopped, and gone on with two hours later
+    assert at(5.0) == at() == 0.0
+
+
+@given(times=st.lists(st.floats(0, 1e10), max_size=10))
+def test_elapsed_is_never_negative(visit, times):
+    assert elapsed_s([visit(started=t) for t in times]) >= 0

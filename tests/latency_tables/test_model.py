@@ -8,7 +8,7 @@ from latency_tables.calibration import TERMS
 
 OPS = [Op.of("op", (i,), size=i) for i in range(1, 7)]
 COEFFICIENTS = {"sum_ms": 0.9, "weight_mb": 0.15, "ops": -0.01, "weight_mb_squared": 0.02, "constant": 0.1}
-CALIBRATIONS = [None, *(Calibration(t, tuple(COEFFICIENTS[n] for n in t), 0.05, 0.9, ()) for t in TERMS)]
+CALIBRATIONS = [None, *(Calibration(t, tuple(COEFFICIENTS[n] for n in t), 0.05) for t in TERMS)]
 
 CHOICE = st.lists(st.sampled_from(OPS), max_size=3).map(tuple)
 SLOTS = st.lists(st.lists(CHOICE, min_size=1, max_size=4), min_size=1, max_size=5)
@@ -65,9 +65,9 @@ def test_predict_by_hand(table, grid_space):
         [1.007, 4.014, 4.014, 7.021]
     )
     features = model.features(np.array([[1, 1]]))
-    assert (features.weight_mb.tolist(), features.ops.tolist()) == ([3.5], [3.0])
+    assert (features["weight_mb"].tolist(), features["ops"].tolist()) == ([3.5], [3.0])
     calibrated = LatencyModel(
-        model.table, space, Calibration(("sum_ms", "weight_mb", "constant"), (2.0, 0.1, 0.5), 0.1, 0.9, ())
+        model.table, space, Calibration(("sum_ms", "weight_mb", "constant"), (2.0, 0.1, 0.5), 0.1)
     )
     predicted = calibrated.predict(np.array([[1, 1]]))
     assert predicted.ms[0] == pytest.approx(2 * 7.021 + 0.1 * 3.5 + 0.5)
@@ -128,7 +128,7 @@ def test_a_time_that_is_no_time_is_never_zero_ms(table, grid_space, time):
 
 def test_op_ms_by_hand(table, grid_space):
     a, c = OPS[0], OPS[2]
-    calibration = Calibration(("sum_ms", "weight_mb", "ops", "constant"), (2.0, 0.1, -0.01, 0.5), 0.1, 0.9, ())
+    calibration = Calibration(("sum_ms", "weight_mb", "ops", "constant"), (2.0, 0.1, -0.01, 0.5), 0.1)
     model = LatencyModel(table(rows=rows()), grid_space([[(a, c)]]), calibration)
     # 2 * ms + 0.1 * MB - 0.01, and of the constant 0.5 the share 1.007 or 3.007 of 4.014
     assert model.op_ms([a, c]).tolist() == pytest.approx(

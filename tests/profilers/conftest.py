@@ -1,11 +1,17 @@
+import subprocess
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from latency_tables import Op, OpCost, ProfilerError, Target
-from profilers import Profiler, Session, write_plan
+from latency_tables.journal import read_journal
+from profilers import Profiler, Protocol, Session, write_plan
+from profilers.kit import KitSettings, pack_kit
 
 
-def onnx_bytes(nodes, constants, in_shape, out_shape, dtype="FLOAT"):
+def onnx_bytes(nodes, constants, in_shape, out_shape, dtype="FLOAT", opset=17):
     """An ONNX model from x to y."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
@@ -16,9 +22,14 @@ def onnx_bytes(nodes, constants, in_shape, out_shape, dtype="FLOAT"):
     nodes = [onnx.helper.make_node(kind, inputs, [output], **more) for kind, inputs, output, more in nodes]
     constants = [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = onnx.helper.make_graph(nodes, "tiny", [x], [y], constants)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=9)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def make_onnx():
+    return onnx_bytes
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +44,14 @@ def onnx_model():
         return onnx_bytes(nodes, weights, shape, shape)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def int8_model(onnx_model):
+    pytest.importorskip("torch", reason="the quantiser is in the room of the spaces, which needs torch")
+    from hwnas.spaces.quantise import quantised
+
+    return quantised(onnx_model(2))
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +121,85 @@ def make_plan(tmp_path):
         return write_plan(folder, "fake-space", REFERENCE, [(op.key, op, cost, m) for op, cost, m in entries])
 
     return make
+
+
+QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+
+
+@pytest.fixture(scope="session")
+def make_kit(onnx_model, model_that_fails_when_run):
+    """Pack a kit of three ops, the last of which fails when it is run, and two whole networks."""
+
+    def make(folder, protocol=QUICK, **settings):
+        models = {1: onnx_model(1, side=16), 4: onnx_model(4, side=16), 0: model_that_fails_when_run}
+        ops = [(op.key, op, OpCost(0.1, 1, 1), m) for op, m in ((Op.of("net", (i,)), m) for i, m in models.items())]
+        networks = [(f"tiny:{i}", None, None, onnx_model(i, side=16)) for i in (2, 6)]
+        reference = onnx_model(2, side=16)
+        plans = [
+            write_plan(folder / f"{name}-plan", "tiny", reference, m) for name, m in (("op", ops), ("net", networks))
+        ]
+        rounds = {f"{which}_rounds": getattr(protocol, f"{which}_rounds") // 2 for which in ("minimum", "maximum")}
+        in_pairs = replace(protocol, in_a_row=2, **rounds)
+        pack_kit(*plans, KitSettings(protocol=protocol, network_protocol=in_pairs, **settings), folder / "kit.pyz")
+        return folder / "kit.pyz"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def quick_kit(make_kit, tmp_path_factory):
+    """A kit that is measured in a fraction of a second."""
+    return make_kit(tmp_path_factory.mktemp("quick"))
+
+
+@pytest.fixture(scope="session")
+def slow_kit(make_kit, tmp_path_factory):
+    """A kit that takes a second or two, so that something can happen meanwhile."""
+    protocol = Protocol(group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4)
+    return make_kit(tmp_path_factory.mktemp("slow"), protocol)
+
+
+@pytest.fixture(scope="session")
+def board_python(bare_python):
+    """What a board has: python3, numpy, onnxruntime."""
+    pytest.importorskip("onnxruntime")
+    return bare_python("numpy", "onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def complete():
+    """Whether results hold every visit of every model of a tiny kit, each exactly once."""
+
+    def check(results, rounds):
+        for part, keys in (("ops", ("net(1)", "net(4)")), ("networks", ("tiny:2", "tiny:6"))):
+            in_a_row = 1 if part == "ops" else 2
+            wanted = Counter({(key, r): in_a_row for key in keys for r in range(rounds // in_a_row)})
+            wanted += Counter([("net(0)", 0)] if part == "ops" else [])
+            if Counter((r["key"], r["round"]) for r in read_journal(results / f"{part}.jsonl")[1]) != wanted:
+                return False
+        return True
+
+    return check
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of so many bytes."""
+    mounted = []
+
+    def make(size):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as e:
+            pytest.skip(f"a small disk cannot be mounted here: {e}")
+        if done.returncode != 0:
+            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from latency_tables import ProfilerError
 from profilers import Profiler, Session, _base
 
 
@@ -43,6 +44,11 @@ def test_closing_is_optional():
     with Ticking() as session:
         session.run()
     assert session.runs == 1
+
+
+def test_showing_outputs_is_optional():
+    with pytest.raises(ProfilerError, match=r"^Ticking cannot show what the model answers$"):
+        Ticking().outputs()
 
 
 def test_what_a_plug_in_must_have():

@@ -30,6 +30,28 @@ def times(make):
     return change
 
 
+def answers(make):
+    """A profiler whose sessions answer outputs() with make(number of the call)."""
+
+    def change(fake_profiler):
+        class Bad(fake_profiler):
+            calls = 0
+
+            def open(self, model):
+                session = super().open(model)
+
+                def outputs():
+                    self.calls += 1
+                    return make(self.calls)
+
+                session.outputs = outputs
+                return session
+
+        return Bad()
+
+    return change
+
+
 def target(**fields):
     def change(fake_profiler):
         class Bad(fake_profiler):
@@ -80,6 +102,9 @@ def many_lines(fake_profiler):
         (times(lambda runs: np.full(runs, np.inf)), "finite"),
         (times(np.zeros), "positive"),
         (times(lambda runs: -np.ones(runs)), "positive"),
+        (answers(lambda call: []), "answers something"),
+        (answers(lambda call: [np.array([1.0, np.nan])]), "must be finite"),
+        (answers(lambda call: [np.array([1.0, call])]), "stay the same"),
         (target(device=""), "device must be filled in"),
         (target(runtime_version=None), "runtime_version must be filled in"),
         (target(threads=0), "threads must be at least 1"),
@@ -94,6 +119,10 @@ def many_lines(fake_profiler):
 def test_a_bad_profiler(fake_profiler, bad, what):
     with pytest.raises(AssertionError, match=what):
         check_profiler(bad(fake_profiler), MODEL)
+
+
+def test_good_answers(fake_profiler):
+    check_profiler(answers(lambda call: [np.array([1.0, 1e-6 * call])])(fake_profiler), MODEL)
 
 
 def test_a_profiler_that_refuses_a_good_model(fake_profiler):

@@ -1,11 +1,9 @@
 import gc
 import os
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from profilers.device import clock_mhz, cpu_name, power_mode, quiet
+from profilers.device import cpu_name, quiet
 
 pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin")
 
@@ -16,26 +14,6 @@ def test_cpu_name_says_model_and_cores():
     assert name.endswith(f" x{os.cpu_count()}")
     assert "\n" not in name
     assert not name.startswith(" ")
-
-
-def test_power_mode_is_a_word():
-    assert power_mode().split() == [power_mode()]
-
-
-@pytest.mark.parametrize("found", [None, SimpleNamespace(current=0.0), OSError(), NotImplementedError()])
-def test_a_clock_that_cannot_be_read(monkeypatch, found):
-    def cpu_freq():
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    monkeypatch.setattr(psutil, "cpu_freq", cpu_freq)
-    assert clock_mhz() is None
-
-
-def test_a_clock_that_can(monkeypatch):
-    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=2400))
-    assert clock_mhz() == 2400.0
 
 
 @pinning

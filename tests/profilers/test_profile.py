@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from latency_tables import HwnasError, JournalError, Op, OpCost, TableError
+from latency_tables import HwnasError, JournalError, Op, OpCost, TableError, summarise
 from profilers import Protocol, measure_plan, table_from_plan, write_plan
 
 PROTOCOL = Protocol(warmup_runs=1, minimum_rounds=2, maximum_rounds=4, groups=2)
@@ -37,12 +37,23 @@ def test_each_round_in_an_order_of_its_own(tmp_path, make_plan, fake_profiler):
     assert [v.key for v in again] == [v.key for v in visits]
 
 
-def test_networks_are_visited_one_after_the_other(tmp_path, make_plan, fake_profiler):
-    plan = make_plan(*MODELS)
-    visits = measure_plan(plan, fake_profiler(), tmp_path / "j.jsonl", PROTOCOL, interleaved=False)
-    planned = [m.key for m in plan.models]
-    assert [v.key for v in visits] == [key for key in planned for _ in range(2)]
-    assert [v.round for v in visits] == [0, 1] * len(planned)
+def test_visits_in_a_row_are_one_round(tmp_path, make_plan, fake_profiler):
+    plan, protocol = make_plan(*MODELS), replace(PROTOCOL, in_a_row=3)
+    visits = measure_plan(plan, fake_profiler(), tmp_path / "j.jsonl", protocol)
+    assert rounds_of(visits) == {(m.key, r): 3 for m in plan.models for r in range(2)}
+    assert [v.round for v in visits] == [0] * 9 + [1] * 9
+    for start in range(0, 18, 3):
+        assert len({v.key for v in visits[start : start + 3]}) == 1
+    assert summarise([v for v in visits if v.key == plan.models[0].key]).rounds == 2
+
+
+def test_a_row_that_was_cut_is_gone_on_with(tmp_path, make_plan, fake_profiler):
+    plan, protocol, journal = make_plan(*MODELS), replace(PROTOCOL, in_a_row=2), tmp_path / "j.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        measure_plan(plan, fake_profiler(fail_after=4), journal, protocol)  # the reference and three visits
+    visits = measure_plan(plan, fake_profiler(), journal, protocol)
+    assert rounds_of(visits) == {(m.key, r): 2 for m in plan.models for r in range(2)}
+    assert len(visits) == 12
 
 
 def test_the_table_by_hand(tmp_path, make_plan, fake_profiler):

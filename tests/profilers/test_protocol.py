@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from latency_tables import Measurement
+from latency_tables import Measurement, summarise
 from profilers import Protocol
 from profilers.protocol import by_key, stop_reason, visit, visit_model
 
@@ -108,3 +109,29 @@ def test_by_key_keeps_the_order():
 def test_every_field_goes_into_the_provenance():
     assert Protocol(**Protocol(groups=7).to_json()) == Protocol(groups=7)
     assert json.loads(json.dumps(Protocol().to_json())) == Protocol().to_json()
+
+
+def throttled(visit, times=2):
+    return replace(visit, throttled=True, samples_us=tuple(tuple(times * t for t in g) for g in visit.samples_us))
+
+
+def steady(round_, us=100.0):
+    groups = ((us, us), (us, us))
+    return Measurement("op", round_, 0.0, groups, (100.0, 100.0, 100.0), throttled=False)
+
+
+def test_a_visit_while_throttled_is_made_again_and_does_not_count():
+    protocol = Protocol(minimum_rounds=3, maximum_rounds=5)
+    sound = [steady(0), throttled(steady(1)), steady(2)]
+    assert stop_reason(sound, protocol) is None
+    assert stop_reason([*sound, steady(3)], protocol) == "ci"
+    assert summarise([*sound, steady(3)]).ratio == 1.0
+    assert summarise([*sound, steady(3)]).rounds == 3
+
+
+def test_a_device_that_never_recovers_is_measured_as_it_is_and_marked():
+    protocol = Protocol(minimum_rounds=3, maximum_rounds=5)
+    visits = [throttled(steady(r)) for r in range(5)]
+    assert stop_reason(visits[:4], protocol) is None
+    assert stop_reason(visits, protocol) == "disturbed"
+    assert summarise(visits).ratio == 2.0

@@ -6,7 +6,8 @@ import pytest
 
 from latency_tables import ProfilerError, Target, summarise
 from profilers import Protocol
-from profilers.worker import make_profiler, measure_in_fresh_process
+from profilers.runtimes import make_profiler
+from profilers.worker import measure_in_fresh_process
 
 PROTOCOL = Protocol(group_us=500, maximum_runs=8, groups=1)
 
@@ -21,9 +22,9 @@ def files(tmp_path, onnx_model):
     return model, reference, broken
 
 
-def measure(model, reference, runtime="onnxruntime", threads=1):
+def measure(model, reference, runtime="onnxruntime", threads=1, **more):
     return measure_in_fresh_process(
-        model, reference, runtime=runtime, threads=threads, batch=1, protocol=PROTOCOL, rounds=2
+        model, reference, runtime=runtime, threads=threads, batch=1, protocol=PROTOCOL, rounds=2, **more
     )
 
 
@@ -67,7 +68,8 @@ def test_what_cannot_be_measured_at_all(tmp_path, files):
     assert refusal(model, broken).startswith(failed + "onnxruntime refuses the model: ")
     missing = tmp_path / "missing.onnx"
     assert refusal(missing, reference) == f"{failed}[Errno 2] No such file or directory: '{missing}'"
-    assert refusal(model, reference, runtime="abacus") == failed + "unknown runtime 'abacus'; there is onnxruntime"
+    assert refusal(model, reference, runtime="abacus").startswith(failed + "unknown runtime 'abacus'; there are onnx")
+    assert "(Conv) in fp32, not in int8" in refusal(model, reference, precision="int8")
     assert refusal(model, reference, threads=0) == failed + "threads must be at least 1, got 0"
 
 
@@ -79,11 +81,3 @@ def test_a_request_that_is_none(request_):
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_make_profiler():
-    pytest.importorskip("onnxruntime")
-    target = make_profiler("onnxruntime", 2, 4).target()
-    assert (target.runtime, target.threads, target.batch) == ("onnxruntime", 2, 4)
-    with pytest.raises(ProfilerError, match="unknown runtime 'tvm'; there is onnxruntime"):
-        make_profiler("tvm", 1, 1)

@@ -76,12 +76,8 @@ def test_the_corrected_model_would_not_choose_the_contradicted_network_again(scr
     with Run(RunFolder.settings_of(path), path, listener) as run:
         outcome = run.outcome()
         contradicted, verification = outcome.attempts[0]
-        calibration = run.measuring.latency().calibration
         corrected = run.measuring.latency
-        f = corrected().features(contradicted.arch[None])
-        network = type(calibration.networks[0])(
-            contradicted.text, float(f.sum_ms[0]), float(f.weight_mb[0]), float(f.ops[0]), verification.measured_ms
-        )
+        network = (contradicted.arch, verification.measured_ms)
         bounds = corrected([network]).predict(contradicted.arch[None])
         again = corrected([network]).predict(outcome.winner.arch[None])
         assert bounds.lower_ms[0] <= verification.measured_ms <= bounds.upper_ms[0]

@@ -64,7 +64,7 @@ def test_picking_keeps_everything_together():
 def test_problems_ask_estimator_and_table(chain, additive, latency):
     space = chain(genes=3, values=2)
     model, accuracy = latency(space), additive(space)
-    calibration = Calibration(("sum_ms", "constant"), (2.0, 0.5), 0.1, 0.9, ())
+    calibration = Calibration(("sum_ms", "constant"), (2.0, 0.5), 0.1)
     problem = Problem(space, accuracy, type(model)(model.table, space, calibration))
     arch = np.array([1, 0, 1])
     got = problem.evaluate(arch[None])

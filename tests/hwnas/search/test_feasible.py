@@ -36,7 +36,7 @@ def test_fastest_minds_the_calibration(chain, latency):
         heavy = 1.0 if row.op["choice"] == 2 else 0.0
         rows.append(type(row)(row.op, type(row.cost)(heavy, 1, 1), median_us=row.median_us))
     table = type(plain.table)(tuple(rows), plain.table.provenance, b"")
-    calibration = Calibration(("sum_ms", "weight_mb", "constant"), (1.0, -9.0, 50.0), 0.1, 0.9, ())
+    calibration = Calibration(("sum_ms", "weight_mb", "constant"), (1.0, -9.0, 50.0), 0.1)
     assert fastest(space, LatencyModel(table, space, calibration)).tolist() == [2, 2, 2]
 
 
@@ -50,7 +50,7 @@ def test_budgets_that_are_none(budget, chain, latency):
 
 def test_a_budget_too_small_names_the_fastest_network_and_its_ms(tiny_mbconv, latency):
     model = latency(tiny_mbconv)
-    calibrated = LatencyModel(model.table, tiny_mbconv, Calibration(("sum_ms", "constant"), (1.0, 0.25), 0.1, 0.9, ()))
+    calibrated = LatencyModel(model.table, tiny_mbconv, Calibration(("sum_ms", "constant"), (1.0, 0.25), 0.1))
     arch = fastest(tiny_mbconv, calibrated)
     ms = float(model.predict(arch[None]).ms[0]) + 0.25
     require_feasible(tiny_mbconv, calibrated, 1.1001 * ms)

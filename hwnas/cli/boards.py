@@ -1,0 +1,139 @@
+"""`hwnas kit`, `hwnas table import` and `hwnas table measure`: tables of devices that have no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwnas.cli.display import ConsoleDisplay
+from latency_tables import HwnasError, LatencyTable, save_table
+from latency_tables.networks import write_networks
+
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
+
+def kit(
+    space: Annotated[str, typer.Option(help="search space, as for `hwnas run`")] = "mbconv-32",
+    out: Annotated[Path, typer.Option(help="file to write")] = Path("kit.pyz"),
+    classes: Annotated[int, typer.Option(help="classes that the networks tell apart")] = 10,
+    runtime: Annotated[str, typer.Option(help="inference runtime of the board")] = "onnxruntime",
+    threads: Annotated[int, typer.Option(help="threads of the runtime")] = 1,
+    precision: Annotated[str, typer.Option(help="precision to measure in")] = "fp32",
+    networks: Annotated[int, typer.Option(help="whole networks that the table is calibrated on")] = 50,
+    seed: Annotated[int, typer.Option(help="which networks")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write one file that measures a space on a board with python3 (3.11+), numpy and a runtime: nothing to install."""
+    from hwnas.pipeline.board import make_kit
+    from hwnas.spaces import load_space
+    from profilers.kit import KitSettings
+
+    made = load_space(space, classes)
+    with ConsoleDisplay().stage("op models") as progress:
+        make_kit(made, out, KitSettings(runtime, threads, precision), networks, seed, progress)
+    ops, size = len(made.all_ops), out.stat().st_size
+    if as_json:
+        print(json.dumps({"kit": str(out), "ops": ops, "networks": networks, "bytes": size}))
+    else:
+        print(f"{out}: {ops} ops, {networks} networks, {size / 1e6:.1f} MB")
+        print(f"  on the board: python3 {out.name} --out results; then here: hwnas table import results --out TABLE")
+
+
+def import_(
+    results: Annotated[Path, typer.Argument(help="the folder that a kit left")],
+    out: Annotated[Path, typer.Option(help="folder of the table to write")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a table of what a kit measured on a board; whole networks go into networks.csv beside it."""
+    from profilers.results import import_results
+
+    _save(*import_results(results), out, as_json)
+
+
+def measure(
+    plan: Annotated[Path, typer.Argument(help="a kit, or a folder of op models: runs/NAME/ops")],
+    out: Annotated[Path, typer.Option(help="folder of the table to write")],
+    runtime: Annotated[str | None, typer.Option(help="inference runtime [default: the kit's, or onnxruntime]")] = None,
+    threads: Annotated[int | None, typer.Option(help="threads of the runtime [default: the kit's, or 1]")] = None,
+    precision: Annotated[str | None, typer.Option(help="precision of the models [default: the kit's, or fp32]")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="measure there: ssh://user@host[:port][/folder] [default: this machine]")
+    ] = None,
+    identity: Annotated[Path | None, typer.Option(help="private key for --device [default: as ssh does]")] = None,
+    known_hosts: Annotated[Path | None, typer.Option(help="host keys to trust [default: ~/.ssh/known_hosts]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a kit or a folder of op models into a table, here or by ssh on --device; no torch on either side.
+
+    Goes on where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
+    connection does no harm: the same command picks it up. What it measures is brought to OUT/results.
+    """
+    from profilers.kit import measure_kit, read_kit
+    from profilers.results import import_results
+
+    is_kit, display, results = plan.is_file(), ConsoleDisplay(), out / "results"
+    if is_kit and precision not in (None, made_in := read_kit(plan).settings.precision):
+        raise HwnasError(f"the models of {plan} are in {made_in}; make a kit in {precision}")
+    if device is None and not is_kit:
+        _save(_measured_here(plan, out, runtime, threads, precision), None, out, as_json)
+        return
+    if device is None:
+        opened = read_kit(plan)
+        with display.stage("latency table") as progress:
+            measure_kit(opened, results, lambda part: progress, runtime, threads)
+    else:
+        from profilers.ssh import measure_over_ssh
+        from profilers.ssh_login import Login, parse_address
+
+        address = parse_address(device)
+        file = plan if is_kit else _packed(plan, out / "kit.pyz", precision)
+        with display.stage(f"latency table of {address.name}") as progress:
+            measure_over_ssh(
+                file,
+                address,
+                results,
+                login=Login(identity, known_hosts),
+                runtime=runtime,
+                threads=threads,
+                progress=progress,
+                say=display.say,
+            )
+    _save(*import_results(results), out, as_json)
+
+
+def _measured_here(
+    plan: Path, out: Path, runtime: str | None, threads: int | None, precision: str | None
+) -> LatencyTable:
+    from profilers import Protocol, measure_plan, read_plan, table_from_plan
+    from profilers.runtimes import make_profiler
+
+    planned, protocol = read_plan(plan), Protocol()
+    profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
+    with ConsoleDisplay().stage("latency table") as progress:
+        visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
+    return table_from_plan(planned, profiler, visits, protocol)
+
+
+def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
+    """A kit of a folder of op models; the same folder gives the same kit, so that a second call goes on."""
+    from profilers import read_plan
+    from profilers.kit import KitSettings, pack_kit
+
+    pack_kit(read_plan(plan), None, KitSettings(precision=precision or "fp32"), kit_file)
+    return kit_file
+
+
+def _save(table: LatencyTable, networks: list[tuple[str, float]] | None, out: Path, as_json: bool) -> None:
+    save_table(table, out)
+    failed = sum(row.error is not None for row in table.rows)
+    answer = {"table": str(out), "ops": len(table.rows), "failed": failed}
+    text = f"{out}: {len(table.rows)} ops, {failed} without a time"
+    if networks is not None:
+        if networks:  # a folder of op models has none, and says nothing of those that may be there
+            write_networks(out, networks)
+        answer["networks"] = len(networks)
+        text += f", {len(networks)} whole networks"
+    print(json.dumps(answer) if as_json else text)

@@ -1,0 +1,56 @@
+"""`hwnas table check`: does a table still say what the device does?"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwnas.cli.display import ConsoleDisplay
+
+
+def check(
+    table: Annotated[Path, typer.Argument(help="folder of the table")],
+    space: Annotated[str | None, typer.Option(help="its search space [default: as the table says]")] = None,
+    classes: Annotated[int, typer.Option(help="classes that the networks tell apart")] = 10,
+    nets: Annotated[int, typer.Option(help="how many fresh networks to measure")] = 50,
+    seed: Annotated[int, typer.Option(help="which networks; never the one of the calibration")] = 1,
+    work: Annotated[Path | None, typer.Option(help="keep models and journals here, to go on after a stop")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Measure fresh networks and compare; exit code 1 when the table no longer fits this device.
+
+    A table without calibration networks beside it (networks.csv) is calibrated first. Writes check.json and check.png
+    beside the table.
+    """
+    from hwnas.pipeline.table_check import check_table, write_check
+    from hwnas.pipeline.tabling import Workbench
+    from hwnas.spaces import load_space
+    from latency_tables import HwnasError, load_table
+    from profilers.runtimes import make_profiler
+
+    if nets < 1 or seed < 0:
+        raise HwnasError("--nets must be at least 1 and --seed at least 0")
+    loaded = load_table(table)
+    target = loaded.provenance.target
+    made = load_space(space or loaded.provenance.space, classes)
+    profiler = make_profiler(target.runtime, target.threads, target.batch, target.precision)
+    with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
+        bench = Workbench(made, profiler, Path(folder))
+        with ConsoleDisplay().stage("checking the table") as progress:
+            done = check_table(table, loaded, bench, nets, seed, progress)
+    write_check(done, table, seed)
+    problem, figures = done.problem, done.figures()
+    if as_json:
+        print(json.dumps({"table": str(table), "fits": problem is None, "problem": problem, **figures}))
+    else:
+        for name, value in figures.items():
+            print(f"  {name:<22} {value:.4g}")
+        print("the table fits" if problem is None else f"the table does not fit: {problem}")
+        print(f"  {table / 'check.png'}")
+    if problem is not None:
+        raise typer.Exit(1)

@@ -1,0 +1,46 @@
+"""For a board without torch: make a kit from a space here, measure there, read back what it measured."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from hwnas.spaces import SearchSpace, unique_genotypes
+from hwnas.spaces.plans import plan_networks, plan_ops
+from latency_tables import HwnasError
+from latency_tables.progress import Progress, silent
+from profilers.kit import KitSettings, pack_kit
+from profilers.results import import_results
+
+__all__ = ["import_results", "make_kit"]
+
+
+def make_kit(
+    space: SearchSpace,
+    out: Path,
+    settings: KitSettings,
+    networks: int = 50,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> None:
+    """Write a kit for `space` to `out`: every op, and random networks to calibrate on.
+
+    Raises `HwnasError` when a count makes no sense or the file cannot be written.
+    """
+    if settings.threads < 1 or networks < 0 or seed < 0:
+        raise HwnasError("a kit needs --threads of at least 1, and --networks and --seed of at least 0")
+    # As `Workbench` draws the networks of a calibration.
+    archs = unique_genotypes(space.sample(np.random.default_rng([seed, 1]), 4 * networks))[:networks]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=".kit-")
+    except OSError as e:
+        raise HwnasError(f"cannot write {out}: {e.strerror}") from None
+    with folder:
+        where = Path(folder.name)
+        precision = settings.precision
+        ops = plan_ops(space, where / "ops", precision=precision, progress=progress)
+        plan = plan_networks(space, list(archs), where / "networks", ops.reference(), precision=precision)
+        pack_kit(ops, plan, settings, out)

@@ -1,0 +1,120 @@
+"""A latency table and its calibration on the device at hand: what runs, checks and benchmarks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from hwnas.spaces.plans import plan_networks, plan_ops
+from latency_tables import LatencyModel, LatencyTable, Measurement, ProfilerError, quiet_reference_us, summarise
+from latency_tables.features import Floats
+from latency_tables.files import digest_json
+from latency_tables.progress import Progress, silent
+from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
+from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, by_key
+
+_DRAWS = 50
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Networks [n, genes], their measured milliseconds [n], and the latency model calibrated on them.
+
+    `error_pct`: networks so far -> error on networks left out of the fit; why it stopped where it did.
+    """
+
+    archs: Population
+    measured_ms: Floats
+    model: LatencyModel
+    error_pct: dict[int, float]
+
+
+@dataclass(frozen=True)
+class MeasuredOnDevice:
+    """Milliseconds of networks at the table's quiet reference speed, [n], and the reference's own quiet time now."""
+
+    ms: Floats
+    quiet_reference_us: float
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A space, a runtime on this device, and a folder for models and journals. Everything measured is journalled."""
+
+    space: SearchSpace
+    profiler: Profiler
+    folder: Path
+
+    def plan(self, progress: Progress = silent) -> Plan:
+        """One ONNX model of every op of the space, in the runtime's precision."""
+        return plan_ops(self.space, self.folder / "ops", precision=self.profiler.target().precision, progress=progress)
+
+    def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
+        """Every op measured, in interleaved rounds."""
+        return table_from_plan(plan, self.profiler, self._measure(plan, "ops", OPS_PROTOCOL, progress), OPS_PROTOCOL)
+
+    def networks(
+        self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
+    ) -> MeasuredOnDevice:
+        """Measure whole networks [n, genes], twice a round; `name`: their folder."""
+        where = self.folder / "networks" / name
+        precision = table.provenance.target.precision
+        plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision)
+        visits = by_key(self._measure(plan, name, NETWORKS_PROTOCOL, progress))
+        if failed := [v.error for mine in visits.values() for v in mine if v.error]:
+            raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
+        ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])
+        every = [visit for mine in visits.values() for visit in mine]
+        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every))
+
+    def networks_ms(self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent) -> Floats:
+        """Only their milliseconds, [n]."""
+        return self.networks(table, archs, name, progress).ms
+
+    def calibrate(
+        self, table: LatencyTable, archs: Population, least: int, progress: Progress = silent, step: int = 20
+    ) -> Calibrated:
+        """Calibrate on as many of `archs` as it takes, at least `least`, then `step` by `step`.
+
+        Stops when another step took less than a twentieth off the error on networks left out, or with the last one.
+        """
+        model, used = LatencyModel(table, self.space), min(least, len(archs))
+        measured = self.networks_ms(table, archs[:used], f"calibration-{used}", progress)
+        model = model.calibrated(archs[:used], measured)
+        errors = {used: _error_pct(model)}
+        while used < len(archs):
+            more = archs[used : used + step]
+            measured = np.concatenate(
+                [measured, self.networks_ms(table, more, f"calibration-{used + len(more)}", progress)]
+            )
+            used += len(more)
+            before, model = _error_pct(model), model.calibrated(archs[:used], measured)
+            errors[used] = _error_pct(model)
+            if errors[used] > 0.95 * before:
+                break
+        return Calibrated(archs[:used], measured, model, errors)
+
+    def random_networks(self, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
+        """Different random networks of the space, [count, genes]; fewer where that many are hard to find."""
+        rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
+        found = self.space.sample(rng, 0)
+        for _ in range(_DRAWS):
+            found = unique_genotypes(np.concatenate([found, self.space.sample(rng, 4 * count)]), others)[:count]
+            if len(found) == count:
+                break
+        return found
+
+    def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
+        """Measure a plan with a journal of its own: other models or another target, another journal."""
+        work = digest_json([[m.sha256 for m in plan.models], vars(self.profiler.target()), protocol.to_json()])
+        journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
+        return measure_plan(plan, self.profiler, journal, protocol, progress)
+
+
+def _error_pct(model: LatencyModel) -> float:
+    assert model.calibration is not None
+    return model.calibration.mape_pct

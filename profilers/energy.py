@@ -1,0 +1,79 @@
+"""Energy of a model's run, from the counters that processors and GPUs keep of themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from profilers._base import Session
+
+
+@dataclass(frozen=True)
+class EnergyCounter:
+    """One counter of microjoules; `read_uj` gives None where it may not be read.
+
+    `range_uj`: where it starts again at zero, None if it never does.
+    """
+
+    read_uj: Callable[[], int | None]
+    range_uj: int | None = None
+
+    def used_uj(self, before: int, after: int) -> int:
+        """Microjoules between two readings less than one whole range apart."""
+        if after >= before or self.range_uj is None:
+            return after - before
+        return after - before + self.range_uj
+
+
+@dataclass(frozen=True)
+class EnergyMeter:
+    """Several counters as one, e.g. the processors of a machine with two sockets."""
+
+    counters: Sequence[EnergyCounter]
+
+    @classmethod
+    def of_cpu(cls, root: Path = Path("/")) -> EnergyMeter:
+        """The packages' RAPL counters of Intel and AMD processors (Linux powercap; often readable to root only)."""
+        # intel-rapl:0:0 and the like are parts of the package intel-rapl:0.
+        packages = [f for f in (root / "sys/class/powercap").glob("intel-rapl:*") if f.name.count(":") == 1]
+        return cls([_rapl_counter(f) for f in sorted(packages)])
+
+    def read_uj(self) -> tuple[int, ...] | None:
+        """Every counter's reading, or None when there is none or one of them cannot be read."""
+        readings = [counter.read_uj() for counter in self.counters]
+        known = tuple(r for r in readings if r is not None)
+        return known if known and len(known) == len(readings) else None
+
+    def used_mj(self, before: Sequence[int], after: Sequence[int]) -> float:
+        """Millijoules between two readings."""
+        return sum(c.used_uj(b, a) for c, b, a in zip(self.counters, before, after, strict=True)) / 1e3
+
+
+def _rapl_counter(folder: Path) -> EnergyCounter:
+    def read(name: str) -> int | None:
+        try:
+            return int((folder / name).read_text())
+        except (OSError, ValueError):
+            return None
+
+    return EnergyCounter(lambda: read("energy_uj"), read("max_energy_range_uj"))
+
+
+def energy_mj_per_run(session: Session, seconds: float, meter: EnergyMeter | None = None) -> float | None:
+    """Millijoules a run of an opened model costs the whole device, over a window of `seconds`; None where unreadable.
+
+    The meter's counters see all that the package or GPU does meanwhile, idling and neighbours included: measure on a
+    quiet device, for a second or more (counters move in steps of 1 ms on processors, of up to 100 ms on GPUs).
+    """
+    meter = EnergyMeter.of_cpu() if meter is None else meter
+    before, runs, end = meter.read_uj(), 0, time.perf_counter() + seconds
+    if before is None:
+        return None
+    while runs == 0 or time.perf_counter() < end:
+        session.run()
+        runs += 1
+    after = meter.read_uj()
+    used = 0.0 if after is None else meter.used_mj(before, after)
+    return used / runs if used > 0 else None  # a counter that stands still or was reset tells nothing

@@ -1,0 +1,55 @@
+"""`hwnas kit`, `hwnas table import` and `--device`: what cannot be is one line."""
+
+import pytest
+
+from profilers import read_plan
+from profilers.kit import KitSettings, pack_kit
+
+
+@pytest.mark.parametrize(
+    "device", ["raspberry", "http://raspberry", "ssh://", "ssh://pi:secret@raspberry", "ssh://a:b"]
+)
+def test_a_device_that_is_none(device, two_ops, refused, tmp_path):
+    said = refused("table", "measure", two_ops, "--device", device, "--out", tmp_path / "table")
+    assert "cannot read the device" in said
+    assert not (tmp_path / "table").exists()
+
+
+def test_a_board_that_is_unknown(two_ops, refused, tmp_path):
+    pytest.importorskip("asyncssh")
+    said = refused("table", "measure", two_ops, "--device", "ssh://pi@board.invalid", "--out", tmp_path / "table")
+    assert "the host board.invalid is unknown" in said
+
+
+def test_measuring_a_kit_that_is_none(refused, tmp_path):
+    (tmp_path / "kit.pyz").write_text("no kit")
+    for there in ((), ("--device", "ssh://pi@board.invalid")):
+        assert "is no kit" in refused("table", "measure", tmp_path / "kit.pyz", *there, "--out", tmp_path / "table")
+
+
+def test_importing_what_no_kit_left(refused, tmp_path):
+    assert "is not what a kit left" in refused("table", "import", tmp_path, "--out", tmp_path / "table")
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--networks", "-1"), "--networks"),
+        (("--seed", "-1"), "--seed"),
+        (("--threads", "0"), "--threads"),
+        (("--space", "plane-32"), "unknown space 'plane-32'"),
+        (("--out", "/dev/null/kit.pyz"), "cannot write /dev/null/kit.pyz: "),
+        (("--precision", "int3"), "int3"),
+    ],
+)
+def test_a_kit_that_cannot_be_made(words, why, refused, tmp_path):
+    out = () if "--out" in words else ("--out", tmp_path / "kit.pyz")
+    assert why in refused("kit", "--networks", 0, *out, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models_of_one_precision_are_not_measured_in_another(two_ops, refused, tmp_path):
+    pack_kit(read_plan(two_ops), None, KitSettings(precision="int8"), tmp_path / "kit.pyz")
+    said = refused("table", "measure", tmp_path / "kit.pyz", "--precision", "fp16", "--out", tmp_path / "table")
+    assert said.endswith("kit.pyz are in int8; make a kit in fp16")

@@ -1,0 +1,27 @@
+"""The tables that ship: whole, where their target says, calibrated and checked."""
+
+import json
+
+import pytest
+
+from latency_tables.find import find_tables, shipped_tables, table_path
+from latency_tables.networks import read_networks
+
+FOUND = find_tables([shipped_tables()]) if shipped_tables().is_dir() else []
+
+
+def test_some_ship():
+    assert FOUND
+
+
+@pytest.mark.parametrize("found", FOUND, ids=lambda f: str(f.folder.relative_to(shipped_tables())))
+def test_each_is_sound_and_was_checked(found):
+    assert found.problem is None
+    provenance = found.table.provenance
+    assert found.folder == shipped_tables() / table_path(provenance.target, provenance.space)
+    assert all(row.median_us is not None for row in found.table.rows)
+    assert len(read_networks(found.folder)) >= 40
+    check = json.loads((found.folder / "check.json").read_text())
+    assert check["problem"] is None
+    assert len(check["measured_ms"]) >= 50
+    assert (found.folder / "check.png").is_file()
