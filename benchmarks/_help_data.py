@@ -128,12 +128,15 @@ def _nb201(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
 
 def _block(
     cin: int, cout: int, expand: int, kernel: int, stride: int, size: int, groups: int = 1
-) -> tuple[float, float, float, float]:
-    """MACs, weights, elements read and written, and layers of one inverted bottleneck at size x size."""
+) -> tuple[float, ...]:
+    """Costs of one inverted bottleneck at size x size.
+
+    MACs of the 1x1 and of the depthwise convolutions, weights, elements read and written, layers.
+    """
     out, wide = -(-size // stride), cin * expand
-    macs = (cin * size**2 + cout * out**2) * wide / groups + wide * kernel**2 * out**2
+    pointwise, depthwise = (cin * size**2 + cout * out**2) * wide / groups, wide * kernel**2 * out**2
     weights = (cin + cout) * wide / groups + wide * kernel**2
-    return macs, weights, (cin + 2 * wide) * size**2 + (2 * wide + cout) * out**2, 3
+    return pointwise, depthwise, weights, (cin + 2 * wide) * size**2 + (2 * wide + cout) * out**2, 3
 
 
 # expansion, kernel, groups of the 1x1 convolutions; the ninth choice skips (Wu et al. 2019, "FBNet", tables 1 and 2).
@@ -155,14 +158,14 @@ def _fbnet(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
             out = -(-size // stride)
             # Where shapes change, "skip" is a strided 1x1 convolution.
             moves = cin != width or stride > 1
-            skip = (cin * width * out**2, cin * width, cin * size**2 + width * out**2, 1)
-            costs.append(skip if moves else (0, 0, 0, 0))
+            skip = (cin * width * out**2, 0, cin * width, cin * size**2 + width * out**2, 1)
+            costs.append(skip if moves else (0, 0, 0, 0, 0))
             labels.append((0, 0, layer))
             cin, size, layer = width, out, layer + 1
     features = np.eye(len(_FBNET_BLOCKS) + 1)[choices].reshape(len(choices), -1)
     by_cost = np.array(costs, dtype=np.float64).T
     groups_ = tuple(np.array(labels, dtype=np.int64).T)
-    return DeviceData("fbnet", {"all": features}, by_cost, groups_, features @ by_cost[0], _latencies(names, rows, 3))
+    return DeviceData("fbnet", {"all": features}, by_cost, groups_, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 3))
 
 
 _OFA_STAGES = ((24, 2), (40, 2), (80, 2), (112, 1), (160, 2))
@@ -174,7 +177,7 @@ def _ofa(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
     kernels, expansions, depths = (np.array([[int(v) for v in row[i].split()] for row in rows]) for i in (1, 2, 3))
     area = (np.array([int(row[4]) for row in rows]) / 224.0) ** 2
     columns, labels = [area], [(0, 0, -1)]
-    costs: list[tuple[float, ...]] = [(_ofa_fixed_macs(), 0.0, 3 * 224.0**2 + 64 * 112**2 + 2080 * 7**2, 0.0)]
+    costs: list[tuple[float, ...]] = [(_ofa_fixed_macs(), 0, 0, 3 * 224**2 + 64 * 112**2 + 2080 * 7**2, 0)]
     cin, size = 16, 112
     for stage, (width, first_stride) in enumerate(_OFA_STAGES):
         for position in range(_OFA_DEPTH):
@@ -183,14 +186,14 @@ def _ofa(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
                 for expand in _OFA_EXPANSIONS:
                     chosen = (kernels[:, slot] == kernel) & (expansions[:, slot] == expand)
                     used = (chosen & (depths[:, stage] > position)).astype(np.float64)
-                    macs, weights, moved, layers = _block(cin, width, expand, kernel, stride, size)
+                    pointwise, depthwise, weights, moved, layers = _block(cin, width, expand, kernel, stride, size)
                     columns += [used, used * area]
-                    costs += [(0.0, weights, 0.0, layers), (macs, 0.0, moved, 0.0)]
+                    costs += [(0, 0, weights, 0, layers), (pointwise, depthwise, 0, moved, 0)]
                     labels += [(kernel, expand, slot), (10 + kernel, 10 + expand, 100 + slot)]
             cin, size = width, -(-size // stride)
     features, by_cost = np.array(columns).T, np.array(costs).T
     groups = tuple(np.array(labels, dtype=np.int64).T)
-    return DeviceData("ofa", {"all": features}, by_cost, groups, features @ by_cost[0], _latencies(names, rows, 5))
+    return DeviceData("ofa", {"all": features}, by_cost, groups, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 5))
 
 
 def _ofa_fixed_macs() -> float:

@@ -30,6 +30,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old or the new content, never half; `HwnasError` when it cannot be."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise HwnasError(f"cannot write {path}: it is a device, which a file must not replace")
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(content)

@@ -61,7 +61,7 @@ class OpPrior:
 # First guesses of the effects' variances, by leave-one-device-out on development devices (benchmarks/few_shot.py).
 _SCALE = (0.15, 1.0)
 _MIXTURE = (1.0, 1.0)
-_COSTS = (0.02, 1.0)  # beside tables of devices; without these, costs are the mixture
+_COST_BESIDE_TABLES, _COST_ALONE = (0.01, 2.0), (0.3, 1.0)
 _GROUPS_BESIDE_TABLES, _GROUPS_ALONE = (0.01, 1.0), (0.08, 1.5)  # of all groups together
 _OWN = (5e-4, 2.0)
 _FIXED = (0.03, 1.0)
@@ -91,12 +91,12 @@ def op_prior(
     known = _relative([np.append(t.op_ms, t.constant_ms) for t in tables], typical) if tables else paper
     mean = known.mean(axis=0)
     size = np.abs(mean) + _LEAST_OP / max(typical[free].sum(), 1.0)
-    effects = [
-        Effect("scale", mean[:, None], *_SCALE),
-        Effect("mixture", (known - mean).T / np.sqrt(len(known)), *_MIXTURE),
-    ]
+    effects = [Effect("scale", mean[:, None], *_SCALE)]
     if tables:
-        effects.append(Effect("costs", (paper - mean).T / np.sqrt(len(paper)), *_COSTS))
+        effects.append(Effect("mixture", (known - mean).T / np.sqrt(len(known)), *_MIXTURE))
+    # Each cost for itself: a device that is like no other is often bound by one of them.
+    for i, cost in enumerate(paper - mean):
+        effects.append(Effect(f"cost {i}", cost[:, None], *(_COST_BESIDE_TABLES if tables else _COST_ALONE)))
     together, spread = _GROUPS_BESIDE_TABLES if tables else _GROUPS_ALONE
     for i, labels in enumerate(groups):
         alike = np.append(labels, -1)[:, None] == np.unique(labels)[None]

@@ -21,7 +21,7 @@ def make_kit(
     space: SearchSpace,
     out: Path,
     settings: KitSettings,
-    networks: int = 50,
+    networks: int = 60,
     seed: int = 0,
     progress: Progress = silent,
 ) -> None:

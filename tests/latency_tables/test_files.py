@@ -315,3 +315,12 @@ def test_digest_json_does_not_depend_on_the_order_of_keys():
     assert digest_json({"a": 1}) != digest_json({"a": 2})
     assert digest_json([1, 2]) != digest_json([2, 1])
     assert digest_json(1) != digest_json(1.0)
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    """As root, a rename onto /dev/stdout would put a file where the device was."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(HwnasError, match="pipe: it is a device, which a file must not replace"):
+        write_atomically(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -58,10 +58,16 @@ def test_a_kit_without_networks(make_kit, tmp_path):
     assert read_kit(tmp_path / "ops.pyz").networks.models == ()
 
 
-def test_measures_ops_and_networks_once_a_round(quick_kit, tmp_path):
+def test_measures_ops_in_turns_and_networks_in_a_row(quick_kit, tmp_path):
     measure_kit(read_kit(quick_kit), tmp_path, lambda stage: silent)
     for part in ("ops", "networks"):
         assert visits(tmp_path, part) == once_a_round(quick_kit, part)
+    ops, networks = ([r["key"] for r in read_journal(tmp_path / f"{part}.jsonl")[1]] for part in ("ops", "networks"))
+    assert ops[0] != ops[1]
+    assert networks[0] == networks[1] != networks[2] == networks[3]
+    record = json.loads((tmp_path / "board.json").read_bytes())
+    assert record["target"] == vars(make_profiler("onnxruntime", 1, 1).target())
+    assert set(record["versions"]) == {"python", "numpy", "system"}
 
 
 def test_goes_on_and_never_measures_twice(quick_kit, tmp_path):
