@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from latency_tables import Measurement, ProfilerError, summarise
 from profilers._base import Profiler, Session
-from profilers.conditions import read_conditions, was_throttled
+from profilers.device.conditions import read_conditions, was_throttled
 
 
 @dataclass(frozen=True)

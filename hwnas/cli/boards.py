@@ -29,7 +29,7 @@ def kit(
     """Write one file that measures a space on a board with python3 (3.11+), numpy and a runtime: nothing to install."""
     from hwnas.pipeline.board import make_kit
     from hwnas.spaces import load_space
-    from profilers.kit import KitSettings
+    from profilers.boards.kit import KitSettings
 
     made = load_space(space, classes)
     with ConsoleDisplay().stage("op models") as progress:
@@ -48,7 +48,7 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Make a table of what a kit measured on a board; whole networks go into networks.csv beside it."""
-    from profilers.results import import_results
+    from profilers.boards.results import import_results
 
     _save(*import_results(results), out, as_json)
 
@@ -71,8 +71,8 @@ def measure(
     Goes on where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
     connection does no harm: the same command picks it up. What it measures is brought to OUT/results.
     """
-    from profilers.kit import measure_kit, read_kit
-    from profilers.results import import_results
+    from profilers.boards.kit import measure_kit, read_kit
+    from profilers.boards.results import import_results
 
     is_kit, display, results = plan.is_file(), ConsoleDisplay(), out / "results"
     if is_kit and precision not in (None, made_in := read_kit(plan).settings.precision):
@@ -85,8 +85,8 @@ def measure(
         with display.stage("latency table") as progress:
             measure_kit(opened, results, lambda part: progress, runtime, threads)
     else:
-        from profilers.ssh import measure_over_ssh
-        from profilers.ssh_login import Login, parse_address
+        from profilers.boards.ssh import measure_over_ssh
+        from profilers.boards.ssh_login import Login, parse_address
 
         address = parse_address(device)
         file = plan if is_kit else _packed(plan, out / "kit.pyz", precision)
@@ -120,7 +120,7 @@ def _measured_here(
 def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
     """A kit of a folder of op models; the same folder gives the same kit, so that a second call goes on."""
     from profilers import read_plan
-    from profilers.kit import KitSettings, pack_kit
+    from profilers.boards.kit import KitSettings, pack_kit
 
     pack_kit(read_plan(plan), None, KitSettings(precision=precision or "fp32"), kit_file)
     return kit_file

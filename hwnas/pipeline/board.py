@@ -11,8 +11,8 @@ from hwnas.spaces import SearchSpace, unique_genotypes
 from hwnas.spaces.plans import plan_networks, plan_ops
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
-from profilers.kit import KitSettings, pack_kit
-from profilers.results import import_results
+from profilers.boards.kit import KitSettings, pack_kit
+from profilers.boards.results import import_results
 
 __all__ = ["import_results", "make_kit"]
 

@@ -7,7 +7,7 @@ from torch import nn
 from hwnas.spaces.onnx_graph import onnx_from_module
 from hwnas.spaces.plans import reference_network
 from latency_tables import LatencyTable, Provenance
-from profilers.onnxruntime import OnnxRuntimeProfiler
+from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hwnas.cli.main import main
 from hwnas.pipeline.board import import_results, make_kit
 from hwnas.spaces import load_space, unique_genotypes
 from latency_tables import HwnasError, LatencyModel, load_table
-from profilers.kit import KitSettings, read_kit
+from profilers.boards.kit import KitSettings, read_kit
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 
 SPACE = """\

@@ -8,7 +8,7 @@ import pytest
 from latency_tables import Op, OpCost, ProfilerError, Target
 from latency_tables.journal import read_journal
 from profilers import Profiler, Protocol, Session, write_plan
-from profilers.kit import KitSettings, pack_kit
+from profilers.boards.kit import KitSettings, pack_kit
 
 
 def onnx_bytes(nodes, constants, in_shape, out_shape, dtype="FLOAT", opset=17):

@@ -3,7 +3,7 @@
 import pytest
 
 from profilers import read_plan
-from profilers.kit import KitSettings, pack_kit
+from profilers.boards.kit import KitSettings, pack_kit
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hwnas.spaces.onnx_graph import onnx_from_module
 from hwnas.spaces.plans import plan_networks, plan_ops, reference_network
 from hwnas.spaces.quantise import PRECISIONS, halved, in_precision, quantised
 from latency_tables import HwnasError
-from profilers.onnxruntime import OnnxRuntimeProfiler
+from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 
 
 def graph_of(model):
@@ -68,7 +68,7 @@ def test_every_product_is_in_integers_to_onnxruntime(models):
 
 def test_every_product_is_in_integers_to_openvino(models):
     pytest.importorskip("openvino")
-    from profilers.openvino import OpenVinoProfiler
+    from profilers.runtimes.openvino import OpenVinoProfiler
 
     profiler = OpenVinoProfiler(precision="int8")
     for model, _ in models.values():

@@ -1,0 +1,205 @@
+"""A kit: one file that measures a space on a board that has python3, numpy and a runtime. No torch, nothing to install.
+
+It is a zipapp (PEP 441): `latency_tables` and this package, a plan of ops, a plan of whole networks, `kit.json`.
+What it measures goes into a folder that `profilers.boards.results` reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import platform
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_tables import HwnasError, ProfilerError
+from latency_tables.files import write_atomically
+from latency_tables.plain import from_plain, parse_json
+from latency_tables.progress import Progress
+from profilers._base import Profiler
+from profilers.plan import Plan, read_plan
+from profilers.profile import measure_plan
+from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, Protocol
+
+OPS, NETWORKS = "ops", "networks"
+RECORD = "board.json"
+_SETTINGS = "kit.json"
+_PACKAGES = ("latency_tables", "profilers")
+
+# Read by any Python 3, so that an old one is told what it is.
+_MAIN = """\
+import sys
+import zipfile
+from pathlib import Path
+
+kit = Path(__file__).parent
+if sys.version_info < (3, 11):
+    sys.exit("kit: it needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2])
+try:
+    with zipfile.ZipFile(str(kit)) as archive:
+        for name in archive.namelist():
+            if name.endswith(".py"):
+                archive.read(name)  # checks it; importing does not
+except zipfile.BadZipFile:
+    sys.exit("kit: %s is damaged: copy it again" % kit)
+try:
+    import numpy
+except ImportError:
+    sys.exit("kit: it needs numpy: pip install numpy")
+
+from profilers.boards.kit_main import main
+
+sys.exit(main(kit))
+"""
+
+
+@dataclass(frozen=True)
+class KitSettings:
+    """How a kit measures: `protocol` is for ops, `network_protocol` for whole networks."""
+
+    runtime: str = "onnxruntime"
+    threads: int = 1
+    precision: str = "fp32"
+    protocol: Protocol = OPS_PROTOCOL
+    network_protocol: Protocol = NETWORKS_PROTOCOL
+
+
+@dataclass(frozen=True)
+class Kit:
+    """An opened kit."""
+
+    path: Path
+    settings: KitSettings
+    ops: Plan
+    networks: Plan
+
+    @property
+    def parts(self) -> tuple[tuple[str, Plan, Protocol], ...]:
+        """Name, plan and protocol of what is measured, in this order."""
+        settings = self.settings
+        return (OPS, self.ops, settings.protocol), (NETWORKS, self.networks, settings.network_protocol)
+
+
+def pack_kit(ops: Plan, networks: Plan | None, settings: KitSettings, out: Path) -> None:
+    """Write a kit of two plans on disk to `out`; the same plans and settings make the same bytes.
+
+    Raises `HwnasError` when a model is damaged or the file cannot be written.
+    """
+    nothing = Plan(ops.folder, ops.space, ops.reference_sha256, ())
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        if out.exists() and not out.is_file():
+            raise HwnasError(f"cannot write {out}: it is no regular file")  # a device or a pipe would be replaced
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(b"#!/usr/bin/env python3\n")
+            # Stored, not deflated: weights do not shrink, and models are read again before every visit.
+            # Not Zip64: Python before 3.13 does not import from it.
+            with zipfile.ZipFile(file, "w", allowZip64=False) as archive:
+                for name, content in _contents(ops, networks or nothing, settings):
+                    archive.writestr(zipfile.ZipInfo(name), content)
+        temporary.chmod(0o755)
+        temporary.replace(out)
+    except OSError as e:
+        raise HwnasError(f"cannot write {out}: {e.strerror}") from None
+    except zipfile.LargeZipFile:
+        raise HwnasError(f"{out} would be over 2 GB; give it fewer --networks") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _contents(ops: Plan, networks: Plan, settings: KitSettings) -> Iterator[tuple[str, bytes]]:
+    yield "__main__.py", _MAIN.encode()
+    for package in _PACKAGES:
+        root = Path(str(resources.files(package)))
+        for source in sorted(root.rglob("*.py")):
+            yield f"{package}/{source.relative_to(root).as_posix()}", source.read_bytes()
+    yield _SETTINGS, _json(asdict(settings))
+    for part, plan in ((OPS, ops), (NETWORKS, networks)):
+        yield from ((f"{part}/{name}", content) for name, content in plan.index().items())
+        yield from ((f"{part}/{model.file}", plan.model(model)) for model in plan.models)
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def read_kit(path: Path) -> Kit:
+    """Open a kit; raises `HwnasError` when it is none or damaged."""
+    try:
+        archive = zipfile.ZipFile(path)
+        settings = from_plain(KitSettings, parse_json(archive.read(_SETTINGS)))
+        ops, networks = (read_plan(zipfile.Path(archive, f"{part}/")) for part in (OPS, NETWORKS))
+    except OSError as e:
+        raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
+    except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
+        raise HwnasError(f"{path} is no kit, or damaged: make it with `hwnas kit`, or copy it again") from None
+    return Kit(path, settings, ops, networks)
+
+
+def measure_kit(
+    kit: Kit, out: Path, stage: Callable[[str], Progress], runtime: str | None = None, threads: int | None = None
+) -> None:
+    """Measure ops, then whole networks, into the folder `out`; goes on where it was stopped.
+
+    `stage` is called with "ops" and "networks" and gives each its progress; `runtime` and `threads` overrule the kit's.
+    Raises `HwnasError` when the runtime is missing, `out` holds measurements of another kit, runtime or setting, or
+    the disk is full.
+    """
+    settings = kit.settings
+    profiler = _profiler(runtime or settings.runtime, settings.threads if threads is None else threads, settings)
+    _claim(kit, out, profiler)
+    for part, plan, protocol in kit.parts:
+        measure_plan(plan, profiler, out / f"{part}.jsonl", protocol, stage(part))
+
+
+def _profiler(runtime: str, threads: int, settings: KitSettings) -> Profiler:
+    from profilers.runtimes import make_profiler
+
+    try:
+        return make_profiler(runtime, threads, 1, settings.precision)
+    except ProfilerError as e:
+        module = runtime.partition("-")[0]
+        if "is not installed" in str(e) and importlib.util.find_spec(module) is None:
+            # hwnas itself is not on this board, so its extras are no help here.
+            raise ProfilerError(f"{module} is not installed on this machine: pip install {module}") from None
+        raise
+
+
+def _claim(kit: Kit, out: Path, profiler: Profiler) -> None:
+    """Note in `out` what is measured there; raises `HwnasError` when it is something else already."""
+    record = {
+        "target": asdict(profiler.target()),
+        "protocol": kit.settings.protocol.to_json(),
+        "network_protocol": kit.settings.network_protocol.to_json(),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()},
+    }
+    files = {f"{part}/{name}": content for part, plan, _ in kit.parts for name, content in plan.index().items()}
+    measured = any((out / f"{part}.jsonl").exists() for part, _, _ in kit.parts)
+    if measured and (different := _different(record, files, out)):
+        raise HwnasError(f"{out} holds measurements of another {different}; choose another folder with --out")
+    for name, content in files.items():
+        write_atomically(out / name, content)
+    write_atomically(out / RECORD, _json(record))
+
+
+def _different(record: dict[str, Any], files: dict[str, bytes], out: Path) -> str:
+    """What makes the measurements in `out` others than ours; nothing when they are the same work."""
+    try:
+        before = parse_json((out / RECORD).read_bytes())
+        if any((out / name).read_bytes() != content for name, content in files.items()):
+            return "kit"
+        target, now = before["target"], record["target"]
+        changed = [f"{k} ({target[k]}, now {now[k]})" for k in now if k != "power_mode" and target[k] != now[k]]
+        same_protocol = all(before[k] == record[k] for k in ("protocol", "network_protocol"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return "kit"
+    return ", ".join(changed) or ("" if same_protocol else "kit")

@@ -1,0 +1,89 @@
+"""What a kit measured on a board, read on the workstation: a latency table, and milliseconds of whole networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from latency_tables import HwnasError, LatencyTable, Measurement, ProfilerError, Target, summarise
+from latency_tables.journal import read_journal
+from latency_tables.plain import from_plain, parse_json
+from profilers._base import Profiler, Session
+from profilers.boards.kit import NETWORKS, OPS, RECORD
+from profilers.plan import Plan, read_plan
+from profilers.profile import table_from_plan
+from profilers.protocol import Protocol, by_key, stop_reason
+
+NetworkTimes = list[tuple[str, float]]
+"""(architecture text, milliseconds at the table's quiet reference speed) of each whole network."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """`board.json`."""
+
+    target: Target
+    protocol: Protocol
+    network_protocol: Protocol
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Elsewhere(Profiler):
+    """The profiler of a device that is not this one: it says what it was and opens nothing."""
+
+    seen: Target
+
+    def target(self) -> Target:
+        return self.seen
+
+    def open(self, model: bytes) -> Session:
+        raise ProfilerError("this was measured on another device")
+
+
+def import_results(folder: Path) -> tuple[LatencyTable, NetworkTimes]:
+    """The table and the networks that a kit measured into `folder`.
+
+    What is not measured yet, or was refused by the runtime, has a row with an error and no time; a network without all
+    its visits is left out. Nothing in `folder` is changed. Raises `HwnasError` in one line when it is no such folder,
+    it is damaged, or not a single op has a time.
+    """
+    try:
+        record = from_plain(_Record, parse_json((folder / RECORD).read_bytes()))
+    except OSError as e:
+        raise HwnasError(f"{folder} is not what a kit left: {e.filename}: {e.strerror}") from None
+    except ValueError as e:
+        raise HwnasError(f"{folder / RECORD} is damaged ({e}); run the kit again with the same --out") from None
+    ops, networks = read_plan(folder / OPS), read_plan(folder / NETWORKS)
+    visits = _visits(folder / f"{OPS}.jsonl", ops, record.target)
+    table = table_from_plan(ops, _Elsewhere(record.target), visits, record.protocol)
+    table = replace(table, provenance=replace(table.provenance, versions=dict(record.versions)))
+    path = folder / f"{NETWORKS}.jsonl"
+    # A board that was stopped among its ops has not begun with the networks.
+    seen = by_key(_visits(path, networks, record.target) if path.exists() else [])
+    reference_ms = table.provenance.reference_us / 1e3
+    done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), record.network_protocol)]
+    return table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done]
+
+
+def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
+    """Whether a network has had all its visits and one of them at least says a time."""
+    return stop_reason(visits, protocol) not in (None, "error") and any(v.ratios for v in visits)
+
+
+def _visits(path: Path, plan: Plan, target: Target) -> list[Measurement]:
+    """The visits in a journal; raises `HwnasError` when it is of other work than its folder says."""
+    header, records = read_journal(path)
+    mine: dict[str, Any] = {
+        "plan": [m.sha256 for m in plan.models],
+        "reference": plan.reference_sha256,
+        "target": asdict(target) | {"power_mode": ""},
+    }
+    if any(header.get(name) != value for name, value in mine.items()):
+        raise HwnasError(f"{path} is the journal of other work than {path.parent / RECORD} says; copy the folder again")
+    try:
+        return [Measurement.from_json(record) for record in records]
+    except HwnasError:
+        raise HwnasError(f"{path} has a record that is no measurement; copy the folder again") from None

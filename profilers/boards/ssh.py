@@ -1,0 +1,295 @@
+"""Measure on a board over ssh: copy a kit, run it in the background there, watch, fetch what it measured.
+
+The board goes on while nobody is connected, and the kit goes on from its journal when it was killed, so a lost
+connection or a killed process costs at most the visit in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shlex
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latency_tables import HwnasError, ProfilerError
+from latency_tables.files import write_atomically
+from latency_tables.plain import from_plain, parse_json
+from latency_tables.progress import Progress, silent
+from profilers.boards.kit import RECORD, read_kit
+from profilers.boards.kit_main import KILLED_CODE, LOG, parse_progress_line
+from profilers.boards.ssh_login import Address, Login, connect, explain, reason
+
+if TYPE_CHECKING:
+    import asyncssh
+
+_JOB = "job.json"
+_CHUNK = 2**20
+_VERSION = "python3 -c 'import sys; print(*sys.version_info[:2])'"
+_SHA256 = (
+    """python3 -c 'import hashlib as h, sys; print(h.file_digest(open(sys.argv[1], "rb"), "sha256").hexdigest())'"""
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to try: pauses double while nothing gets on; so many connections or kills in a row are enough."""
+
+    connect_s: float = 15.0
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+    connections: int = 20
+    kills: int = 3
+
+
+class _Lost(Exception):
+    """The connection is gone, or whoever watched on the board."""
+
+
+class _Killed(Exception):
+    """The measuring process on the board was killed."""
+
+
+def measure_over_ssh(
+    kit: Path,
+    address: Address,
+    results: Path,
+    *,
+    login: Login | None = None,
+    runtime: str | None = None,
+    threads: int | None = None,
+    progress: Progress = silent,
+    say: Callable[[str], None] = lambda line: None,
+    patience: Patience | None = None,
+) -> None:
+    """Measure a kit on a board and bring what it leaves into `results`; goes on where it was stopped.
+
+    `progress` is told of the copying, then what the kit says; `say` of lost connections, and where on the board all of
+    it stays. A fresh folder `results` is a fresh measurement; with a folder that has begun, that one goes on.
+    Raises `ProfilerError` in one line when the board cannot be reached, refuses the login or shows an unknown host key,
+    when it lacks python3, numpy, the runtime or space, and when the kit fails there; `HwnasError` when `results` is of
+    another kit or board.
+    """
+    try:
+        import asyncssh  # noqa: F401 - said before any work
+    except ImportError:
+        raise ProfilerError("asyncssh is not installed: pip install 'hwnas[ssh]'") from None
+    read_kit(kit)
+    options = [("--runtime", runtime), ("--threads", threads)]
+    words = [str(word) for name, value in options if value is not None for word in (name, value)]
+    work = _Work(kit, address, results, login or Login(), words, progress, say)
+    asyncio.run(_persist(work, patience or Patience()))
+    say(f"kit and results stay on {address.name} in {work.folder}; delete them when you no longer need them")
+
+
+async def _persist(work: _Work, patience: Patience) -> None:
+    """Try until all is fetched, with longer and longer pauses while nothing gets on."""
+    lost, killed, pause_s = 0, 0, patience.first_pause_s
+    while True:
+        before = work.steps
+        try:
+            return await work.once(patience.connect_s)
+        except (_Lost, _Killed) as e:
+            if work.steps > before:
+                lost, killed, pause_s = 0, 0, patience.first_pause_s
+            lost, killed = lost + isinstance(e, _Lost), killed + isinstance(e, _Killed)
+            if killed >= patience.kills:
+                raise ProfilerError(
+                    f"the measuring process on {work.address.name} was killed {killed} times without getting on: "
+                    "is it out of memory? What was measured is kept"
+                ) from None
+            if lost >= patience.connections:
+                raise ProfilerError(
+                    f"{e}, {lost} times in a row; the board goes on by itself, and the same command picks up from there"
+                ) from None
+            work.say(f"{e}; trying again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, patience.longest_pause_s)
+
+
+class _Work:
+    """One kit on one board, over as many connections as it takes."""
+
+    def __init__(
+        self,
+        kit: Path,
+        address: Address,
+        results: Path,
+        login: Login,
+        words: list[str],
+        progress: Progress,
+        say: Callable[[str], None],
+    ):
+        self.kit, self.address, self.results, self.login = kit, address, results, login
+        self.words, self.progress, self.say = words, progress, say
+        self.steps = 0
+        self._furthest: dict[str, int] = {}
+        self._reached = False
+        with open(kit, "rb") as file:
+            self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.folder = f"{address.folder.rstrip('/')}/{self._sha256[:12]}"
+        self._job = _job(results, self._sha256, address)
+
+    async def once(self, connect_s: float) -> None:
+        """One connection: do whatever is still to be done. Raises `_Lost`, `_Killed` or `ProfilerError`."""
+        import asyncssh
+
+        try:
+            async with await connect(self.address, self.login, connect_s) as connection:
+                self._reached = True
+                await self._require_python(connection)
+                async with await self._sftp(connection) as sftp:
+                    await self._copy(connection, sftp)
+                await self._watch(connection)
+                async with await self._sftp(connection) as sftp:
+                    await self._fetch(sftp)
+        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost) as e:
+            raise _Lost(f"the connection to {self.address.name} was lost ({reason(e)})") from None
+        except asyncssh.SFTPError as e:
+            raise ProfilerError(f"cannot work in {self.folder} on {self.address.name}: {reason(e)}") from None
+        except (asyncssh.Error, OSError) as e:
+            if not self._reached:
+                raise ProfilerError(explain(e, self.address, self.login)) from None
+            raise _Lost(f"the connection to {self.address.name} was lost ({reason(e)})") from None
+
+    def _tell(self, stage: str, done: int, total: int, what: str) -> None:
+        """Pass on progress, and count what is further than any connection before got."""
+        if done > self._furthest.get(stage, -1):
+            self._furthest[stage] = done
+            self.steps += 1
+        self.progress(done, total, f"{stage}: {what}")
+
+    async def _sftp(self, connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClient:
+        import asyncssh
+
+        try:
+            return await connection.start_sftp_client()
+        except asyncssh.ChannelOpenError as e:
+            if connection.is_closed():
+                raise
+            raise ProfilerError(
+                f"the ssh server of {self.address.name} has no SFTP ({reason(e)}): install its sftp-server"
+            ) from None
+
+    async def _run(self, connection: asyncssh.SSHClientConnection, command: str) -> str:
+        """What a command prints, or nothing when it fails."""
+        done = await connection.run(command, stdin=asyncio.subprocess.DEVNULL, errors="replace")
+        if done.exit_status is None:
+            raise _Lost(f"the connection to {self.address.name} was lost")
+        return str(done.stdout) if done.exit_status == 0 else ""
+
+    async def _require_python(self, connection: asyncssh.SSHClientConnection) -> None:
+        words = (await self._run(connection, _VERSION)).split()[-2:]
+        if len(words) != 2 or not all(word.isdecimal() for word in words):
+            raise ProfilerError(f"python3 is not installed on {self.address.name}: a kit needs Python 3.11 or newer")
+        if (int(words[0]), int(words[1])) < (3, 11):
+            raise ProfilerError(f"python3 on {self.address.name} is {'.'.join(words)}: a kit needs 3.11 or newer")
+
+    async def _copy(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
+        """Copy the kit unless it is there; half a copy is gone on with. What arrived is checked on the board."""
+        import asyncssh
+
+        whole, part, size = f"{self.folder}/kit.pyz", f"{self.folder}/kit.pyz.part", self.kit.stat().st_size
+        why = "it arrives damaged"
+        try:
+            await sftp.makedirs(self.folder, exist_ok=True)
+            if await sftp.exists(whole) and await sftp.getsize(whole) == size:
+                return
+            await self._send(sftp, part, size)
+            # Servers that buffer do not say that a disk is full: the file is as long as it should be, but hollow.
+            if (await self._run(connection, f"{_SHA256} {shlex.quote(part)}")).split() == [self._sha256]:
+                return await sftp.posix_rename(part, whole)
+        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost):
+            raise
+        except asyncssh.SFTPError as e:
+            why = reason(e)
+        with contextlib.suppress(asyncssh.SFTPError):
+            await sftp.remove(part)
+        if (free := await self._free_bytes(sftp)) is not None and free < size:
+            raise ProfilerError(
+                f"{self.address.name} is out of disk: {self.folder} has {free / 1e6:.1f} MB left and the kit is "
+                f"{size / 1e6:.1f} MB; free some, or name another place: ssh://user@host/folder"
+            )
+        raise ProfilerError(f"cannot copy the kit to {self.folder} on {self.address.name}: {why}")
+
+    async def _send(self, sftp: asyncssh.SFTPClient, part: str, size: int) -> None:
+        there = min(await sftp.getsize(part) or 0, size) if await sftp.exists(part) else None
+        # Blocks of a chunk are written side by side: the last chunk of half a copy may have holes.
+        done = max(0, -(-(there or 0) // _CHUNK) - 1) * _CHUNK
+        with open(self.kit, "rb") as source:
+            source.seek(done)
+            async with sftp.open(part, "wb" if there is None else "r+b") as file:
+                while chunk := source.read(_CHUNK):
+                    await file.write(chunk, done)
+                    done += len(chunk)
+                    self._tell("copying", done // 1024, size // 1024, "the kit (kB)")
+
+    async def _free_bytes(self, sftp: asyncssh.SFTPClient) -> int | None:
+        """Bytes that can still be written where the kit goes; None where the server does not tell."""
+        import asyncssh
+
+        for folder in (self.folder, self.address.folder, "."):
+            try:
+                disk = await sftp.statvfs(folder)
+            except asyncssh.SFTPError:
+                continue
+            return int(disk.bavail * disk.frsize)
+        return None
+
+    async def _watch(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Start the kit, or attach to it where it is under way; its progress is ours."""
+        command = ["python3", "kit.pyz", "--attach", "--out", self._job, *self.words]
+        line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
+        async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:
+            complaints = asyncio.create_task(process.stderr.read())
+            async for text in process.stdout:
+                if step := parse_progress_line(text):
+                    self._tell(*step)
+            words = (await complaints).strip().splitlines()
+            await process.wait()
+        code = process.exit_status
+        if code is None or process.exit_signal is not None:
+            raise _Lost(f"the connection to {self.address.name} was lost")
+        if code == KILLED_CODE:
+            raise _Killed(f"the measuring process on {self.address.name} was killed")
+        if code != 0:
+            said = words[-1].removeprefix("kit: ") if words else f"exit code {code}"
+            raise ProfilerError(f"measuring on {self.address.name} failed: {said}")
+
+    async def _fetch(self, sftp: asyncssh.SFTPClient) -> None:
+        kit = read_kit(self.kit)
+        names = [f"{part}/{name}" for part, plan, _ in kit.parts for name in plan.index()]
+        for name in (*names, *(f"{part}.jsonl" for part, _, _ in kit.parts), LOG, RECORD):
+            async with sftp.open(f"{self.folder}/{self._job}/{name}", "rb") as file:
+                write_atomically(self.results / name, await file.read())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """`job.json`: the kit and the board that a results folder is of, and its name on the board."""
+
+    kit: str
+    board: str
+    name: str
+
+
+def _job(results: Path, kit: str, address: Address) -> str:
+    """The name of this measurement on the board; raises `HwnasError` when `results` is of another one."""
+    path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
+    try:
+        job = from_plain(_Job, parse_json(path.read_bytes()))
+    except FileNotFoundError:
+        job = _Job(kit, board, f"results-{uuid.uuid4().hex[:12]}")
+        write_atomically(path, (json.dumps(asdict(job), indent=1) + "\n").encode())
+    except OSError as e:
+        raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
+    except ValueError:
+        raise HwnasError(f"{path} is damaged; choose another --out") from None
+    if (job.kit, job.board) != (kit, board):
+        raise HwnasError(f"{results} holds measurements of another kit or board ({job.board}); choose another --out")
+    return job.name

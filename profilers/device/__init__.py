@@ -1,0 +1,6 @@
+"""What a device tells of itself: name, clocks, temperature, throttling, memory, energy; and how to keep it quiet."""
+
+from profilers.device.conditions import power_mode
+from profilers.device.machine import cpu_name, quiet
+
+__all__ = ["cpu_name", "power_mode", "quiet"]

@@ -1,0 +1,75 @@
+"""What an NVIDIA GPU says of itself through NVML: clock, temperature, power, throttling, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from latency_tables import ProfilerError
+from profilers.device.conditions import Conditions
+
+# Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
+_SLOWDOWNS = ("HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown", "HwPowerBrakeSlowdown")
+
+
+class NvidiaGpu:
+    """One GPU by its index; stays open, since opening NVML takes longer than all of its readings.
+
+    Raises `ProfilerError` when nvidia-ml-py, the driver or the GPU is not there.
+    """
+
+    def __init__(self, index: int = 0):
+        try:
+            import pynvml  # the module of nvidia-ml-py
+        except ImportError:
+            raise ProfilerError("nvidia-ml-py is not installed: pip install 'hwnas[nvidia]'") from None
+        self._nvml: Any = pynvml
+        try:
+            pynvml.nvmlInit()
+            self._gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+        except pynvml.NVMLError as e:
+            raise ProfilerError(f"no NVIDIA GPU {index} to ask: {e}; is its driver installed?") from None
+        self._slowdowns = 0
+        for name in _SLOWDOWNS:
+            self._slowdowns |= getattr(pynvml, f"nvmlClocksThrottleReason{name}")
+
+    @property
+    def name(self) -> str:
+        """The GPU's model, e.g. NVIDIA H100 80GB HBM3."""
+        name = self._nvml.nvmlDeviceGetName(self._gpu)
+        return name.decode() if isinstance(name, bytes) else str(name)
+
+    def conditions(self) -> Conditions:
+        """One reading; call it outside timed loops."""
+        nvml = self._nvml
+        clock = self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM)
+        temperature = self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
+        reasons = self._read(nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        power_mw = self._read(nvml.nvmlDeviceGetPowerUsage)
+        return Conditions(
+            clock_mhz=None if clock is None else float(clock),
+            temperature_c=None if temperature is None else float(temperature),
+            throttled=None if reasons is None else bool(reasons & self._slowdowns),
+            power_w=None if power_mw is None else power_mw / 1e3,
+        )
+
+    def energy_uj(self) -> int | None:
+        """Energy used since the driver was loaded, in microjoules; None before Volta."""
+        millijoules = self._read(self._nvml.nvmlDeviceGetTotalEnergyConsumption)
+        return None if millijoules is None else millijoules * 1000
+
+    def _read(self, ask: Callable[..., Any], *more: Any) -> int | None:
+        try:
+            return int(ask(self._gpu, *more))
+        except self._nvml.NVMLError:  # this GPU does not tell, or not to everybody
+            return None
+
+    def close(self) -> None:
+        """Let go of NVML."""
+        self._nvml.nvmlShutdown()
+
+    def __enter__(self) -> NvidiaGpu:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,117 @@
+"""ncnn: an inference runtime for phones and boards, which runs its own format, on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency_tables import ProfilerError, Target
+from profilers._base import Profiler, Session
+from profilers.device import cpu_name
+from profilers.device.conditions import power_mode
+from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, random_inputs
+from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
+from profilers.runtimes.onnx_reader import read_graph
+
+_FP32_BITS = 32
+
+
+class NcnnProfiler(Profiler):
+    """ncnn on the CPU in fp32, one image at a time; each model is converted once.
+
+    Raises `ProfilerError` when ncnn is not installed.
+    """
+
+    def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32"):
+        try:
+            import ncnn
+        except ImportError:
+            raise ProfilerError("ncnn is not installed: pip install 'hwnas[ncnn]'") from None
+        check_settings("ncnn", threads, batch, precision, ("fp32",))
+        if batch != 1:
+            raise ProfilerError(f"ncnn runs one image at a time: batch must be 1, got {batch}")
+        self._ncnn, self._threads = ncnn, threads
+        self._converted: dict[str, tuple[NcnnModel, NDArray[np.float32]]] = {}
+
+    def target(self) -> Target:
+        """The CPU this runs on."""
+        return Target(
+            device=cpu_name(),
+            runtime="ncnn",
+            runtime_version=self._ncnn.__version__,
+            precision="fp32",
+            batch=1,
+            threads=self._threads,
+            power_mode=power_mode(),
+        )
+
+    def open(self, model: bytes) -> Session:
+        """Convert and load a model from its bytes, run it once, so that what fails fails here."""
+        digest = hashlib.sha256(model).hexdigest()
+        if digest not in self._converted:
+            graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
+            check_precision("ncnn", "fp32", (_product(name, w) for name, w in graph.weights.items()))
+            converted = ncnn_from_graph(graph)
+            (image,) = random_inputs(graph.inputs).values()
+            self._converted[digest] = converted, image[0]
+        session = _NcnnSession(self._ncnn, *self._converted[digest], self._threads)
+        session.check()
+        return session
+
+
+def _product(name: str, array: NDArray[Any]) -> MatrixProduct:
+    return MatrixProduct(name, "weight", "fp32" if array.dtype == np.float32 else array.dtype.name)
+
+
+class _NcnnSession(Session):
+    def __init__(self, ncnn: Any, model: NcnnModel, image: NDArray[np.float32], threads: int):
+        self._model, self._net = model, ncnn.Net()
+        options = self._net.opt
+        options.num_threads = threads
+        options.openmp_blocktime = 0  # threads that spin steal the cores of the reference
+        options.lightmode = True
+        options.use_vulkan_compute = False
+        for short in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
+            setattr(options, f"use_{short}", False)
+        if self._net.load_param_mem(model.param) != 0:
+            raise ProfilerError("ncnn refuses the model; its reason is on standard error")
+        self._net.load_model_mem(model.weights)
+        self._input = ncnn.Mat(image).clone()
+
+    def check(self) -> None:
+        """Run once; raises `ProfilerError` when an answer is not kept in fp32."""
+        extractor = self._extractor()
+        for name in self._model.outputs:
+            as_kept = 1
+            code, answer = extractor.extract(name, as_kept)
+            if code != 0:
+                raise ProfilerError(f"ncnn cannot run the model: its code is {code}")
+            if answer.elembits() != _FP32_BITS:
+                raise ProfilerError(f"ncnn runs the model in {answer.elembits()} bits, not in fp32")
+
+    def _extractor(self) -> Any:
+        extractor = self._net.create_extractor()
+        extractor.input(self._model.input, self._input)
+        return extractor
+
+    def _answers(self) -> list[Any]:
+        extractor, answers = self._extractor(), []
+        for name in self._model.outputs:
+            code, answer = extractor.extract(name)
+            if code != 0:
+                raise ProfilerError(f"ncnn cannot run the model: its code is {code}")
+            answers.append(answer)
+        return answers
+
+    def run(self) -> None:
+        self._answers()
+
+    def outputs(self) -> list[NDArray[Any]]:
+        """Without the batch axis and the axes of length 1 that ncnn drops after global pooling."""
+        return [np.array(answer) for answer in self._answers()]
+
+    def close(self) -> None:
+        self._net.clear()

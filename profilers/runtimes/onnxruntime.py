@@ -1,0 +1,176 @@
+"""onnxruntime: runs every ONNX model, on the CPU and through its execution providers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency_tables import ProfilerError, Target
+from profilers._base import Profiler, Session
+from profilers.device import cpu_name
+from profilers.device.conditions import power_mode
+from profilers.device.nvidia import NvidiaGpu
+from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+
+_CPU, _CUDA, _TENSORRT, _OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
+_PACKAGES = {_CUDA: "onnxruntime-gpu", _TENSORRT: "onnxruntime-gpu", _OPENVINO: "onnxruntime-openvino"}
+_DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8")} | {"tensor(float)": "float32"}
+_PRECISIONS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "int8", "int8": "int8"}
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
+
+
+class OnnxRuntimeProfiler(Profiler):
+    """onnxruntime with a fixed thread count, batch as the model says, inputs bound on the device before timing.
+
+    What ran is read back from onnxruntime's own profile of one run: a matrix product in another precision or a
+    node on another provider is refused. TensorRT and OpenVINO compile the graph into one node that says nothing,
+    so these providers are measured in fp32 only, as their options ask.
+
+    Raises `ProfilerError` when onnxruntime is not installed or lacks the provider.
+    """
+
+    def __init__(self, threads: int = 1, batch: int = 1, provider: str = _CPU, precision: str = "fp32"):
+        try:
+            import onnxruntime as ort
+        except ImportError:
+            raise ProfilerError("onnxruntime is not installed: pip install 'hwnas[onnxruntime]'") from None
+        if provider not in ort.get_available_providers():
+            install = f"; pip install {_PACKAGES[provider]}" if provider in _PACKAGES else ""
+            raise ProfilerError(
+                f"onnxruntime has no {provider} here; it has {', '.join(ort.get_available_providers())}{install}"
+            )
+        self._ort, self._provider = ort, provider
+        known = ("fp32",) if provider in (_TENSORRT, _OPENVINO) else ("fp32", "fp16", "int8")
+        check_settings(self._runtime, threads, batch, precision, known)
+        self._threads, self._batch, self._precision = threads, batch, precision
+        self._on_gpu = provider in (_CUDA, _TENSORRT)
+        self._device = _gpu_name() if self._on_gpu else cpu_name()
+        self._inspected: set[str] = set()
+
+    @property
+    def _runtime(self) -> str:
+        provider = self._provider.removesuffix("ExecutionProvider").lower()
+        return "onnxruntime" if self._provider == _CPU else f"onnxruntime-{provider}"
+
+    def target(self) -> Target:
+        """The device this runs on; a provider other than the CPU's is part of the runtime's name."""
+        return Target(
+            device=self._device,
+            runtime=self._runtime,
+            runtime_version=self._ort.__version__,
+            precision=self._precision,
+            batch=self._batch,
+            threads=self._threads,
+            power_mode=power_mode(),
+        )
+
+    def open(self, model: bytes) -> Session:
+        """Load a model from its bytes, bind random inputs and outputs, inspect what runs the first time it is seen."""
+        digest = hashlib.sha256(model).hexdigest()
+        if digest not in self._inspected:
+            self._inspect(model)
+            self._inspected.add(digest)
+        return self._load(model, self._options())
+
+    def _options(self) -> Any:
+        options = self._ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what goes wrong is in the exception
+        # Spinning pools of several live sessions steal each other's cores: 60 % noise.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self._provider != _CPU:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        return options
+
+    def _provider_options(self) -> dict[str, str]:
+        if self._provider == _CUDA:
+            return {"use_tf32": "0"}  # 10 bits of mantissa are not fp32
+        if self._provider == _OPENVINO:
+            return {"device_type": "CPU", "precision": "FP32", "num_of_threads": str(self._threads)}
+        return {}
+
+    def _load(self, model: bytes, options: Any) -> _OnnxRuntimeSession:
+        try:
+            providers = [(self._provider, self._provider_options())]
+            session = self._ort.InferenceSession(model, options, providers=providers)
+            return _OnnxRuntimeSession(self._ort, session, self._batch, "cuda" if self._on_gpu else "cpu")
+        except ProfilerError:
+            raise
+        except Exception as e:  # onnxruntime raises a dozen unrelated classes
+            raise ProfilerError(f"onnxruntime refuses the model: {first_line(e)}") from None
+
+    def _inspect(self, model: bytes) -> None:
+        """Run once with onnxruntime's profiler on and check which kernels ran."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{folder}/profile"
+            session = self._load(model, options)
+            session.run()
+            kernels = session.kernels()
+            session.close()
+        for kernel in kernels:
+            ran_on = kernel["args"]["provider"]
+            if ran_on != self._provider:
+                raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
+        check_precision(self._runtime, self._precision, _matrix_products(kernels))
+
+
+def _gpu_name() -> str:
+    with NvidiaGpu() as gpu:
+        return gpu.name
+
+
+def _name(kernel: dict[str, Any]) -> str:
+    return str(kernel["name"]).removesuffix("_kernel_time")
+
+
+def _matrix_products(kernels: list[dict[str, Any]]) -> list[MatrixProduct]:
+    products = []
+    for kernel in kernels:
+        kind = kernel["args"]["op_name"]
+        if any(word in kind for word in _PRODUCTS):
+            operand = next(iter(kernel["args"]["input_type_shape"][0]))
+            products.append(MatrixProduct(_name(kernel), kind, _PRECISIONS.get(operand, operand)))
+    return products
+
+
+class _OnnxRuntimeSession(Session):
+    def __init__(self, ort: Any, session: Any, batch: int, device: str):
+        self._session = session
+        self._binding = session.io_binding()
+        shapes = {
+            node.name: ([n if isinstance(n, int) else batch for n in node.shape], _DTYPES.get(node.type, node.type))
+            for node in session.get_inputs()
+        }
+        arrays = random_inputs(shapes)
+        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
+        for node in session.get_outputs():
+            self._binding.bind_output(node.name, device)
+
+    def run(self) -> None:
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as e:  # a dozen unrelated classes here too
+            raise ProfilerError(f"onnxruntime cannot run the model: {first_line(e)}") from None
+
+    def outputs(self) -> list[NDArray[Any]]:
+        self.run()
+        return [np.asarray(value) for value in self._binding.copy_outputs_to_cpu()]
+
+    def kernels(self) -> list[dict[str, Any]]:
+        """Ends onnxruntime's profiling; the kernels that ran."""
+        events = json.loads(Path(self._session.end_profiling()).read_bytes())
+        return [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
+
+    def close(self) -> None:
+        del self._binding, self._inputs, self._session

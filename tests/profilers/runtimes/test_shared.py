@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from latency_tables import ProfilerError
+from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("one\ntwo", "one"),
+        ("\n one \n", "one"),
+        (
+            "Exception from src/core.cpp:105:\nException from src/model.cpp:1:\nUnable to read.\n\n",
+            "Unable to read.",
+        ),
+        ("", "ValueError"),
+        (" \n ", "ValueError"),
+    ],
+)
+def test_a_runtimes_words_are_cut_to_a_line(said, line):
+    assert first_line(ValueError(said)) == line
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ((0, 1, "fp32"), "threads must be at least 1, got 0"),
+        ((1, -3, "fp32"), "batch must be at least 1, got -3"),
+        ((1, 1, "int4"), "abacus is measured in fp32 or int8, not in 'int4'"),
+    ],
+)
+def test_settings_that_cannot_be(settings, complaint):
+    with pytest.raises(ProfilerError) as e:
+        check_settings("abacus", *settings, ("fp32", "int8"))
+    assert str(e.value) == complaint
+    check_settings("abacus", 1, 1, "int8", ("fp32", "int8"))
+
+
+def test_the_first_product_in_another_precision_is_named():
+    products = [
+        MatrixProduct("a", "Conv", "int8"),
+        MatrixProduct("b", "Gemm", "fp32"),
+        MatrixProduct("c", "Conv", "bf16"),
+    ]
+    check_precision("abacus", "int8", products[:1])
+    check_precision("abacus", "int8", [])
+    with pytest.raises(ProfilerError) as e:
+        check_precision("abacus", "int8", products)
+    assert str(e.value) == (
+        "abacus runs b (Gemm) in fp32, not in int8; make the models in int8, or profile them as fp32"
+    )
+
+
+def test_inputs_are_the_same_every_time():
+    wanted = {"image": ((2, 3, 8, 8), "float32"), "half": ((4,), "float16"), "bytes": ([1000], "uint8")}
+    made = random_inputs(wanted)
+    assert {name: (a.shape, a.dtype.name) for name, a in made.items()} == {
+        name: (tuple(shape), dtype) for name, (shape, dtype) in wanted.items()
+    }
+    again = random_inputs(wanted)
+    assert all(np.array_equal(made[name], again[name]) for name in wanted)
+    assert abs(made["image"].mean()) < 0.2
+    assert abs(made["image"].std() - 1) < 0.2
+    assert (made["bytes"].min(), made["bytes"].max()) == (0, 255)  # missed with probability .04 each, but not by seed 0
+    signed = random_inputs({"x": ((5000,), "int8")})["x"]
+    assert (signed.min(), signed.max()) == (-128, 127)
+
+
+def test_an_input_that_is_no_number_to_time():
+    with pytest.raises(ProfilerError, match=r"^input tokens is int64; only float and 8-bit inputs can be profiled$"):
+        random_inputs({"tokens": ((1, 7), "int64")})
