@@ -73,7 +73,7 @@ def make_table(bench: Workbench, seed: int, display: ConsoleDisplay) -> Made:
     with display.stage("latency table") as progress:
         table = bench.table(plan, progress)
     with display.stage("calibration") as progress:
-        archs = bench.random_networks([seed, 1], MOST_CALIBRATION_NETWORKS)
+        archs = bench.calibration_networks(table, seed, MOST_CALIBRATION_NETWORKS)
         calibrated = bench.calibrate(table, archs, LEAST_CALIBRATION_NETWORKS, progress)
     return Made(table, calibrated, time.monotonic() - started)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from hwnas.spaces import SearchSpace, unique_genotypes
+from hwnas.spaces import SearchSpace
+from hwnas.spaces.draws import calibration_networks
 from hwnas.spaces.plans import plan_networks, plan_ops
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
@@ -25,14 +24,12 @@ def make_kit(
     seed: int = 0,
     progress: Progress = silent,
 ) -> None:
-    """Write a kit for `space` to `out`: every op, and random networks to calibrate on.
+    """Write a kit for `space` to `out`: every op, and the networks that a run would calibrate on.
 
     Raises `HwnasError` when a count makes no sense or the file cannot be written.
     """
     if settings.threads < 1 or networks < 0 or seed < 0:
         raise HwnasError("a kit needs --threads of at least 1, and --networks and --seed of at least 0")
-    # As `Workbench` draws the networks of a calibration.
-    archs = unique_genotypes(space.sample(np.random.default_rng([seed, 1]), 4 * networks))[:networks]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=".kit-")
@@ -42,5 +39,6 @@ def make_kit(
         where = Path(folder.name)
         precision = settings.precision
         ops = plan_ops(space, where / "ops", precision=precision, progress=progress)
+        archs = calibration_networks(space, {op: cost.macs for op, cost in ops.costs.items()}, seed, networks)
         plan = plan_networks(space, list(archs), where / "networks", ops.reference(), precision=precision)
         pack_kit(ops, plan, settings, out)

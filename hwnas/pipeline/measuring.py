@@ -113,12 +113,12 @@ class Measuring:
     def _calibrated(self) -> tuple[LatencyModel, Agreement]:
         """Stage `calibrate`: whole networks, measured; then networks that the calibration has not seen."""
         s, table, bench = self.settings, self.table, self.bench
-        archs = bench.random_networks([s.seed, 1], s.calibration_networks + s.heldout_networks)
-        held, most = archs[: s.heldout_networks], archs[s.heldout_networks :]
+        held = bench.random_networks([s.seed, 5], s.heldout_networks)
+        most = bench.calibration_networks(table, s.seed, s.calibration_networks, exclude=held)
         least = min(LEAST_CALIBRATION_NETWORKS, len(most))
         inputs = {
             "table": table.digest,
-            "networks": [self.space.to_text(a) for a in archs],
+            "networks": [self.space.to_text(a) for a in (*most, *held)],
             "protocol": NETWORKS_PROTOCOL.to_json(),
             "least": least,
         }

@@ -94,7 +94,7 @@ def check_table(
     if len(archs) < nets:
         raise HwnasError(f"{bench.space.name} has only {len(archs)} networks beside those of the calibration")
     if model.calibration is None:
-        others = bench.random_networks([seed, 1], _MOST_CALIBRATION_NETWORKS, exclude=archs)
+        others = bench.calibration_networks(table, seed, _MOST_CALIBRATION_NETWORKS, exclude=archs)
         model, seen = calibrate_table(folder, table, bench, others, progress)
     measured = bench.networks(table, archs, f"check-{seed}", progress)
     slowdown = measured.quiet_reference_us / table.provenance.reference_us

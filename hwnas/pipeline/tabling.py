@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces.draws import calibration_networks, random_networks
 from hwnas.spaces.plans import plan_networks, plan_ops
 from latency_tables import LatencyModel, LatencyTable, Measurement, ProfilerError, quiet_reference_us, summarise
 from latency_tables.features import Floats
@@ -16,8 +17,6 @@ from latency_tables.files import digest_json
 from latency_tables.progress import Progress, silent
 from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, by_key
-
-_DRAWS = 50
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,14 @@ class Workbench:
 
     def random_networks(self, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
         """Different random networks of the space, [count, genes]; fewer where that many are hard to find."""
-        rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
-        found = self.space.sample(rng, 0)
-        for _ in range(_DRAWS):
-            found = unique_genotypes(np.concatenate([found, self.space.sample(rng, 4 * count)]), others)[:count]
-            if len(found) == count:
-                break
-        return found
+        return random_networks(self.space, seed, count, exclude)
+
+    def calibration_networks(
+        self, table: LatencyTable, seed: int, count: int, exclude: Population | None = None
+    ) -> Population:
+        """Networks to calibrate on, [count, genes], see `hwnas.spaces.draws`."""
+        macs = {row.op: float(row.cost.macs) for row in table.rows}
+        return calibration_networks(self.space, macs, seed, count, exclude)
 
     def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""

@@ -11,7 +11,8 @@ import pytest
 
 from hwnas.cli.main import main
 from hwnas.pipeline.board import import_results, make_kit
-from hwnas.spaces import load_space, unique_genotypes
+from hwnas.spaces import load_space
+from hwnas.spaces.draws import calibration_networks
 from latency_tables import HwnasError, LatencyModel, load_table
 from profilers.boards.kit import KitSettings, read_kit
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
@@ -80,7 +81,8 @@ def test_a_kit_holds_the_space_and_the_networks_that_a_run_calibrates_on(kit, pl
     space, opened = load_space(plain, 7), read_kit(kit)
     assert tuple(m.op for m in opened.ops.models) == space.all_ops
     assert any(op["out"] == 7 for op in space.all_ops if op.kind == "head")
-    drawn = unique_genotypes(space.sample(np.random.default_rng([3, 1]), 16))[:4]
+    macs = {op: cost.macs for op, cost in opened.ops.costs.items()}
+    drawn = calibration_networks(space, macs, 3, 4)
     assert [m.key for m in opened.networks.models] == [space.to_text(a) for a in drawn]
     assert opened.settings == KitSettings(protocol=OPS_PROTOCOL, network_protocol=NETWORKS_PROTOCOL)
 
