@@ -9,7 +9,7 @@ networks are enough to learn it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 
@@ -24,19 +24,27 @@ COVERAGE = 0.9
 _WEAK = 0.02  # strength of the prior on plain terms: only there to keep a fit on few networks from running away
 _STRENGTHS = (1.0, 0.1, 0.01)  # on sorts of op, tried in turn: the weaker, the more each may correct
 
+# Where the price of a megabyte may change: caches fill up somewhere, and where is the device's affair.
+_KNEES_AT = (0.5, 0.25, 0.75)  # quantiles of the calibration networks' weights
+KNEES = tuple(f"weight_mb_over_knee_{i + 1}" for i in range(len(_KNEES_AT)))
+
 # From plain to rich. More terms must earn their place on networks left out of the fit.
 TERMS: tuple[tuple[str, ...], ...] = (
     ("sum_ms", "constant"),
     ("sum_ms", "weight_mb", "constant"),
     ("sum_ms", "weight_mb", "ops", "constant"),
-    ("sum_ms", "weight_mb", "ops", "weight_mb_squared", "constant"),
+    ("sum_ms", "weight_mb", "ops", KNEES[0], "constant"),
+    ("sum_ms", "weight_mb", "ops", *KNEES, "constant"),
 )
+_NETWORKS_A_TERM = 3
+_NETWORKS_FOR_SORTS = 30
 _WORTH_A_TERM = 0.97  # a richer model must have at most this share of the plainer one's error
 
 
-def term_matrix(features: Features, terms: Sequence[str]) -> Floats:
-    """Columns of the named terms, [n, terms]: columns of the features, `weight_mb_squared` or `constant`."""
-    made = {"weight_mb_squared": features["weight_mb"] ** 2, "constant": np.ones(len(features))}
+def term_matrix(features: Features, terms: Sequence[str], knees_mb: Sequence[float] = ()) -> Floats:
+    """Columns of the named terms, [n, terms]: columns of the features, megabytes over a knee, or `constant`."""
+    made = {"constant": np.ones(len(features))}
+    made |= {name: np.maximum(features["weight_mb"] - knee, 0) for name, knee in zip(KNEES, knees_mb, strict=False)}
     return np.column_stack([made[term] if term in made else features[term] for term in terms])
 
 
@@ -63,7 +71,8 @@ class MeasuredNetworks:
 class Calibration:
     """ms = coefficients . terms, and the conformal half width of the interval, relative to the prediction.
 
-    `residuals`: measured / predicted - 1 of each network under a fit on all the others, [n].
+    `knees_mb`: megabytes of weights at which their price changes. `residuals`: measured / predicted - 1 of each network
+    under a fit on all the others, [n].
     """
 
     terms: tuple[str, ...]
@@ -72,6 +81,7 @@ class Calibration:
     coverage: float = COVERAGE
     networks: MeasuredNetworks | None = field(default=None, compare=False)
     residuals: Floats = field(default_factory=lambda: np.empty(0), compare=False)
+    knees_mb: tuple[float, ...] = ()
 
     @property
     def mape_pct(self) -> float:
@@ -83,13 +93,20 @@ class Calibration:
         return dict(zip(self.terms, self.coefficients, strict=True)).get(term, 0.0)
 
     def additive(self, names: Sequence[str]) -> Floats:
-        """What one unit of each column costs in ms, [len(names)]; all but the constant and the square."""
+        """What one unit of each column costs in ms, [len(names)]; all but the constant and what is over a knee."""
         known = dict(zip(self.terms, self.coefficients, strict=True))
         return np.array([known.get(name, 0.0) for name in names])
 
     def predict_ms(self, features: Features) -> Floats:
         """Milliseconds of networks, shape [n]."""
-        ms: Floats = term_matrix(features, self.terms) @ np.array(self.coefficients)
+        ms: Floats = term_matrix(features, self.terms, self.knees_mb) @ np.array(self.coefficients)
+        return ms
+
+    def over_knees_ms(self, weight_mb: Floats) -> Floats:
+        """What megabytes of weights [n] cost over the knees, [n]."""
+        ms = np.zeros(len(weight_mb))
+        for name, knee in zip(KNEES, self.knees_mb, strict=False):
+            ms += self.coefficient(name) * np.maximum(weight_mb - knee, 0)
         return ms
 
     def bounds_ms(self, predicted_ms: Floats) -> tuple[Floats, Floats]:
@@ -111,7 +128,7 @@ class Calibration:
         promised = fitted.predict_ms(known.features.rows(against))
         needed = float(np.abs(known.measured_ms[against] / promised - 1).max()) * 1.001
         width = max(fitted.relative_half_width, self.relative_half_width, needed)
-        return Calibration(fitted.terms, fitted.coefficients, width, self.coverage, known, fitted.residuals)
+        return replace(fitted, relative_half_width=width)
 
 
 def fit_calibration(features: Features, measured_ms: Floats, coverage: float = COVERAGE) -> Calibration:
@@ -132,13 +149,18 @@ def _fit(networks: MeasuredNetworks, coverage: float) -> Calibration:
         raise HwnasError(f"calibration needs at least {MINIMUM_NETWORKS} measured networks, got {len(networks)}")
     if not (np.isfinite(features.values).all() and np.isfinite(measured).all() and (measured > 0).all()):
         raise HwnasError("calibration networks must have positive, finite latencies")
-    best = _best([_System(features, measured, terms) for terms in TERMS])
-    sorts = (*best.terms, *sorts_of_op(features))
-    best = _best([best, *(_System(features, measured, sorts, strength) for strength in _STRENGTHS)])
+    knees_mb = tuple(map(float, np.quantile(features["weight_mb"], _KNEES_AT)))
+    # A choice among many models on few networks flatters the one chosen, and the interval with it.
+    affordable = [terms for terms in TERMS if len(terms) * _NETWORKS_A_TERM <= len(networks)] or [TERMS[0]]
+    best = _best([_System(features, measured, terms, knees_mb) for terms in affordable])
+    if len(networks) >= _NETWORKS_FOR_SORTS:
+        sorts = (*best.terms, *sorts_of_op(features))
+        best = _best([best, *(_System(features, measured, sorts, knees_mb, strength) for strength in _STRENGTHS)])
     residuals = best.residuals
     rank = min(ceil((len(residuals) + 1) * coverage), len(residuals))
     half_width = float(np.sort(np.abs(residuals))[rank - 1])
-    return Calibration(best.terms, tuple(map(float, best.solution)), half_width, coverage, networks, residuals)
+    coefficients = tuple(map(float, best.solution))
+    return Calibration(best.terms, coefficients, half_width, coverage, networks, residuals, knees_mb)
 
 
 def _best(systems: Sequence[_System]) -> _System:
@@ -165,11 +187,12 @@ class _System:
     features: Features
     measured_ms: Floats
     terms: tuple[str, ...]
+    knees_mb: tuple[float, ...] = ()
     strength: float = 1.0
 
     @property
     def rows(self) -> Floats:
-        return term_matrix(self.features, self.terms) / self.measured_ms[:, None]
+        return term_matrix(self.features, self.terms, self.knees_mb) / self.measured_ms[:, None]
 
     @property
     def _precision(self) -> Floats:
@@ -199,6 +222,8 @@ class _System:
         return np.asarray(1 / left_out - 1)
 
 
-def leave_one_out_residuals(features: Features, measured_ms: Floats, terms: tuple[str, ...]) -> Floats:
+def leave_one_out_residuals(
+    features: Features, measured_ms: Floats, terms: tuple[str, ...], knees_mb: tuple[float, ...] = ()
+) -> Floats:
     """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
-    return _System(features, measured_ms, terms).residuals
+    return _System(features, measured_ms, terms, knees_mb).residuals

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables.calibration import Calibration, fit_calibration
+from latency_tables.calibration import KNEES, Calibration, fit_calibration
 from latency_tables.errors import HwnasError, MissingOpError
 from latency_tables.features import TOTALS, Features, Floats, OpFeatures
 from latency_tables.op import Op
@@ -120,8 +120,8 @@ class LatencyModel:
         if self.calibration is None:
             return LatencyPrediction(ms, ms, ms)
         ms += self.calibration.coefficient("constant")
-        if square := self.calibration.coefficient("weight_mb_squared"):
-            ms += square * slot_sums(self._weight_mb, choices) ** 2
+        if any(map(self.calibration.coefficient, KNEES)):
+            ms += self.calibration.over_knees_ms(slot_sums(self._weight_mb, choices))
         return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
 
     def calibrated(self, population: Population, measured_ms: Floats) -> LatencyModel:
@@ -137,7 +137,7 @@ class LatencyModel:
     def op_ms(self, ops: Sequence[Op]) -> Floats:
         """How a network's predicted milliseconds divide over its ops, shape [len(ops)]; they add up to the whole.
 
-        Terms that belong to no single op (the constant, the square) are shared out in proportion to the ops' time.
+        Terms that belong to no single op (the constant, the knees) are shared out in proportion to the ops' time.
         """
         own = np.array([(self.table[op].median_us or np.nan) / 1e3 for op in ops])
         if self.calibration is None:

@@ -4,11 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency_tables import Features, HwnasError, fit_calibration
-from latency_tables.calibration import TERMS, leave_one_out_residuals, sorts_of_op, term_matrix
+from latency_tables.calibration import KNEES, TERMS, leave_one_out_residuals, sorts_of_op, term_matrix
 from latency_tables.features import TOTALS
 
-# what the terms of TERMS[-1] cost a plausible network: ms, ms/MB, ms/op, ms/MB^2, ms
-TRUTH = {"sum_ms": 0.9, "weight_mb": 0.15, "ops": -0.01, "weight_mb_squared": 0.02, "constant": 0.1}
+# what the terms of TERMS[-1] cost a plausible network: ms, ms/MB, ms/op, ms/MB over each knee, ms
+TRUTH = {"sum_ms": 0.9, "weight_mb": 0.15, "ops": -0.01}
+TRUTH |= dict(zip(KNEES, (0.3, -0.2, 0.25), strict=True)) | {"constant": 0.1}
+KNEES_MB = (4.0, 2.0, 6.0)
 SORTS = tuple(f"{total}[kind={kind}]" for kind in ("a", "b") for total in TOTALS)
 
 
@@ -16,7 +18,7 @@ def draw(n, rng, truth, noise=0.0):
     """Features of random networks and their times: exactly `truth` . terms, times relative noise."""
     columns = [rng.uniform(1, 5, n), rng.uniform(0.5, 8, n), rng.integers(8, 24, n)]
     features = Features(TOTALS, np.column_stack(columns).astype(float))
-    exact = term_matrix(features, tuple(truth)) @ np.array(list(truth.values()))
+    exact = term_matrix(features, tuple(truth), KNEES_MB) @ np.array(list(truth.values()))
     return features, exact * (1 + noise * rng.standard_normal(n))
 
 
@@ -31,7 +33,10 @@ def draw_sorts(n, rng, correction, noise=0.0):
 
 def test_features_by_hand():
     features = Features(TOTALS, np.array([[2.0, 3.0, 7.0], [5.0, 0.5, 8.0]]))
-    assert term_matrix(features, TERMS[-1]).tolist() == [[2, 3, 7, 9, 1], [5, 0.5, 8, 0.25, 1]]
+    assert term_matrix(features, TERMS[-1], (1.0, 0.25, 4.0)).tolist() == [
+        [2, 3, 7, 2, 2.75, 0, 1],
+        [5, 0.5, 8, 0, 0.25, 0, 1],
+    ]
     assert term_matrix(features, ("constant", "sum_ms")).tolist() == [[1, 2], [1, 5]]
 
 
@@ -40,13 +45,14 @@ def test_recovers_what_made_the_times(terms):
     rng = np.random.default_rng(0)
     truth = {term: TRUTH[term] for term in terms}
     calibration = fit_calibration(*draw(60, rng, truth))
-    assert set(terms) <= set(calibration.terms)
-    assert calibration.relative_half_width < 0.01
+    assert set(terms) - set(KNEES) <= set(calibration.terms)
+    assert (KNEES[0] in calibration.terms) or KNEES[0] not in terms
+    assert calibration.relative_half_width < 0.025  # knees are tried at quantiles of what was drawn, not where they are
     fresh, measured = draw(200, rng, truth)
-    assert calibration.predict_ms(fresh) == pytest.approx(measured, rel=0.01)
-    # one that lacks the last term sees it
+    assert np.abs(calibration.predict_ms(fresh) / measured - 1).mean() < 0.01
+    # one that lacks the last terms sees it
     for poorer in TERMS[: TERMS.index(terms)]:
-        assert np.abs(leave_one_out_residuals(fresh, measured, poorer)).mean() > 0.01
+        assert np.abs(leave_one_out_residuals(fresh, measured, poorer, KNEES_MB)).mean() > 0.01
 
 
 def test_when_the_sum_is_right_it_is_left_alone():
@@ -69,7 +75,9 @@ def test_rich_terms_must_earn_their_place_on_networks_left_out():
         features, measured = draw(20, np.random.default_rng(seed), TRUTH, noise=0.02)
         terms = fit_calibration(features, measured).terms
         assert terms != TERMS[0]
-        plain, rich = (np.abs(leave_one_out_residuals(features, measured, t)).mean() for t in (TERMS[0], terms))
+        plain, rich = (
+            np.abs(leave_one_out_residuals(features, measured, t, KNEES_MB)).mean() for t in (TERMS[0], terms)
+        )
         assert rich < plain
 
 
@@ -79,7 +87,7 @@ def test_a_sort_of_op_that_the_table_has_wrong_is_corrected():
         calibration = fit_calibration(*draw_sorts(60, rng, 1.2, noise=0.005))
         assert set(SORTS) <= set(calibration.terms)
         fresh, measured = draw_sorts(200, rng, 1.2, noise=0.005)
-        plain = np.abs(leave_one_out_residuals(fresh, measured, TERMS[-1])).mean()
+        plain = np.abs(leave_one_out_residuals(fresh, measured, TERMS[2])).mean()
         assert np.abs(calibration.predict_ms(fresh) / measured - 1).mean() < 0.4 * plain
 
 
@@ -100,12 +108,12 @@ def test_a_sort_that_never_changes_is_no_term():
 @pytest.mark.parametrize("terms", [*TERMS, ("sum_ms", "constant", *SORTS)])
 def test_leave_one_out_is_a_fit_without_that_network(terms):
     features, measured = draw_sorts(14, np.random.default_rng(3), 1.1, noise=0.05)
-    residuals = leave_one_out_residuals(features, measured, terms)
+    residuals = leave_one_out_residuals(features, measured, terms, KNEES_MB)
     # what was left out cannot have been seen: its own time only scales its own residual
     for i in range(14):
         others = measured.copy()
         others[i] *= 1 + 1e-6
-        again = leave_one_out_residuals(features, others, terms)
+        again = leave_one_out_residuals(features, others, terms, KNEES_MB)
         assert again[i] == pytest.approx((1 + 1e-6) * (residuals[i] + 1) - 1, abs=1e-6)
 
 
@@ -113,7 +121,7 @@ def test_the_half_width_is_the_conformal_quantile():
     features, measured = draw(20, np.random.default_rng(4), {"sum_ms": 1.0, "constant": 0.2}, noise=0.03)
     for coverage, rank in ((0.9, 19), (0.5, 11), (0.99, 20)):  # ceil(21 * coverage), at most 20
         calibration = fit_calibration(features, measured, coverage)
-        residuals = leave_one_out_residuals(features, measured, calibration.terms)
+        residuals = leave_one_out_residuals(features, measured, calibration.terms, calibration.knees_mb)
         assert calibration.relative_half_width == np.sort(np.abs(residuals))[rank - 1]
         assert calibration.coverage == coverage
         assert calibration.mape_pct == pytest.approx(100 * np.abs(residuals).mean())

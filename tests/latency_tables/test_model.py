@@ -4,11 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency_tables import Calibration, LatencyModel, MissingOpError, Op, OpCost, TableRow
-from latency_tables.calibration import TERMS
+from latency_tables.calibration import KNEES, TERMS
 
 OPS = [Op.of("op", (i,), size=i) for i in range(1, 7)]
-COEFFICIENTS = {"sum_ms": 0.9, "weight_mb": 0.15, "ops": -0.01, "weight_mb_squared": 0.02, "constant": 0.1}
-CALIBRATIONS = [None, *(Calibration(t, tuple(COEFFICIENTS[n] for n in t), 0.05) for t in TERMS)]
+COEFFICIENTS = {"sum_ms": 0.9, "weight_mb": 0.15, "ops": -0.01, "constant": 0.1}
+COEFFICIENTS |= dict(zip(KNEES, (0.3, -0.2, 0.25), strict=True))
+KNEES_MB = (4.0, 2.0, 6.0)
+CALIBRATIONS = [None, *(Calibration(t, tuple(COEFFICIENTS[n] for n in t), 0.05, knees_mb=KNEES_MB) for t in TERMS)]
 
 CHOICE = st.lists(st.sampled_from(OPS), max_size=3).map(tuple)
 SLOTS = st.lists(st.lists(CHOICE, min_size=1, max_size=4), min_size=1, max_size=5)
@@ -31,7 +33,7 @@ def slow_prediction(model, choices):
         "sum_ms": sum_ms,
         "weight_mb": weight_mb,
         "ops": len(ops),
-        "weight_mb_squared": weight_mb**2,
+        **{name: max(weight_mb - knee, 0) for name, knee in zip(KNEES, KNEES_MB, strict=True)},
         "constant": 1,
     }
     ms = sum(values[t] * c for t, c in zip(model.calibration.terms, model.calibration.coefficients, strict=True))
