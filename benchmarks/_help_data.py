@@ -126,9 +126,7 @@ def _nb201(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
     return DeviceData("nb201", countings, costs, (op,), counted @ costs[0], _latencies(names, rows, 2))
 
 
-def _block(
-    cin: int, cout: int, expand: int, kernel: int, stride: int, size: int, groups: int = 1
-) -> tuple[float, ...]:
+def _block(cin: int, cout: int, expand: int, kernel: int, stride: int, size: int, groups: int = 1) -> tuple[float, ...]:
     """Costs of one inverted bottleneck at size x size.
 
     MACs of the 1x1 and of the depthwise convolutions, weights, elements read and written, layers.
@@ -165,7 +163,9 @@ def _fbnet(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
     features = np.eye(len(_FBNET_BLOCKS) + 1)[choices].reshape(len(choices), -1)
     by_cost = np.array(costs, dtype=np.float64).T
     groups_ = tuple(np.array(labels, dtype=np.int64).T)
-    return DeviceData("fbnet", {"all": features}, by_cost, groups_, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 3))
+    return DeviceData(
+        "fbnet", {"all": features}, by_cost, groups_, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 3)
+    )
 
 
 _OFA_STAGES = ((24, 2), (40, 2), (80, 2), (112, 1), (160, 2))
@@ -193,7 +193,9 @@ def _ofa(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
             cin, size = width, -(-size // stride)
     features, by_cost = np.array(columns).T, np.array(costs).T
     groups = tuple(np.array(labels, dtype=np.int64).T)
-    return DeviceData("ofa", {"all": features}, by_cost, groups, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 5))
+    return DeviceData(
+        "ofa", {"all": features}, by_cost, groups, features @ by_cost[:2].sum(axis=0), _latencies(names, rows, 5)
+    )
 
 
 def _ofa_fixed_macs() -> float:

@@ -78,8 +78,9 @@ def evaluate(
                 forecast = method(device, rows)
                 single.append(score_one(forecast, methods.data.ms[device], rows))
                 counted += forecast.counting[:1]
-            mean = np.mean(single, axis=0)
-            found.append(Score(name, device, k, mean[0], min(s[0] for s in single), *mean[1:], counted))
+            rho, within5, within10, inside = map(float, np.mean(single, axis=0))
+            worst = min(s[0] for s in single)
+            found.append(Score(name, device, k, rho, worst, within5, within10, inside, counted))
     return found
 
 

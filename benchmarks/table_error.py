@@ -35,7 +35,7 @@ from latency_tables.features import Floats
 from latency_tables.networks import write_networks
 from profilers.runtimes import make_profiler
 
-MOST_CALIBRATION_NETWORKS = 100
+MOST_CALIBRATION_NETWORKS = 120
 _BAD_ROW = 0.10
 
 

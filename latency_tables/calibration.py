@@ -36,6 +36,7 @@ TERMS: tuple[tuple[str, ...], ...] = (
     ("sum_ms", "weight_mb", "ops", KNEES[0], "constant"),
     ("sum_ms", "weight_mb", "ops", *KNEES, "constant"),
 )
+_FOLDS = 10
 _NETWORKS_A_TERM = 3
 _NETWORKS_FOR_SORTS = 30
 _WORTH_A_TERM = 0.97  # a richer model must have at most this share of the plainer one's error
@@ -72,7 +73,7 @@ class Calibration:
     """ms = coefficients . terms, and the conformal half width of the interval, relative to the prediction.
 
     `knees_mb`: megabytes of weights at which their price changes. `residuals`: measured / predicted - 1 of each network
-    under a fit on all the others, [n].
+    by a model that has not seen it, [n].
     """
 
     terms: tuple[str, ...]
@@ -135,9 +136,9 @@ def fit_calibration(features: Features, measured_ms: Floats, coverage: float = C
     """Fit on measured networks [n]: the plainest terms that no richer ones clearly beat on networks left out.
 
     Least squares on relative errors. After the plain `TERMS`, corrections for sorts of op are tried, held to small
-    values by a prior. The interval is conformal over the leave-one-out residuals (Barber et al. 2021, "Predictive
-    inference with the jackknife+"). Raises `HwnasError` with fewer than `MINIMUM_NETWORKS` networks or a latency that
-    is not positive.
+    values by a prior. The interval is conformal over the residuals of networks whose fold took no part in the choice
+    and the fit (Barber et al. 2021, "Predictive inference with the jackknife+", CV+). Raises `HwnasError` with fewer
+    than `MINIMUM_NETWORKS` networks or a latency that is not positive.
     """
     measured = np.asarray(measured_ms, dtype=np.float64)
     return _fit(MeasuredNetworks(features, measured, np.zeros(len(measured), dtype=bool)), coverage)
@@ -149,18 +150,34 @@ def _fit(networks: MeasuredNetworks, coverage: float) -> Calibration:
         raise HwnasError(f"calibration needs at least {MINIMUM_NETWORKS} measured networks, got {len(networks)}")
     if not (np.isfinite(features.values).all() and np.isfinite(measured).all() and (measured > 0).all()):
         raise HwnasError("calibration networks must have positive, finite latencies")
-    knees_mb = tuple(map(float, np.quantile(features["weight_mb"], _KNEES_AT)))
-    # A choice among many models on few networks flatters the one chosen, and the interval with it.
-    affordable = [terms for terms in TERMS if len(terms) * _NETWORKS_A_TERM <= len(networks)] or [TERMS[0]]
-    best = _best([_System(features, measured, terms, knees_mb) for terms in affordable])
-    if len(networks) >= _NETWORKS_FOR_SORTS:
-        sorts = (*best.terms, *sorts_of_op(features))
-        best = _best([best, *(_System(features, measured, sorts, knees_mb, strength) for strength in _STRENGTHS)])
-    residuals = best.residuals
+    best, residuals = _chosen(features, measured), _cross_validated(features, measured)
     rank = min(ceil((len(residuals) + 1) * coverage), len(residuals))
     half_width = float(np.sort(np.abs(residuals))[rank - 1])
     coefficients = tuple(map(float, best.solution))
-    return Calibration(best.terms, coefficients, half_width, coverage, networks, residuals, knees_mb)
+    return Calibration(best.terms, coefficients, half_width, coverage, networks, residuals, best.knees_mb)
+
+
+def _chosen(features: Features, measured: Floats) -> _System:
+    """The model that networks [n] earn."""
+    knees_mb = tuple(map(float, np.quantile(features["weight_mb"], _KNEES_AT)))
+    # A choice among many models on few networks is mostly chance.
+    affordable = [terms for terms in TERMS if len(terms) * _NETWORKS_A_TERM <= len(measured)] or [TERMS[0]]
+    best = _best([_System(features, measured, terms, knees_mb) for terms in affordable])
+    if len(measured) >= _NETWORKS_FOR_SORTS:
+        sorts = (*best.terms, *sorts_of_op(features))
+        best = _best([best, *(_System(features, measured, sorts, knees_mb, strength) for strength in _STRENGTHS)])
+    return best
+
+
+def _cross_validated(features: Features, measured: Floats) -> Floats:
+    """measured / predicted - 1 of each network, [n], by a model that was chosen and fitted without its fold."""
+    residuals = np.empty(len(measured))
+    for fold in range(_FOLDS):
+        test = np.arange(len(measured)) % _FOLDS == fold
+        model = _chosen(features.rows(np.flatnonzero(~test)), measured[~test])
+        left_out = term_matrix(features.rows(np.flatnonzero(test)), model.terms, model.knees_mb)
+        residuals[test] = measured[test] / (left_out @ model.solution) - 1
+    return residuals
 
 
 def _best(systems: Sequence[_System]) -> _System:

@@ -22,7 +22,7 @@ def kit(
     runtime: Annotated[str, typer.Option(help="inference runtime of the board")] = "onnxruntime",
     threads: Annotated[int, typer.Option(help="threads of the runtime")] = 1,
     precision: Annotated[str, typer.Option(help="precision to measure in")] = "fp32",
-    networks: Annotated[int, typer.Option(help="whole networks that the table is calibrated on")] = 60,
+    networks: Annotated[int, typer.Option(help="whole networks that the table is calibrated on")] = 80,
     seed: Annotated[int, typer.Option(help="which networks")] = 0,
     as_json: AsJson = False,
 ) -> None:

@@ -22,7 +22,7 @@ HELP: dict[str, tuple[Any, str]] = {
     "seed": (int, "one seed makes a run repeatable [default: 0]"),
     "calibration_networks": (
         int,
-        "at most so many whole networks calibrate the table; fewer when more would not help [default: 100]",
+        "at most so many whole networks calibrate the table; fewer when more would not help [default: 120]",
     ),
     "heldout_networks": (int, "whole networks that show its error [default: 20]"),
     "supernet_epochs": (int, "epochs of supernet training [default: 10]"),

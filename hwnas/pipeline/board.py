@@ -20,7 +20,7 @@ def make_kit(
     space: SearchSpace,
     out: Path,
     settings: KitSettings,
-    networks: int = 60,
+    networks: int = 80,
     seed: int = 0,
     progress: Progress = silent,
 ) -> None:

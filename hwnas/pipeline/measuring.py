@@ -20,7 +20,7 @@ from profilers import Plan, Profiler, read_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 from profilers.runtimes import make_profiler
 
-LEAST_CALIBRATION_NETWORKS = 60
+LEAST_CALIBRATION_NETWORKS = 80
 
 Correction = tuple[Genotype, float]
 """A network the device contradicted, and the milliseconds it measured."""

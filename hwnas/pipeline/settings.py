@@ -26,7 +26,7 @@ class Settings:
     budget_ms: float | None = None
     arch: str | None = None
     seed: int = 0
-    calibration_networks: int = 100
+    calibration_networks: int = 120
     heldout_networks: int = 20
     supernet_epochs: int = 10
     pairs: int = 80

@@ -19,7 +19,7 @@ from latency_tables.files import write_atomically
 from latency_tables.networks import read_networks, write_networks
 from latency_tables.progress import Progress, silent
 
-_MOST_CALIBRATION_NETWORKS = 100
+_MOST_CALIBRATION_NETWORKS = 120
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
 

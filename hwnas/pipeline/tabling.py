@@ -19,6 +19,9 @@ from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, by_key
 
 
+_NO_LONGER_HELPS = 0.97
+
+
 @dataclass(frozen=True)
 class Calibrated:
     """Networks [n, genes], their measured milliseconds [n], and the latency model calibrated on them.
@@ -79,7 +82,7 @@ class Workbench:
     ) -> Calibrated:
         """Calibrate on as many of `archs` as it takes, at least `least`, then `step` by `step`.
 
-        Stops when another step took less than a twentieth off the error on networks left out, or with the last one.
+        Stops when another step hardly lowered the error on networks left out, or with the last one.
         """
         model, used = LatencyModel(table, self.space), min(least, len(archs))
         measured = self.networks_ms(table, archs[:used], f"calibration-{used}", progress)
@@ -93,7 +96,7 @@ class Workbench:
             used += len(more)
             before, model = _error_pct(model), model.calibrated(archs[:used], measured)
             errors[used] = _error_pct(model)
-            if errors[used] > 0.95 * before:
+            if errors[used] > _NO_LONGER_HELPS * before:
                 break
         return Calibrated(archs[:used], measured, model, errors)
 

@@ -14,11 +14,11 @@ KNEES_MB = (4.0, 2.0, 6.0)
 SORTS = tuple(f"{total}[kind={kind}]" for kind in ("a", "b") for total in TOTALS)
 
 
-def draw(n, rng, truth, noise=0.0):
+def draw(n, rng, truth, noise=0.0, knees_mb=KNEES_MB):
     """Features of random networks and their times: exactly `truth` . terms, times relative noise."""
     columns = [rng.uniform(1, 5, n), rng.uniform(0.5, 8, n), rng.integers(8, 24, n)]
     features = Features(TOTALS, np.column_stack(columns).astype(float))
-    exact = term_matrix(features, tuple(truth), KNEES_MB) @ np.array(list(truth.values()))
+    exact = term_matrix(features, tuple(truth), knees_mb) @ np.array(list(truth.values()))
     return features, exact * (1 + noise * rng.standard_normal(n))
 
 
@@ -44,15 +44,17 @@ def test_features_by_hand():
 def test_recovers_what_made_the_times(terms):
     rng = np.random.default_rng(0)
     truth = {term: TRUTH[term] for term in terms}
-    calibration = fit_calibration(*draw(60, rng, truth))
-    assert set(terms) - set(KNEES) <= set(calibration.terms)
-    assert (KNEES[0] in calibration.terms) or KNEES[0] not in terms
-    assert calibration.relative_half_width < 0.025  # knees are tried at quantiles of what was drawn, not where they are
-    fresh, measured = draw(200, rng, truth)
+    features, _ = draw(60, rng, truth)
+    knees_mb = tuple(np.quantile(features["weight_mb"], (0.5, 0.25, 0.75)))  # where the fit will look for them
+    measured = term_matrix(features, terms, knees_mb) @ np.array([truth[t] for t in terms])
+    calibration = fit_calibration(features, measured)
+    assert set(terms) <= set(calibration.terms)
+    assert calibration.relative_half_width < 0.02
+    fresh, measured = draw(200, rng, truth, knees_mb=knees_mb)
     assert np.abs(calibration.predict_ms(fresh) / measured - 1).mean() < 0.01
     # one that lacks the last terms sees it
     for poorer in TERMS[: TERMS.index(terms)]:
-        assert np.abs(leave_one_out_residuals(fresh, measured, poorer, KNEES_MB)).mean() > 0.01
+        assert np.abs(leave_one_out_residuals(fresh, measured, poorer, knees_mb)).mean() > 0.01
 
 
 def test_when_the_sum_is_right_it_is_left_alone():
@@ -121,7 +123,7 @@ def test_the_half_width_is_the_conformal_quantile():
     features, measured = draw(20, np.random.default_rng(4), {"sum_ms": 1.0, "constant": 0.2}, noise=0.03)
     for coverage, rank in ((0.9, 19), (0.5, 11), (0.99, 20)):  # ceil(21 * coverage), at most 20
         calibration = fit_calibration(features, measured, coverage)
-        residuals = leave_one_out_residuals(features, measured, calibration.terms, calibration.knees_mb)
+        residuals = calibration.residuals
         assert calibration.relative_half_width == np.sort(np.abs(residuals))[rank - 1]
         assert calibration.coverage == coverage
         assert calibration.mape_pct == pytest.approx(100 * np.abs(residuals).mean())
@@ -189,3 +191,13 @@ def test_a_feature_that_is_not_a_number(column):
     features.values[3, column] = np.nan
     with pytest.raises(HwnasError, match="must have positive, finite latencies"):
         fit_calibration(features, measured)
+
+
+def test_residuals_come_from_models_that_have_not_seen_the_network():
+    features, measured = draw(40, np.random.default_rng(6), TRUTH, noise=0.03)
+    residuals = fit_calibration(features, measured).residuals
+    for i in (0, 7, 39):
+        others = measured.copy()
+        others[i] *= 3
+        again = fit_calibration(features, others).residuals
+        assert again[i] == pytest.approx(3 * (residuals[i] + 1) - 1)

@@ -38,7 +38,7 @@ def test_the_help_of_a_verb_shows_every_option_and_its_default(verb, capsys):
     for name in [*HELP, "out", "resume", "json"]:
         assert f"--{name.replace('_', '-')} " in text, name
     assert "[default: mbconv-32]" in text
-    assert "[default: 100]" in text
+    assert "[default: 120]" in text
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])

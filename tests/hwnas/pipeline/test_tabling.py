@@ -46,8 +46,8 @@ def test_stops_when_more_networks_no_longer_help(bench, table):
     assert bench.asked == [("calibration-40", 40), *((f"calibration-{k}", 20) for k in range(60, used + 1, 20))]
     assert list(done.error_pct) == list(range(40, used + 1, 20))
     errors = list(done.error_pct.values())
-    assert all(after <= 0.95 * before for before, after in pairwise(errors[:-1]))
-    assert used == 100 or errors[-1] > 0.95 * errors[-2]
+    assert all(after <= 0.97 * before for before, after in pairwise(errors[:-1]))
+    assert used == 100 or errors[-1] > 0.97 * errors[-2]
     assert done.model.predict(archs).ms == pytest.approx(
         1.1 * LatencyModel(table, bench.space).predict(archs).ms, rel=0.02
     )
