@@ -18,7 +18,6 @@ from latency_tables.progress import Progress, silent
 from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, by_key
 
-
 _NO_LONGER_HELPS = 0.97
 
 
