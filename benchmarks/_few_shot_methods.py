@@ -92,6 +92,12 @@ class Methods:
         best = max(self.data.pool(device), key=lambda d: float(spearmanr(ms[d], ms[device])[0]))
         return self._line(ms[best], device, rows)
 
+    def chosen_proxy(self, device: str, rows: Ints) -> Forecast:
+        """The same with the known device that the k timings point to: the one whose line they lie closest to."""
+        ms = self.data.ms[device][rows]
+        lines = [self._line(self.data.ms[d], device, rows) for d in self.data.pool(device)]
+        return min(lines, key=lambda line: float(((line.ms[rows] - ms) ** 2).sum()))
+
     def mixture(self, device: str, rows: Ints) -> Forecast:
         """A non-negative mixture of the known devices' latencies."""
         known = np.array([self.data.ms[d] for d in self.data.pool(device)]).T

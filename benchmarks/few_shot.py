@@ -158,7 +158,7 @@ def main() -> None:
     methods = Methods(data)
     devices = data.development_devices if options.development else data.test_devices
     ours = ["with_prior"] * options.prior + ["without_prior"]
-    others = ["macs", "ridge", "pooled_ridge", *(["mixture", "best_proxy"] * options.prior)]
+    others = ["macs", "ridge", "pooled_ridge", *(["mixture", "chosen_proxy", "best_proxy"] * options.prior)]
     names = ours if options.choose else [*ours, *others]
     seeds = range(options.seed, options.seed + options.seeds)
     sizes = sorted({options.timings, *(SWEEP if options.sweep or options.plot else ())})
