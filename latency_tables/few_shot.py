@@ -25,7 +25,7 @@ _DEGREES = 4.0  # of freedom of the errors
 _STEPS = 12
 _OWN_START = 3.0
 # Errors in units of the mean network: variance of a fixed and of a proportional part, first guesses as for effects.
-_FIXED_ERROR, _PROPORTIONAL_ERROR = (3e-4, 2.0), (2e-4, 2.0)
+_FIXED_ERROR, _PROPORTIONAL_ERROR = (2e-4, 2.0), (2e-4, 2.0)
 _JITTER = 1e-8
 
 

@@ -60,7 +60,7 @@ class OpPrior:
 
 # First guesses of the effects' variances, by leave-one-device-out on development devices (benchmarks/few_shot.py).
 _SCALE = (0.15, 1.0)
-_MIXTURE = (1.0, 1.0)
+_MIXTURE = (3.0, 1.0)
 _COST_BESIDE_TABLES, _COST_ALONE = (0.003, 2.0), (0.05, 1.0)
 _GROUPS_BESIDE_TABLES, _GROUPS_ALONE = (0.01, 1.0), (0.08, 1.5)  # of all groups together
 _OWN = (5e-4, 2.0)

@@ -15,6 +15,7 @@ from hwnas.spaces import Genotype, Population, SearchSpace, load_space
 from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
 from latency_tables.agreement import Agreement
 from latency_tables.features import Floats
+from latency_tables.networks import write_networks
 from latency_tables.progress import Progress, silent
 from profilers import Plan, Profiler, read_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
@@ -125,6 +126,9 @@ class Measuring:
 
         def work(progress: Progress) -> Result:
             calibrated = bench.calibrate(table, most, least, progress)
+            if self.settings.table is None:  # a table that was given stays as it is
+                texts = [self.space.to_text(a) for a in calibrated.archs]
+                write_networks(self.table_folder, list(zip(texts, calibrated.measured_ms.tolist(), strict=True)))
             return {
                 "measured_ms": calibrated.measured_ms.tolist(),
                 "error_pct": {str(k): v for k, v in calibrated.error_pct.items()},

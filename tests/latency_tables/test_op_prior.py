@@ -37,7 +37,7 @@ def test_without_tables_costs_are_the_mean():
     # the costs are 6 and 6 for the mean network, and the third "cost" is paid by every network alike (op 3, constant)
     prior = op_prior(SAMPLE, COSTS)
     assert prior.mean == pytest.approx([5 / 6 / 3, 1 / 6 / 3, (3 / 6 + 1 / 3) / 3, 1 / 3 / 3])
-    assert [e.name for e in prior.effects] == ["scale", "mixture", "own", "fixed"]
+    assert [e.name for e in prior.effects] == ["scale", "cost 0", "cost 1", "cost 2", "own", "fixed"]
 
 
 @settings(deadline=None)
