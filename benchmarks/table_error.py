@@ -166,7 +166,6 @@ def measure(task: Task, options: argparse.Namespace) -> tuple[dict[str, float], 
     fresh = bench.random_networks([options.seed, 2], options.nets, exclude=archs)
     with display.stage("fresh networks") as progress:
         truth = bench.networks(made.table, fresh, "truth", progress)
-    finished = time.time()
     with display.stage("the same networks again: the noise floor") as progress:
         again_ms = bench.networks_ms(made.table, fresh, "again", progress)
     check = Check(
@@ -186,7 +185,7 @@ def measure(task: Task, options: argparse.Namespace) -> tuple[dict[str, float], 
     if options.load:
         figures |= under_load(task, made, options.seed, fresh, truth.ms)
     if options.later_minutes is not None:
-        wait_s = 60 * options.later_minutes - (time.time() - finished)
+        wait_s = 60 * options.later_minutes - (time.time() - truth.last_visit_unix_s)
         if wait_s > 0:
             say(f"waiting {wait_s / 60:.1f} minutes")
             time.sleep(wait_s)

@@ -36,10 +36,11 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class MeasuredOnDevice:
-    """Milliseconds of networks at the table's quiet reference speed, [n], and the reference's own quiet time now."""
+    """Milliseconds of networks at the table's quiet reference speed, [n], the reference's own quiet time, and when."""
 
     ms: Floats
     quiet_reference_us: float
+    last_visit_unix_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Workbench:
             raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
         ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])
         every = [visit for mine in visits.values() for visit in mine]
-        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every))
+        last_s = max(visit.started_unix_s for visit in every)
+        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every), last_s)
 
     def networks_ms(self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent) -> Floats:
         """Only their milliseconds, [n]."""
