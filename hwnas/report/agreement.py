@@ -39,5 +39,5 @@ def agreement_plot(groups: Sequence[tuple[str, Agreement]], theme: Theme = LIGHT
     bottom.set_ylabel("error (%)")
     bottom.set_xlabel("measured (ms)")
     figure.align_ylabels()
-    add_legend(figure, theme)
+    add_legend(figure, theme, columns=1)
     return figure
