@@ -17,7 +17,7 @@ _MOST_BYTES = 2**28
 
 _IN_OP = ("op", "kind", "in_shape", "settings")
 _IN_COST = ("weight_mb", "macs", "params")
-_LATER = ("throttled_rounds",)
+_LATER = ("throttled_rounds", "peak_memory_mb", "energy_mj")
 """Columns that older tables of this format lack; their fields have defaults."""
 
 
@@ -45,6 +45,8 @@ def _schema() -> Any:
             ("stop_reason", text),
             ("error", text),
             ("throttled_rounds", count),
+            ("peak_memory_mb", real),
+            ("energy_mj", real),
         ]
     )
 
@@ -128,6 +130,7 @@ def _row(record: dict[str, Any]) -> TableRow:
     times = [t for t in (row.median_us, row.min_us, row.raw_median_us) if t is not None]
     bounds = [t for t in (row.ci95_low_us, row.ci95_high_us) if t is not None]
     counts = [row.groups, row.rounds, row.throttled_rounds, row.cost.weight_mb, row.cost.macs, row.cost.params]
+    counts += [r for r in (row.peak_memory_mb, row.energy_mj) if r is not None]
     if any(t <= 0 for t in times) or bounds != sorted(bounds) or min(counts) < 0:
         raise ValueError(f"a number of op {ascii(record['op'])[:60]} cannot be: {[*times, *bounds, *counts]}")
     return row

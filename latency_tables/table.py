@@ -25,7 +25,11 @@ class OpCost:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One op's latency. Microseconds are at the reference network's quiet speed; `error` says why there is none."""
+    """One op's latency. Microseconds are at the reference network's quiet speed; `error` says why there is none.
+
+    Peak memory is what opening the op's model and running it adds to a fresh process, energy what one run costs the
+    device; None where nobody measured them or the device does not tell.
+    """
 
     op: Op
     cost: OpCost
@@ -39,6 +43,8 @@ class TableRow:
     stop_reason: str = ""
     error: str | None = None
     throttled_rounds: int = 0
+    peak_memory_mb: float | None = None
+    energy_mj: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
+from profilers.device.conditions import Conditions, read_conditions
 
 
 class Session(ABC):
@@ -61,3 +62,7 @@ class Profiler(ABC):
     @abstractmethod
     def open(self, model: bytes) -> Session:
         """Load an ONNX model; raises `ProfilerError` in one line when the runtime refuses it."""
+
+    def conditions(self) -> Conditions:
+        """How the device is doing now. Override where it is not this machine's processor."""
+        return read_conditions()

@@ -7,12 +7,12 @@ run of a group over the fastest reference run just before and after it stays put
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from latency_tables import Measurement, ProfilerError, summarise
 from profilers._base import Profiler, Session
-from profilers.device.conditions import read_conditions, was_throttled
+from profilers.device.conditions import Conditions, read_conditions, was_throttled
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,16 @@ OPS_PROTOCOL = Protocol()
 NETWORKS_PROTOCOL = Protocol(in_a_row=2, maximum_rounds=4)
 
 
-def visit(session: Session, reference: Session, protocol: Protocol, key: str, round_: int) -> Measurement:
+def visit(
+    session: Session,
+    reference: Session,
+    protocol: Protocol,
+    key: str,
+    round_: int,
+    conditions: Callable[[], Conditions] = read_conditions,
+) -> Measurement:
     """Time one opened model: `groups` groups of runs, each between two groups of reference runs."""
-    before = read_conditions()
+    before = conditions()
     started = time.time()
     for _ in range(protocol.warmup_runs):
         session.run()
@@ -58,7 +65,7 @@ def visit(session: Session, reference: Session, protocol: Protocol, key: str, ro
         samples.append(tuple(map(float, session.time_us(runs))))
         reference.run()
         brackets.append(float(reference.time_us(protocol.reference_runs).min()))
-    after = read_conditions()
+    after = conditions()
     return Measurement(
         key,
         round_,
@@ -78,7 +85,7 @@ def visit_model(
     started = time.time()
     try:
         with profiler.open(model) as session:
-            return visit(session, reference, protocol, key, round_)
+            return visit(session, reference, protocol, key, round_, profiler.conditions)
     except ProfilerError as e:
         return Measurement(key, round_, started, error=str(e))
 

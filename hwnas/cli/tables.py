@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hwnas.cli import boards, table_check, table_diff, table_fit
+from hwnas.cli import boards, table_check, table_diff, table_fit, table_resources
 from hwnas.cli.display import answer_console
 from latency_tables import LatencyTable, load_table
 from latency_tables.export import table_csv
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+_RESOURCES = {"peak_memory_mb": "peak MB", "energy_mj": "mJ"}
 
 
 def _summary(found: FoundTable) -> dict[str, object]:
@@ -86,11 +87,13 @@ def show(folder: Path, as_json: AsJson = False) -> None:
     runtime = escape(f"{t.runtime} {t.runtime_version}, {t.precision}")
     console.print(f"{runtime}, batch {t.batch}, {t.threads} thread(s)")
     console.print(f"measured {escape(p.measured_at)} in {p.seconds:.0f} s; reference {p.reference_us:.1f} us")
-    grid = Table("op", "us", "+- %", "kB", "MMACs", "rounds", "stopped by")
-    for column in grid.columns[1:6]:
+    told = [(name, unit) for name, unit in _RESOURCES.items() if any(getattr(r, name) is not None for r in table.rows)]
+    grid = Table("op", "us", "+- %", "kB", "MMACs", *(unit for _, unit in told), "rounds", "stopped by")
+    for column in grid.columns[1:-1]:
         column.justify = "right"
     for row in sorted(table.rows, key=lambda r: -(r.median_us or 0)):
-        cost = (f"{1e3 * row.cost.weight_mb:.1f}", f"{row.cost.macs / 1e6:.2f}", str(row.rounds))
+        resources = ("-" if (r := getattr(row, name)) is None else f"{r:.3g}" for name, _ in told)
+        cost = (f"{1e3 * row.cost.weight_mb:.1f}", f"{row.cost.macs / 1e6:.2f}", *resources, str(row.rounds))
         if row.median_us is None:
             grid.add_row(escape(row.op.key), "-", "-", *cost, f"[red]{escape(row.error or '')}")
             continue
@@ -102,6 +105,7 @@ def show(folder: Path, as_json: AsJson = False) -> None:
 app.command()(table_diff.diff)
 app.command()(table_check.check)
 app.command()(table_fit.fit)
+app.command()(table_resources.resources)
 
 
 @app.command()

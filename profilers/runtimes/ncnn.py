@@ -17,6 +17,9 @@ from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph
 
 _FP32_BITS = 32
+_PLAIN, _AS_KEPT = 0, 1  # `extract` gives values channel by channel, or in the layout they lie in
+# A layer that changes no value; ncnn brings its input into the layout it prefers between layers.
+_NO_CHANGE = "7767517\n2 2\nInput input 0 1 b1\nDropout d 1 1 b1 b2\n"
 
 
 class NcnnProfiler(Profiler):
@@ -69,24 +72,42 @@ def _product(name: str, array: NDArray[Any]) -> MatrixProduct:
 class _NcnnSession(Session):
     def __init__(self, ncnn: Any, model: NcnnModel, image: NDArray[np.float32], threads: int):
         self._model, self._net = model, ncnn.Net()
-        options = self._net.opt
-        options.num_threads = threads
-        options.openmp_blocktime = 0  # threads that spin steal the cores of the reference
-        options.lightmode = True
-        options.use_vulkan_compute = False
-        for short in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
-            setattr(options, f"use_{short}", False)
+        # As in ncnn's own benchmark: memory that each run takes and gives back comes from a pool, not from the system.
+        self._pools = ncnn.UnlockedPoolAllocator(), ncnn.PoolAllocator()
+        self._configure(self._net.opt, threads)
         if self._net.load_param_mem(model.param) != 0:
             raise ProfilerError("ncnn refuses the model; its reason is on standard error")
         self._net.load_model_mem(model.weights)
-        self._input = ncnn.Mat(image).clone()
+        self._input = self._as_between_layers(ncnn, ncnn.Mat(image).clone(), threads)
+
+    def _configure(self, options: Any, threads: int) -> None:
+        options.num_threads = threads
+        options.openmp_blocktime = 0  # threads that spin steal the cores of the reference
+        options.lightmode = True
+        options.blob_allocator, options.workspace_allocator = self._pools
+        options.use_vulkan_compute = False
+        for short in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
+            setattr(options, f"use_{short}", False)
+
+    def _as_between_layers(self, ncnn: Any, image: Any, threads: int) -> Any:
+        """The input in the layout in which one layer hands it to the next: what an op of a network is given."""
+        net = ncnn.Net()
+        self._configure(net.opt, threads)
+        if net.load_param_mem(_NO_CHANGE) != 0:
+            raise ProfilerError("ncnn here lacks the layer Dropout")
+        net.load_model_mem(b"")
+        extractor = net.create_extractor()
+        extractor.input("b1", image)
+        code, answer = extractor.extract("b2", _AS_KEPT)
+        if code != 0:
+            raise ProfilerError(f"ncnn cannot take the input: its code is {code}")
+        return answer.clone()
 
     def check(self) -> None:
         """Run once; raises `ProfilerError` when an answer is not kept in fp32."""
         extractor = self._extractor()
         for name in self._model.outputs:
-            as_kept = 1
-            code, answer = extractor.extract(name, as_kept)
+            code, answer = extractor.extract(name, _AS_KEPT)
             if code != 0:
                 raise ProfilerError(f"ncnn cannot run the model: its code is {code}")
             if answer.elembits() != _FP32_BITS:
@@ -97,21 +118,21 @@ class _NcnnSession(Session):
         extractor.input(self._model.input, self._input)
         return extractor
 
-    def _answers(self) -> list[Any]:
+    def _answers(self, layout: int) -> list[Any]:
         extractor, answers = self._extractor(), []
         for name in self._model.outputs:
-            code, answer = extractor.extract(name)
+            code, answer = extractor.extract(name, layout)
             if code != 0:
                 raise ProfilerError(f"ncnn cannot run the model: its code is {code}")
             answers.append(answer)
         return answers
 
     def run(self) -> None:
-        self._answers()
+        self._answers(_AS_KEPT)
 
     def outputs(self) -> list[NDArray[Any]]:
         """Without the batch axis and the axes of length 1 that ncnn drops after global pooling."""
-        return [np.array(answer) for answer in self._answers()]
+        return [np.array(answer) for answer in self._answers(_PLAIN)]
 
     def close(self) -> None:
         self._net.clear()

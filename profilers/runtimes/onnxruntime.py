@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError, Target
 from profilers._base import Profiler, Session
 from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
+from profilers.device.conditions import Conditions, power_mode
 from profilers.device.nvidia import NvidiaGpu
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
 
@@ -50,7 +51,7 @@ class OnnxRuntimeProfiler(Profiler):
         check_settings(self._runtime, threads, batch, precision, known)
         self._threads, self._batch, self._precision = threads, batch, precision
         self._on_gpu = provider in (_CUDA, _TENSORRT)
-        self._device = _gpu_name() if self._on_gpu else cpu_name()
+        self._gpu = NvidiaGpu() if self._on_gpu else None
         self._inspected: set[str] = set()
 
     @property
@@ -61,7 +62,7 @@ class OnnxRuntimeProfiler(Profiler):
     def target(self) -> Target:
         """The device this runs on; a provider other than the CPU's is part of the runtime's name."""
         return Target(
-            device=self._device,
+            device=self._gpu.name if self._gpu is not None else cpu_name(),
             runtime=self._runtime,
             runtime_version=self._ort.__version__,
             precision=self._precision,
@@ -70,21 +71,29 @@ class OnnxRuntimeProfiler(Profiler):
             power_mode=power_mode(),
         )
 
+    def conditions(self) -> Conditions:
+        """How the processor is doing now, or the GPU."""
+        return super().conditions() if self._gpu is None else self._gpu.conditions()
+
     def open(self, model: bytes) -> Session:
         """Load a model from its bytes, bind random inputs and outputs, inspect what runs the first time it is seen."""
         digest = hashlib.sha256(model).hexdigest()
-        if digest not in self._inspected:
-            self._inspect(model)
-            self._inspected.add(digest)
-        return self._load(model, self._options())
+        if digest in self._inspected:
+            return self._load(model, self._options())
+        session = self._inspected_session(model)
+        self._inspected.add(digest)
+        return session
 
     def _options(self) -> Any:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is in the exception
-        # Spinning pools of several live sessions steal each other's cores: 60 % noise.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
+        # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
+        spinning = "1" if self._threads > 1 else "0"
+        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+        options.add_session_config_entry("session.force_spinning_stop", spinning)
         if self._provider != _CPU:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options
@@ -106,8 +115,8 @@ class OnnxRuntimeProfiler(Profiler):
         except Exception as e:  # onnxruntime raises a dozen unrelated classes
             raise ProfilerError(f"onnxruntime refuses the model: {first_line(e)}") from None
 
-    def _inspect(self, model: bytes) -> None:
-        """Run once with onnxruntime's profiler on and check which kernels ran."""
+    def _inspected_session(self, model: bytes) -> _OnnxRuntimeSession:
+        """A session that has run once with onnxruntime's profiler on, which is over; checks which kernels ran."""
         with tempfile.TemporaryDirectory() as folder:
             options = self._options()
             options.enable_profiling = True
@@ -115,7 +124,15 @@ class OnnxRuntimeProfiler(Profiler):
             session = self._load(model, options)
             session.run()
             kernels = session.kernels()
+        try:
+            self._check(kernels)
+        except ProfilerError:
             session.close()
+            raise
+        return session
+
+    def _check(self, kernels: Sequence[dict[str, Any]]) -> None:
+        """Raise `ProfilerError` for a kernel that ran elsewhere, or in another precision."""
         for kernel in kernels:
             ran_on = kernel["args"]["provider"]
             if ran_on != self._provider:
@@ -123,16 +140,11 @@ class OnnxRuntimeProfiler(Profiler):
         check_precision(self._runtime, self._precision, _matrix_products(kernels))
 
 
-def _gpu_name() -> str:
-    with NvidiaGpu() as gpu:
-        return gpu.name
-
-
 def _name(kernel: dict[str, Any]) -> str:
     return str(kernel["name"]).removesuffix("_kernel_time")
 
 
-def _matrix_products(kernels: list[dict[str, Any]]) -> list[MatrixProduct]:
+def _matrix_products(kernels: Sequence[dict[str, Any]]) -> list[MatrixProduct]:
     products = []
     for kernel in kernels:
         kind = kernel["args"]["op_name"]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError, Target
 from profilers._base import Profiler, Session
 from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
+from profilers.device.conditions import Conditions, power_mode
+from profilers.device.nvidia import NvidiaGpu
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
 from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
@@ -45,6 +46,7 @@ class TorchProfiler(Profiler):
         self._torch, self._batch, self._precision, self._device = torch, batch, precision, device
         self._threads, self._settings = threads, _ProcessSettings(torch, threads)
         self._is_compiled, self._compiled = compiled, dict[str, Any]()
+        self._gpu = NvidiaGpu() if device == "cuda" else None
 
     def target(self) -> Target:
         """The device this runs on."""
@@ -57,6 +59,10 @@ class TorchProfiler(Profiler):
             threads=self._threads,
             power_mode=power_mode(),
         )
+
+    def conditions(self) -> Conditions:
+        """How the processor is doing now, or the GPU."""
+        return super().conditions() if self._gpu is None else self._gpu.conditions()
 
     def open(self, model: bytes) -> Session:
         """Rebuild a model from its bytes, run it once, so that what fails fails here."""

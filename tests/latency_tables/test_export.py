@@ -21,6 +21,8 @@ def test_every_column_of_every_row(table):
         "stop_reason": "ci",
         "error": "",
         "throttled_rounds": "0",
+        "peak_memory_mb": "",
+        "energy_mj": "",
         "weight_mb": "0.25",
         "macs": "1000",
         "params": "64",

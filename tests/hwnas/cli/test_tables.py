@@ -156,3 +156,20 @@ def test_a_table_that_is_being_measured_by_somebody_else(two_ops, tmp_path, refu
 def test_what_was_exported_is_what_was_loaded(two, said):
     rows = list(csv.DictReader(io.StringIO(said("table", "export", two[1], "--csv", "-"))))
     assert [float(r["median_us"]) for r in rows if r["median_us"]] == [load_table(two[1]).rows[0].median_us]
+
+
+def test_memory_and_energy_beside_the_times(two_ops, tmp_path, said, refused):
+    table = tmp_path / "table"
+    said("table", "measure", two_ops, "--out", table, "--json")
+    before = load_table(table)
+    answer = json.loads(said("table", "resources", table, "--ops", two_ops, "--seconds", "0.01", "--json"))
+    after = load_table(table)
+    assert answer["ops"] == 2
+    assert answer["failed"] == 0
+    assert answer["with_memory"] == sum(row.peak_memory_mb is not None for row in after.rows)
+    times = [[replace(row, peak_memory_mb=None, energy_mj=None) for row in t.rows] for t in (before, after)]
+    assert times[0] == times[1]
+    assert ("peak MB" in said("table", "show", table)) == (answer["with_memory"] > 0)
+    assert "must be more than 0" in refused("table", "resources", table, "--ops", two_ops, "--seconds", "0")
+    save_table(make_table(), tmp_path / "foreign")
+    assert "unknown runtime" in refused("table", "resources", tmp_path / "foreign", "--ops", two_ops)

@@ -102,8 +102,8 @@ def test_a_model_without_products_has_any_precision(make_onnx):
 
 def test_a_model_is_inspected_once(onnx_model, monkeypatch):
     profiler, seen = OnnxRuntimeProfiler(), []
-    inspect = profiler._inspect
-    monkeypatch.setattr(profiler, "_inspect", lambda model: (seen.append(model), inspect(model)))
+    inspect = profiler._inspected_session
+    monkeypatch.setattr(profiler, "_inspected_session", lambda model: seen.append(model) or inspect(model))
     small, large = onnx_model(1), onnx_model(2)
     for model in (small, large, small, large):
         profiler.open(model).close()

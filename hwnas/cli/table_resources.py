@@ -1,0 +1,49 @@
+"""`hwnas table resources`: peak memory and energy of every op, beside its time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwnas.cli.display import ConsoleDisplay
+from latency_tables import ProfilerError, load_table, save_table
+
+
+def resources(
+    table: Annotated[Path, typer.Argument(help="folder of the table, which is written anew")],
+    ops: Annotated[Path, typer.Option(help="the op models it was measured on: runs/NAME/ops")],
+    seconds: Annotated[float, typer.Option(help="how long each op runs where energy is counted")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Add peak memory and energy to a table of this device, each op in a fresh process; where the device tells them.
+
+    Goes on where it was stopped. Energy needs a counter that may be read (RAPL, often by root only; NVIDIA GPUs).
+    """
+    from profilers import read_plan
+    from profilers.resources import measure_resources, with_resources
+    from profilers.runtimes import make_profiler
+
+    if not seconds > 0:
+        raise ProfilerError(f"--seconds must be more than 0, got {seconds:g}")
+    known, plan = load_table(table), read_plan(ops)
+    t = known.provenance.target
+    t.require(make_profiler(t.runtime, t.threads, t.batch, t.precision).target(), f"the latency table {table}")
+    with ConsoleDisplay().stage("memory and energy") as progress:
+        found = measure_resources(plan, t, table / "resources.jsonl", seconds, progress)
+    made = with_resources(known, found)
+    save_table(made, table)
+    told = {
+        "ops": len(made.rows),
+        "with_memory": sum(row.peak_memory_mb is not None for row in made.rows),
+        "with_energy": sum(row.energy_mj is not None for row in made.rows),
+        "failed": sum(mine.error is not None for mine in found.values()),
+    }
+    if as_json:
+        print(json.dumps({"table": str(table), **told}))
+        return
+    print(f"{table}: {told['with_memory']} of {told['ops']} ops with memory, {told['with_energy']} with energy")
+    if told["failed"]:
+        print(f"  {told['failed']} refused, first: {next(mine.error for mine in found.values() if mine.error)}")
