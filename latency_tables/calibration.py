@@ -2,8 +2,8 @@
 
 A stand-alone op pays for a session call and for layout changes at its edges; its weights stay in cache. In a network
 an op pays for neither, but weights stream in, the more so the less of them fit. All of that is smooth in the sum of
-ops, the number of ops and the megabytes of weights, and what is left is mostly the sort of op: so a few dozen whole
-networks are enough to learn it.
+ops, the number of ops and the megabytes of weights, and what is left is mostly the sort of op, and a little each single
+op: so a few dozen whole networks are enough to learn it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables.errors import HwnasError
-from latency_tables.features import TOTALS, Features, Floats
+from latency_tables.features import ONE_OP, TOTALS, Features, Floats
 
 MINIMUM_NETWORKS = 10
 COVERAGE = 0.9
 _WEAK = 0.02  # strength of the prior on plain terms: only there to keep a fit on few networks from running away
-_STRENGTHS = (1.0, 0.1, 0.01)  # on sorts of op, tried in turn: the weaker, the more each may correct
+# On sorts of op and on single ops, tried in turn: the weaker, the more each may correct.
+_SORT_STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01)
+_OP_STRENGTHS = (1.0, 0.3, 0.1)
 
 # Where the price of a megabyte may change: caches fill up somewhere, and where is the device's affair.
 _KNEES_AT = (0.5, 0.25, 0.75)  # quantiles of the calibration networks' weights
@@ -133,12 +135,13 @@ class Calibration:
 
 
 def fit_calibration(features: Features, measured_ms: Floats, coverage: float = COVERAGE) -> Calibration:
-    """Fit on measured networks [n]: the plainest terms that no richer ones clearly beat on networks left out.
+    """Fit on measured networks [n] the model with the smallest squared error on networks left out.
 
-    Least squares on relative errors. After the plain `TERMS`, corrections for sorts of op are tried, held to small
-    values by a prior. The interval is conformal over the residuals of networks whose fold took no part in the choice
-    and the fit (Barber et al. 2021, "Predictive inference with the jackknife+", CV+). Raises `HwnasError` with fewer
-    than `MINIMUM_NETWORKS` networks or a latency that is not positive.
+    Least squares on relative errors: the plainest of `TERMS` that no richer ones clearly beat, or all of them with
+    corrections for sorts of op and for single ops, held to small values by priors of several strengths. The interval is
+    conformal over the residuals of networks whose fold took no part in the choice and the fit (Barber et al. 2021,
+    "Predictive inference with the jackknife+", CV+). Raises `HwnasError` with fewer than `MINIMUM_NETWORKS` networks or
+    a latency that is not positive.
     """
     measured = np.asarray(measured_ms, dtype=np.float64)
     return _fit(MeasuredNetworks(features, measured, np.zeros(len(measured), dtype=bool)), coverage)
@@ -162,11 +165,15 @@ def _chosen(features: Features, measured: Floats) -> _System:
     knees_mb = tuple(map(float, np.quantile(features["weight_mb"], _KNEES_AT)))
     # A choice among many models on few networks is mostly chance.
     affordable = [terms for terms in TERMS if len(terms) * _NETWORKS_A_TERM <= len(measured)] or [TERMS[0]]
-    best = _best([_System(features, measured, terms, knees_mb) for terms in affordable])
-    if len(measured) >= _NETWORKS_FOR_SORTS:
-        sorts = (*best.terms, *sorts_of_op(features))
-        best = _best([best, *(_System(features, measured, sorts, knees_mb, strength) for strength in _STRENGTHS)])
-    return best
+    plain = _best([_System.of(features, measured, terms, knees_mb) for terms in affordable])
+    if len(measured) < _NETWORKS_FOR_SORTS:
+        return plain
+    terms = (*affordable[-1], *sorts_of_op(features))
+    sorts = _System.of(features, measured, terms, knees_mb)
+    ops = _System.of(features, measured, (*terms, *single_ops(features)), knees_mb)
+    rich = [sorts.held(strength) for strength in _SORT_STRENGTHS]
+    rich += [ops.held(strength, op_strength) for strength in _SORT_STRENGTHS for op_strength in _OP_STRENGTHS]
+    return min([plain, *rich], key=lambda system: float((system.residuals**2).mean()))
 
 
 def _cross_validated(features: Features, measured: Floats) -> Floats:
@@ -190,57 +197,72 @@ def _best(systems: Sequence[_System]) -> _System:
 
 
 def sorts_of_op(features: Features) -> tuple[str, ...]:
-    """The columns of single sorts of op that differ among the networks; the rest cannot be told from a constant."""
+    """The columns of sorts of op that differ among the networks; the rest cannot be told from a constant."""
+    return tuple(name for name in _varying(features) if name not in TOTALS and not name.startswith(ONE_OP))
+
+
+def single_ops(features: Features) -> tuple[str, ...]:
+    """The columns of ops that some of the networks have and others not."""
+    return tuple(name for name in _varying(features) if name.startswith(ONE_OP))
+
+
+def _varying(features: Features) -> tuple[str, ...]:
     spread = features.values.max(axis=0) - features.values.min(axis=0)
-    return tuple(
-        name for name, reach in zip(features.names, spread, strict=True) if name not in TOTALS and reach > 1e-12
-    )
+    return tuple(name for name, reach in zip(features.names, spread, strict=True) if reach > 1e-12)
 
 
 @dataclass(frozen=True)
 class _System:
-    """Ridge regression of 1 on columns / measured, with a prior at "the sum is right": (1, 0, ..., 0)."""
+    """Ridge regression of 1 on `rows` = columns / measured, [n, terms], with a prior at "the sum is right".
 
-    features: Features
-    measured_ms: Floats
+    `precision`: how firmly each coefficient is held to its prior, which is 1 for the first and 0 for all others.
+    """
+
     terms: tuple[str, ...]
-    knees_mb: tuple[float, ...] = ()
-    strength: float = 1.0
+    knees_mb: tuple[float, ...]
+    rows: Floats
+    precision: Floats
 
-    @property
-    def rows(self) -> Floats:
-        return term_matrix(self.features, self.terms, self.knees_mb) / self.measured_ms[:, None]
-
-    @property
-    def _precision(self) -> Floats:
-        typical = np.abs(self.rows).mean(axis=0) + 1e-12
+    @classmethod
+    def of(
+        cls, features: Features, measured_ms: Floats, terms: tuple[str, ...], knees_mb: tuple[float, ...] = ()
+    ) -> _System:
+        """Corrections are held at strength 1: a sort of op may be wrong by its whole time, more or less."""
+        rows = term_matrix(features, terms, knees_mb) / measured_ms[:, None]
+        typical = np.abs(rows).mean(axis=0) + 1e-12
         # A sort of op may be wrong by so many percent of its time; a megabyte and an op count as their share of time.
-        totals = {name: self.features[name].mean() + 1e-12 for name in TOTALS}
-        share = np.array([totals[t.partition("[")[0]] / totals["sum_ms"] if "[" in t else np.nan for t in self.terms])
-        return np.asarray(np.where(np.isnan(share), _WEAK * typical**2, self.strength * share**2), dtype=np.float64)
+        totals = {name: features[name].mean() + 1e-12 for name in TOTALS}
+        share = [totals[t.partition("[")[0]] / totals["sum_ms"] if "[" in t else 0.0 for t in terms]
+        return cls(terms, knees_mb, rows, np.where(np.array(share) > 0, np.square(share), _WEAK * typical**2))
 
-    def _solve(self, right: Floats) -> Floats:
-        rows = self.rows
-        return np.asarray(np.linalg.lstsq(rows.T @ rows + np.diag(self._precision), right, rcond=None)[0])
+    def held(self, sorts: float, ops: float = 1.0) -> _System:
+        """Its corrections held to their priors with these strengths."""
+        strength = np.array([ops if t.startswith(ONE_OP) else sorts if "[" in t else 1.0 for t in self.terms])
+        return replace(self, precision=self.precision * strength)
+
+    @cached_property
+    def _weights(self) -> tuple[Floats, Floats]:
+        """What each network says and how much it pulls on its own prediction, [n] each: the dual, few rows by rows."""
+        kernel = (self.rows / self.precision) @ self.rows.T
+        inverse = np.linalg.inv(kernel + np.eye(len(kernel)))
+        return inverse @ (1 - self.rows[:, 0]), 1 - np.diag(inverse)
 
     @property
     def solution(self) -> Floats:
         """The coefficients, [terms]."""
-        prior = np.zeros(len(self.terms))
-        prior[0] = self._precision[0]
-        return self._solve(self.rows.T @ np.ones(len(self.rows)) + prior)
+        found: Floats = (self.rows.T @ self._weights[0]) / self.precision
+        found[0] += 1
+        return found
 
     @cached_property
     def residuals(self) -> Floats:
         """measured / predicted - 1 of each network under a fit on all the others, [n]: exact, from one fit."""
-        rows = self.rows
-        leverage = np.einsum("ij,ji->i", rows, self._solve(rows.T))
-        left_out = 1 - (1 - rows @ self.solution) / np.maximum(1 - leverage, 1e-12)
-        return np.asarray(1 / left_out - 1)
+        weights, leverage = self._weights
+        return np.asarray(1 / (1 - weights / np.maximum(1 - leverage, 1e-12)) - 1)
 
 
 def leave_one_out_residuals(
     features: Features, measured_ms: Floats, terms: tuple[str, ...], knees_mb: tuple[float, ...] = ()
 ) -> Floats:
     """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
-    return _System(features, measured_ms, terms, knees_mb).residuals
+    return _System.of(features, measured_ms, terms, knees_mb).residuals

@@ -1,8 +1,8 @@
 """What a table knows of a network before anything is run: additive columns, so a population is a gather and a sum.
 
 Besides the totals (milliseconds of stand-alone ops, megabytes of weights, number of ops) there is one column of each
-for every value of every op attribute with few values (`sum_ms[kernel=5]`, `ops[kind=fused]`): what a calibration can
-correct is then any systematic error of a sort of op.
+for every value of every op attribute with few values (`sum_ms[kernel=5]`, `ops[kind=fused]`), and one that counts each
+single op: what a calibration can correct is then any systematic error of a sort of op, or of an op.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from latency_tables.table import LatencyTable, TableRow
 Floats = NDArray[np.float64]
 
 TOTALS = ("sum_ms", "weight_mb", "ops")
+ONE_OP = "ops[op="
 _MEASURES: tuple[Callable[[TableRow], float], ...] = (
     lambda row: np.nan if row.median_us is None or row.median_us <= 0 else row.median_us / 1e3,
     lambda row: row.cost.weight_mb,
@@ -78,9 +79,14 @@ class OpFeatures:
         return tuple((name, value) for name in sorted(few) for value in sorted(few[name]) if value)
 
     @cached_property
+    def _place(self) -> dict[Op, int]:
+        return {row.op: i for i, row in enumerate(self.table.rows)}
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """Column names: the totals, then the totals of every sort of op."""
-        return (*TOTALS, *(f"{total}[{name}={value}]" for name, value in self._groups for total in TOTALS))
+        """Column names: the totals, then the totals of every sort of op, then the number of each single op."""
+        sorts = (f"{total}[{name}={value}]" for name, value in self._groups for total in TOTALS)
+        return (*TOTALS, *sorts, *(f"{ONE_OP}{op.key}]" for op in self._place))
 
     def of(self, op: Op) -> Floats:
         """One op's columns, [len(names)]; zeros but one NaN for an op that has no time."""
@@ -92,4 +98,6 @@ class OpFeatures:
         totals = np.array([measure(row) for measure in _MEASURES])
         known = _attributes(op)
         groups = [totals if known.get(name) == value else np.zeros(len(TOTALS)) for name, value in self._groups]
-        return np.concatenate([totals, *groups])
+        itself = np.zeros(len(self._place))
+        itself[self._place[op]] = 1
+        return np.concatenate([totals, *groups, itself])

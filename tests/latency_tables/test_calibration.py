@@ -201,3 +201,17 @@ def test_residuals_come_from_models_that_have_not_seen_the_network():
         others[i] *= 3
         again = fit_calibration(features, others).residuals
         assert again[i] == pytest.approx(3 * (residuals[i] + 1) - 1)
+
+
+def test_a_single_op_that_is_slower_in_networks_is_learnt():
+    """Nothing but its own column tells that op from the others of its sort."""
+    rng = np.random.default_rng(5)
+    there = rng.integers(0, 2, (60, 8)).astype(float)
+    totals = np.column_stack([0.2 + there @ np.full(8, 0.1), np.full(60, 1.0), 2 + there.sum(axis=1)])
+    features = Features((*TOTALS, *(f"ops[op=op{i}]" for i in range(8))), np.column_stack([totals, there]))
+    ms = totals[:, 0] + 0.05 * there[:, 3]
+    calibration = fit_calibration(features, ms)
+    assert calibration.coefficient("ops[op=op3]") > 0.03
+    assert all(abs(calibration.coefficient(f"ops[op=op{i}]")) < 0.01 for i in range(8) if i != 3)
+    without = fit_calibration(Features(TOTALS, totals), ms)
+    assert calibration.mape_pct < 0.5 * without.mape_pct

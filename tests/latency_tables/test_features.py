@@ -18,18 +18,20 @@ def test_columns_of_an_op_by_hand(table):
     known = OpFeatures(table(rows=ROWS))
     # "size" and "kernel" are not known of the head, so that alone parts the ops; 24 is no size of an image
     sorts = ("kernel=3", "kernel=5", "kind=conv", "kind=head", "size=16")
-    assert known.names == (*TOTALS, *(f"{total}[{sort}]" for sort in sorts for total in TOTALS))
+    single = tuple(f"ops[op={op.key}]" for op in (SMALL, LARGE, HEAD))
+    assert known.names == (*TOTALS, *(f"{total}[{sort}]" for sort in sorts for total in TOTALS), *single)
     values = dict(zip(known.names, known.of(LARGE), strict=True))
     assert (values["sum_ms"], values["weight_mb"], values["ops"]) == (3.0, 1.5, 1.0)
     assert (values["sum_ms[kernel=5]"], values["ops[kind=conv]"], values["weight_mb[size=16]"]) == (3.0, 1.0, 1.5)
     assert (values["sum_ms[kernel=3]"], values["ops[kind=head]"]) == (0.0, 0.0)
     assert known.of(HEAD)[: len(TOTALS)].tolist() == [0.5, 0.25, 1.0]
+    assert [values[name] for name in single] == [0.0, 1.0, 0.0]
 
 
 def test_an_attribute_all_ops_share_or_with_too_many_values_is_no_sort(table):
     ops = [Op.of("conv", (8, 16, 16), width=w, stride=1) for w in range(20)]
     known = OpFeatures(table(rows=[TableRow(op, OpCost(1.0, 1, 1), median_us=1.0) for op in ops]))
-    assert known.names == TOTALS
+    assert known.names == (*TOTALS, *(f"ops[op={op.key}]" for op in ops))
 
 
 def test_an_op_without_a_time_has_no_milliseconds(table):
