@@ -84,6 +84,8 @@ def resources_here(model: bytes, target: Target, energy_s: float) -> Resources:
             opened[0].run()
 
         memory_mb = peak_memory_mb(work)
+        if not opened:  # where memory cannot be read, nothing was run
+            work()
         on_gpu = target.runtime.endswith(("cuda", "tensorrt"))
         with ExitStack() as stack:
             stack.callback(opened[0].close)

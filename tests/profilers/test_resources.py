@@ -62,3 +62,9 @@ def test_rows_get_what_was_found():
     assert [(r.peak_memory_mb, r.energy_mj) for r in made.rows] == [(12.5, 3.0), (None, None), (None, None)]
     assert [r.median_us for r in made.rows] == [10.0] * 3
     assert made.digest != table.digest
+
+
+def test_where_memory_cannot_be_read_the_model_is_run_all_the_same(onnx_model, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("profilers.resources.peak_memory_mb", lambda work: None)
+    assert resources_here(onnx_model(), HERE, 0.01).error is None
