@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hwnas.report import plots
 from hwnas.report._base import ReportData
 from hwnas.report._format import accuracy_text, ms_text, number_text, pct_text, seconds_text
 from hwnas.report._style import DARK, HEIGHT_IN, LIGHT, ROW_IN, Theme
+from latency_tables.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def write_report(data: ReportData, folder: Path) -> Path:
         figure = plot(data, LIGHT)
         width_in, height_in = (float(x) for x in figure.get_size_inches())
         light, dark = _png(figure), _png(plot(data, DARK))
-        _write_whole(folder / f"{name}.png", light)
+        write_atomically(folder / f"{name}.png", light)
         images[name] = Image(
             _data_uri(light),
             _data_uri(dark),
@@ -67,7 +67,7 @@ def write_report(data: ReportData, folder: Path) -> Path:
             round(height_in * DPI),
         )
     path = folder / "report.html"
-    _write_whole(path, _render(data, images).encode())
+    write_atomically(path, _render(data, images).encode())
     return path
 
 
@@ -138,13 +138,3 @@ def _png(figure: Figure) -> bytes:
 
 def _data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Nobody sees half a file: write beside `path`, then rename."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

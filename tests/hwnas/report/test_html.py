@@ -1,4 +1,5 @@
 import base64
+import errno
 import html as html_escape
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PIL import Image as Png
 from hwnas.report import ReportData, write_report
 from hwnas.report._format import accuracy_text, ms_text, pct_text, seconds_text
 from hwnas.report.html import PLOTS, scale_positions, verdict_text
+from latency_tables import HwnasError
 
 Make = Callable[..., ReportData]
 FILES = {
@@ -172,13 +174,11 @@ def test_a_failed_write_leaves_the_old_file(make: Make, tmp_path: Path, monkeypa
     write_report(make(title="first"), tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
-    def full(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:10])
-        raise OSError("disk full")
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(HwnasError, match="No space left on device"):
         write_report(make(title="second"), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
