@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latency_tables import LatencyTable, Measurement, ProfilerError, TableError, Target, quiet_reference_us, summarise
+from profilers.fresh import measure_model
 from profilers.protocol import Protocol
-from profilers.worker import measure_in_fresh_process
 
 _PROCESSES = 5  # where a process's memory happens to lie makes 2-9 % of difference in one of thirty
 _VISITS = 4
@@ -48,7 +48,7 @@ def verify(model: Path, reference: Path, table: LatencyTable, budget_ms: float) 
         raise TableError(f"{reference} is not the reference model of the latency table; use the one beside its rows")
     visits: list[Measurement] = []
     for process in range(_PROCESSES):
-        fresh = measure_in_fresh_process(
+        fresh = measure_model(
             model,
             reference,
             runtime=target.runtime,

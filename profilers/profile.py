@@ -7,10 +7,11 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from latency_tables import Journal, LatencyTable, Measurement, table_from_measurements
+from latency_tables import Journal, LatencyTable, Measurement, Target, table_from_measurements
 from latency_tables.progress import Progress, silent
 from profilers._base import Profiler
 from profilers.device import quiet
@@ -18,28 +19,37 @@ from profilers.plan import Plan, PlannedModel
 from profilers.protocol import Protocol, by_key, stop_reason, visit_model
 
 
-def measure_plan(
-    plan: Plan, profiler: Profiler, journal_path: Path, protocol: Protocol, progress: Progress = silent
-) -> list[Measurement]:
-    """Visit every model once a round (or `in_a_row` times), in a new order each round, until its interval is narrow.
-
-    Appends each visit to the journal before the next one starts; visits already there are not made again.
-    Raises `JournalError` when the journal is of other work, in use, or the disk is full.
-    """
-    target = profiler.target()
-    header = {
+def journal_header(plan: Plan, target: Target, protocol: Protocol) -> dict[str, Any]:
+    """What tells the journal of this work from others."""
+    return {
         "plan": [m.sha256 for m in plan.models],
         "reference": plan.reference_sha256,
         "target": vars(target) | {"power_mode": ""},
         "protocol": protocol.to_json(),
     }
-    reference_model = plan.reference()
+
+
+def measure_plan(
+    plan: Plan,
+    profiler: Profiler,
+    journal_path: Path,
+    protocol: Protocol,
+    progress: Progress = silent,
+    rounds: Sequence[int] | None = None,
+) -> list[Measurement]:
+    """Visit every model once a round (or `in_a_row` times), in a new order each round, until its interval is narrow.
+
+    Appends each visit to the journal before the next one starts; visits already there are not made again. `rounds`:
+    which of them, all by default. Raises `JournalError` when the journal is of other work, in use, or the disk is full.
+    """
+    target = profiler.target()
+    header, reference_model = journal_header(plan, target, protocol), plan.reference()
     with Journal(journal_path, header) as journal, quiet(target.threads), profiler.open(reference_model) as reference:
         visits = [Measurement.from_json(record) for record in journal]
         for _ in range(protocol.warmup_runs * protocol.reference_runs):
             reference.run()
-        for round_ in range(protocol.maximum_rounds):
-            todo = _unfinished(plan.models, visits, protocol, round_)
+        for round_ in range(protocol.maximum_rounds) if rounds is None else rounds:
+            todo = unfinished(plan.models, visits, protocol, round_)
             random.Random(round_).shuffle(todo)
             later_rounds = max(0, protocol.minimum_rounds - round_ - 1)
             expected = len(visits) + (len(todo) + later_rounds * len(plan.models)) * protocol.in_a_row
@@ -55,7 +65,7 @@ def measure_plan(
     return visits
 
 
-def _unfinished(
+def unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
 ) -> list[tuple[PlannedModel, int]]:
     """The models that still need visits in this round, and how many."""

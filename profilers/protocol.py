@@ -39,7 +39,7 @@ class Protocol:
 
 
 OPS_PROTOCOL = Protocol()
-NETWORKS_PROTOCOL = Protocol(in_a_row=2, maximum_rounds=4)
+NETWORKS_PROTOCOL = Protocol(minimum_rounds=4, maximum_rounds=5)
 
 
 def visit(

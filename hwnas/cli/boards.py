@@ -107,13 +107,14 @@ def measure(
 def _measured_here(
     plan: Path, out: Path, runtime: str | None, threads: int | None, precision: str | None
 ) -> LatencyTable:
-    from profilers import Protocol, measure_plan, read_plan, table_from_plan
+    from profilers import Protocol, read_plan, table_from_plan
+    from profilers.fresh import measure_plan_freshly
     from profilers.runtimes import make_profiler
 
     planned, protocol = read_plan(plan), Protocol()
     profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
     with ConsoleDisplay().stage("latency table") as progress:
-        visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
+        visits = measure_plan_freshly(planned, profiler, out / "journal.jsonl", protocol, progress)
     return table_from_plan(planned, profiler, visits, protocol)
 
 

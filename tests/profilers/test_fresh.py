@@ -1,13 +1,14 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
-from latency_tables import ProfilerError, Target, summarise
-from profilers import Protocol
+from latency_tables import Op, OpCost, ProfilerError, Target, summarise
+from profilers import Protocol, measure_plan, write_plan
+from profilers.fresh import measure_model, measure_plan_freshly
 from profilers.runtimes import make_profiler
-from profilers.worker import measure_in_fresh_process
 
 PROTOCOL = Protocol(group_us=500, maximum_runs=8, groups=1)
 
@@ -23,7 +24,7 @@ def files(tmp_path, onnx_model):
 
 
 def measure(model, reference, runtime="onnxruntime", threads=1, **more):
-    return measure_in_fresh_process(
+    return measure_model(
         model, reference, runtime=runtime, threads=threads, batch=1, protocol=PROTOCOL, rounds=2, **more
     )
 
@@ -81,3 +82,54 @@ def test_a_request_that_is_none(request_):
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
+
+
+ROUNDS = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+
+
+@pytest.fixture
+def plan(tmp_path, onnx_model):
+    pytest.importorskip("onnxruntime")
+    models = {1: onnx_model(1, side=16), 4: onnx_model(4, side=16), 0: b"no model"}
+    entries = [(Op.of("net", (i,)).key, Op.of("net", (i,)), OpCost(0.1, 1, 1), m) for i, m in models.items()]
+    return write_plan(tmp_path / "plan", "tiny", onnx_model(2, side=16), entries)
+
+
+def test_rounds_in_processes_of_their_own_measure_the_same_work(tmp_path, plan):
+    profiler, seen = make_profiler("onnxruntime", 1, 1), []
+    visits = measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS, lambda *done: seen.append(done))
+    assert Counter((v.key, v.round) for v in visits if not v.error) == {
+        (key, round_): 1 for key in ("net(1)", "net(4)") for round_ in (0, 1)
+    }
+    assert [v.key for v in visits if v.error] == ["net(0)"]
+    assert seen[-1] == (5, 5, "measured")
+    assert any("round 2: net(" in what for _, _, what in seen)
+    # the journal is that of `measure_plan`: nothing is left to do, here or there
+    assert measure_plan(plan, profiler, tmp_path / "j", ROUNDS) == visits
+    assert measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS) == visits
+
+
+def test_stopped_rounds_are_gone_on_with(tmp_path, plan):
+    def stop(done, total, what):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    profiler = make_profiler("onnxruntime", 1, 1)
+    with pytest.raises(KeyboardInterrupt):
+        measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS, stop)
+    # its process is gone, and the journal is free
+    assert len(measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS)) == 5
+
+
+def test_a_runtime_of_ones_own_is_measured_in_this_process(tmp_path, make_plan, fake_profiler):
+    profiler = fake_profiler()
+    visits = measure_plan_freshly(make_plan(b"100 us"), profiler, tmp_path / "j", ROUNDS)
+    assert len(visits) == 2
+    assert len(profiler.opened) == 3
+
+
+def test_what_stops_a_round_is_said_in_one_line(tmp_path, plan):
+    (tmp_path / "plan" / plan.models[0].file).write_bytes(b"damaged")
+    with pytest.raises(ProfilerError, match=r"the measuring process failed: the model .* is damaged") as e:
+        measure_plan_freshly(plan, make_profiler("onnxruntime", 1, 1), tmp_path / "j", ROUNDS)
+    assert "\n" not in str(e.value)
