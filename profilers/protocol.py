@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from latency_tables import Measurement, ProfilerError, summarise
 from profilers._base import Profiler, Session
@@ -40,6 +40,11 @@ class Protocol:
 
 OPS_PROTOCOL = Protocol()
 NETWORKS_PROTOCOL = Protocol(minimum_rounds=4, maximum_rounds=5)
+
+
+def networks_protocol(threads: int) -> Protocol:
+    """How whole networks are visited: more often with several threads, which find their cores anew at each opening."""
+    return NETWORKS_PROTOCOL if threads == 1 else replace(NETWORKS_PROTOCOL, in_a_row=3)
 
 
 def visit(

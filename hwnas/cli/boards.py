@@ -30,10 +30,12 @@ def kit(
     from hwnas.pipeline.board import make_kit
     from hwnas.spaces import load_space
     from profilers.boards.kit import KitSettings
+    from profilers.protocol import networks_protocol
 
     made = load_space(space, classes)
     with ConsoleDisplay().stage("op models") as progress:
-        make_kit(made, out, KitSettings(runtime, threads, precision), networks, seed, progress)
+        settings = KitSettings(runtime, threads, precision, network_protocol=networks_protocol(threads))
+        make_kit(made, out, settings, networks, seed, progress)
     ops, size = len(made.all_ops), out.stat().st_size
     if as_json:
         print(json.dumps({"kit": str(out), "ops": ops, "networks": networks, "bytes": size}))

@@ -18,7 +18,7 @@ from latency_tables.features import Floats
 from latency_tables.networks import write_networks
 from latency_tables.progress import Progress, silent
 from profilers import Plan, Profiler, read_plan
-from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
+from profilers.protocol import OPS_PROTOCOL, networks_protocol
 from profilers.runtimes import make_profiler
 
 LEAST_CALIBRATION_NETWORKS = 80
@@ -120,7 +120,7 @@ class Measuring:
         inputs = {
             "table": table.digest,
             "networks": [self.space.to_text(a) for a in (*most, *held)],
-            "protocol": NETWORKS_PROTOCOL.to_json(),
+            "protocol": networks_protocol(s.threads).to_json(),
             "least": least,
         }
 

@@ -17,7 +17,7 @@ from latency_tables.files import digest_json
 from latency_tables.progress import Progress, silent
 from profilers import Plan, Profiler, Protocol, table_from_plan
 from profilers.fresh import measure_plan_freshly
-from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, by_key
+from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 
 _NO_LONGER_HELPS = 0.97
 
@@ -63,11 +63,12 @@ class Workbench:
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
     ) -> MeasuredOnDevice:
-        """Measure whole networks [n, genes], twice a round; `name`: their folder."""
+        """Measure whole networks [n, genes]; `name`: their folder."""
         where = self.folder / "networks" / name
         precision = table.provenance.target.precision
         plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision)
-        visits = by_key(self._measure(plan, name, NETWORKS_PROTOCOL, progress))
+        protocol = networks_protocol(self.profiler.target().threads)
+        visits = by_key(self._measure(plan, name, protocol, progress))
         if failed := [v.error for mine in visits.values() for v in mine if v.error]:
             raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
         ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])

@@ -5,7 +5,7 @@ import pytest
 
 from latency_tables import Measurement, summarise
 from profilers import Protocol
-from profilers.protocol import by_key, stop_reason, visit, visit_model
+from profilers.protocol import NETWORKS_PROTOCOL, by_key, networks_protocol, stop_reason, visit, visit_model
 
 PROTOCOL = Protocol(warmup_runs=3, group_us=1000, minimum_runs=4, maximum_runs=64, reference_runs=6, groups=2)
 
@@ -135,3 +135,9 @@ def test_a_device_that_never_recovers_is_measured_as_it_is_and_marked():
     assert stop_reason(visits[:4], protocol) is None
     assert stop_reason(visits, protocol) == "disturbed"
     assert summarise(visits).ratio == 2.0
+
+
+def test_networks_on_several_threads_are_visited_more_often():
+    assert networks_protocol(1) == NETWORKS_PROTOCOL
+    assert networks_protocol(2).in_a_row > NETWORKS_PROTOCOL.in_a_row
+    assert replace(networks_protocol(4), in_a_row=NETWORKS_PROTOCOL.in_a_row) == NETWORKS_PROTOCOL
