@@ -21,7 +21,13 @@ def stopped_when(ready, sent, arguments):
     """Start `hwnas run`, send the signal as soon as `ready()`; the exit code and standard error."""
     command = [sys.executable, "-P", "-m", "hwnas.cli.main", "run", *map(str, arguments)]
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + PATIENCE_S
     try:
