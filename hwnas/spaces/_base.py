@@ -35,6 +35,7 @@ class SearchSpace(ABC):
     name: str
     input_shape: tuple[int, int, int]
     num_classes: int
+    is_chain: bool = True  # whether a network's ops run one after another, as a supernet takes them
 
     @property
     @abstractmethod
@@ -134,6 +135,21 @@ class SearchSpace(ABC):
         choices = self.slot_choices(population)
         columns = [np.eye(len(slot))[choices[:, s]] for s, slot in enumerate(self.slots) if len(slot) > 1]
         return np.concatenate(columns, axis=1)
+
+    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
+        """Views of networks, [n, features] each, that a predictor may weigh apart: `encode` alone by default."""
+        return (self.encode(population),)
+
+    def graphs(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Networks as graphs of k nodes: edges [n, k, k] from row to column, and the nodes' ops one-hot [n, k, ops].
+
+        By default a chain of the slots that have a choice.
+        """
+        choices = self.slot_choices(population)
+        open_slots = [s for s, slot in enumerate(self.slots) if len(slot) > 1]
+        nodes = np.eye(max(len(self.slots[s]) for s in open_slots))[choices[:, open_slots]]
+        chain_edges = np.eye(len(open_slots), k=1)
+        return np.broadcast_to(chain_edges, (len(population), *chain_edges.shape)), nodes
 
     def sandwich(self, rng: np.random.Generator) -> Population:
         """Networks of one supernet step, [k, genes]: the largest first, the smallest, and a random one.

@@ -30,7 +30,8 @@ def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
     _check_moves(space, archs, seed)
     _check_encoding(space, archs)
     for arch in archs:
-        _check_chain(space, arch)
+        if space.is_chain:
+            _check_chain(space, arch)
     _check_weight_sources(space)
     _check_build(space, archs[0])
 
@@ -150,12 +151,19 @@ def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:
 
 
 def _check_encoding(space: SearchSpace, archs: Population) -> None:
-    features = space.encode(archs)
-    assert features.ndim == 2, "encode must give [n, features]"
-    assert len(features) == len(archs), "encode must give one row a genotype"
-    assert np.isfinite(features).all(), "encode must be finite"
+    edges, nodes = space.graphs(archs)
+    assert edges.shape[1:] == (nodes.shape[1],) * 2, "graphs must give edges [n, k, k] for nodes [n, k, ops]"
+    views = {"encode": space.encode(archs), "graphs": edges, "graphs' nodes": nodes}
+    views |= {f"view {i + 1} of encodings": view for i, view in enumerate(space.encodings(archs))}
+    for name, features in views.items():
+        assert len(features) == len(archs), f"{name} must give one row a genotype"
+        assert features.ndim == (2 if name.startswith(("encode", "view")) else 3), f"{name}: features are [n, features]"
+        assert np.isfinite(features).all(), f"{name} must be finite"
     for i, arch in enumerate(archs):
-        assert np.array_equal(space.encode(arch[None]), features[i : i + 1]), "encode must not depend on other rows"
+        alone = [space.encode(arch[None]), *space.encodings(arch[None]), *space.graphs(arch[None])]
+        among = [views["encode"], *space.encodings(archs), edges, nodes]
+        same = all(np.array_equal(a[0], b[i]) for a, b in zip(alone, among, strict=True))
+        assert same, "encode, encodings and graphs must not depend on other rows"
 
 
 def _check_chain(space: SearchSpace, arch: Genotype) -> None:

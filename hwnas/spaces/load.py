@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from hwnas.spaces._base import SearchSpace
+from hwnas.spaces.nasbench_macro import NasBenchMacro
+from hwnas.spaces.nb201_space import NasBench201
 from hwnas.spaces.presets import PRESETS, mbconv_space
+from hwnas.spaces.regnet import REGNET_PRESETS, regnet_space
 from latency_tables import HwnasError
+
+SPACES: dict[str, Callable[[int], SearchSpace]] = {
+    **{name: partial(mbconv_space, name) for name in PRESETS},
+    **{name: partial(regnet_space, name) for name in REGNET_PRESETS},
+    "nb201": NasBench201,
+    "nasbench-macro": NasBenchMacro,
+}
 
 
 def load_space(name: str, num_classes: int = 10) -> SearchSpace:
@@ -17,9 +29,9 @@ def load_space(name: str, num_classes: int = 10) -> SearchSpace:
     """
     file, colon, class_name = name.rpartition(":")
     if not colon:
-        if name not in PRESETS:
-            raise HwnasError(f"unknown space {name!r}; there are {', '.join(PRESETS)}, or your own: file.py:ClassName")
-        return mbconv_space(name, num_classes)
+        if name not in SPACES:
+            raise HwnasError(f"unknown space {name!r}; there are {', '.join(SPACES)}, or your own: file.py:ClassName")
+        return SPACES[name](num_classes)
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None or not Path(file).is_file():
         raise HwnasError(f"space {name!r}: {file} is not a Python file; write path/to/file.py:ClassName")

@@ -15,7 +15,7 @@ from hwnas.spaces._base import ArchError, Genotype, Population
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 # In the order of the text: (from node, to node); node 0 is the input, node 3 the output.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-_NODES = 4
+NODES = 4
 
 
 def from_text(text: str) -> Genotype:
@@ -25,8 +25,8 @@ def from_text(text: str) -> Genotype:
     """
     problem = f"cannot parse {text!r:.160}:"
     nodes = text.strip().split("+")
-    if len(nodes) != _NODES - 1:
-        raise ArchError(f"{problem} a NAS-Bench-201 cell has {_NODES - 1} nodes joined by '+', got {len(nodes)}")
+    if len(nodes) != NODES - 1:
+        raise ArchError(f"{problem} a NAS-Bench-201 cell has {NODES - 1} nodes joined by '+', got {len(nodes)}")
     genes = []
     for node, part in enumerate(nodes, start=1):
         words = part.split("|")
@@ -44,7 +44,7 @@ def from_text(text: str) -> Genotype:
 
 def to_text(arch: Genotype) -> str:
     """The text of a genotype [6]; the inverse of `from_text`."""
-    nodes: list[str] = [""] * (_NODES - 1)
+    nodes: list[str] = [""] * (NODES - 1)
     for (source, node), gene in zip(EDGES, arch, strict=True):
         nodes[node - 1] += f"{OPS[gene]}~{source}|"
     return "+".join(f"|{node}" for node in nodes)
@@ -62,7 +62,7 @@ def used_edges(archs: Population) -> NDArray[np.bool_]:
     Runtimes that drop dead code rarely know that what `none` passes on is zero, so ops fed by it alone do run.
     """
     there = archs != OPS.index("none")
-    wanted = np.zeros((len(archs), _NODES), dtype=bool)
+    wanted = np.zeros((len(archs), NODES), dtype=bool)
     wanted[:, -1] = True
     for edge, (source, node) in reversed(list(enumerate(EDGES))):
         wanted[:, source] |= wanted[:, node] & there[:, edge]
@@ -73,7 +73,7 @@ def used_edges(archs: Population) -> NDArray[np.bool_]:
 def live_edges(archs: Population) -> NDArray[np.bool_]:
     """Which edges are on a path from input to output, [n, 6], of genotypes [n, 6]."""
     there = archs != OPS.index("none")
-    fed = np.zeros((len(archs), _NODES), dtype=bool)
+    fed = np.zeros((len(archs), NODES), dtype=bool)
     fed[:, 0] = True
     for edge, (source, node) in enumerate(EDGES):
         fed[:, node] |= fed[:, source] & there[:, edge]

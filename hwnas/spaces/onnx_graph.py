@@ -44,6 +44,8 @@ class _Emitter:
     def value(self, argument: Any, node: fx.Node) -> str:
         if isinstance(argument, fx.Node):
             return self.names[argument]
+        if isinstance(argument, float):
+            return self.weight(f"{node.name}.constant", torch.tensor(argument))
         raise _UnknownLayer(f"{node.target} with a constant operand")
 
 
@@ -110,6 +112,23 @@ def _pool(e: _Emitter, node: fx.Node, layer: nn.AdaptiveAvgPool2d) -> None:
     e.emit("GlobalAveragePool", node, [e.value(node.args[0], node)])
 
 
+def _avg_pool(e: _Emitter, node: fx.Node, layer: nn.AvgPool2d) -> None:
+    if layer.ceil_mode or layer.divisor_override is not None:
+        raise _UnknownLayer("average pooling with ceil mode or a divisor of its own")
+    kernel, stride, padding = (
+        v if isinstance(v, tuple) else (v, v) for v in (layer.kernel_size, layer.stride, layer.padding)
+    )
+    e.emit(
+        "AveragePool",
+        node,
+        [e.value(node.args[0], node)],
+        kernel_shape=kernel,
+        strides=stride,
+        pads=[*padding, *padding],
+        count_include_pad=int(layer.count_include_pad),
+    )
+
+
 def _pass_through(e: _Emitter, node: fx.Node, layer: nn.Module) -> None:
     e.names[node] = e.value(node.args[0], node)
 
@@ -130,6 +149,7 @@ _LAYERS: dict[type[nn.Module], Callable[[_Emitter, fx.Node, Any], None]] = {
     nn.BatchNorm2d: _batch_norm,
     nn.Linear: _linear,
     nn.AdaptiveAvgPool2d: _pool,
+    nn.AvgPool2d: _avg_pool,
     nn.ReLU: _unary("Relu"),
     nn.Hardswish: _unary("HardSwish"),
     nn.Hardsigmoid: _unary("HardSigmoid", alpha=1 / 6, beta=0.5),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hwnas.spaces import PRESETS, load_space
+from hwnas.spaces import load_space
+from hwnas.spaces.load import SPACES
 from latency_tables import HwnasError
 
 OWN = """
@@ -29,7 +30,7 @@ def own(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SPACES)
 def test_presets_by_name(name):
     space = load_space(name, num_classes=7)
     assert (space.name, space.num_classes) == (name, 7)

@@ -1,0 +1,101 @@
+"""NAS-Bench-201 as a search space: 15,625 cells, each fifteen times in a network of three widths (Dong & Yang 2020)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from hwnas.spaces import nb201, nb201_modules, nb201_paths
+from hwnas.spaces._base import Genotype, Population, SearchSpace, Slots
+from latency_tables import Op
+
+_CELLS_A_STAGE = 5
+_WIDTHS = (16, 32, 64)
+
+
+class NasBench201(SearchSpace):
+    """Six genes, the ops on the edges of one cell. Its networks are written as in the benchmark: `|op~0|+|...`."""
+
+    name, is_chain = "nb201", False
+    cardinalities = (len(nb201.OPS),) * len(nb201.EDGES)
+
+    def __init__(self, num_classes: int = 10, size: int = 32):
+        self.num_classes, self.input_shape = num_classes, (3, size, size)
+
+    @cached_property
+    def slots(self) -> Slots:
+        """The stem; six edges a stage, each choice with its op in all five cells; reductions between; the head."""
+        side = self.input_shape[1]
+        slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_WIDTHS[0]),),)]
+        for stage, width in enumerate(_WIDTHS):
+            if stage:
+                slots.append(((Op.of("reduction", (width // 2, 2 * side, 2 * side)),),))
+            ops = {name: (Op.of(name, (width, side, side)),) * _CELLS_A_STAGE for name in nb201.OPS}
+            slots += [tuple(() if name == "none" else ops[name] for name in nb201.OPS)] * len(nb201.EDGES)
+            side //= 2
+        last = (_WIDTHS[-1], 2 * side, 2 * side)
+        slots.append(((Op.of("head", last, classes=self.num_classes),),))
+        return tuple(slots)
+
+    @cached_property
+    def _edge_of_slot(self) -> NDArray[np.int64]:
+        """Which gene a slot follows, -1 for the fixed ones, [slots]."""
+        stages = [list(range(len(nb201.EDGES)))] * len(_WIDTHS)
+        return np.array([-1, *stages[0], -1, *stages[1], -1, *stages[2], -1])
+
+    def slot_choices(self, population: Population) -> Population:
+        """[n, slots] of genotypes [n, 6]: the stages repeat the cell."""
+        return np.where(self._edge_of_slot >= 0, population[:, self._edge_of_slot], 0)
+
+    @property
+    def prunings(self) -> tuple[str, ...]:
+        """Runtimes that compile the graph drop what the output does not depend on; some fold zeros as well."""
+        return ("unused", "dead")
+
+    def pruned_choices(self, population: Population, pruning: str) -> Population:
+        """As `slot_choices`, with `none` on edges that are unused, or not on a live path."""
+        kept = nb201.used_edges(population) if pruning == "unused" else nb201.live_edges(population)
+        return self.slot_choices(np.where(kept, population, nb201.OPS.index("none")))
+
+    def build_op(self, op: Op) -> nn.Module:
+        """The module of one op."""
+        return nb201_modules.build_op(op)
+
+    def build(self, arch: Genotype) -> nn.Module:
+        """The network; its cells are graphs, so it is no chain of its ops, though it costs what they cost together."""
+        genes, layers = [int(g) for g in arch], [self.build_op(op) for op in self.slots[0][0]]
+        for stage, width in enumerate(_WIDTHS):
+            if stage:
+                layers.append(nb201_modules.Reduction(width // 2))
+            layers += [nb201_modules.Cell(genes, width) for _ in range(_CELLS_A_STAGE)]
+        return nn.Sequential(*layers, *(self.build_op(op) for op in self.slots[-1][0]))
+
+    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
+        """Ops on live edges [n, 30], how many paths compute what [n, 40], and the paths in numbers [n, 16]."""
+        return (
+            nb201.live_op_counts(population),
+            nb201_paths.path_counts(population),
+            nb201_paths.path_statistics(population),
+        )
+
+    def encode(self, population: Population) -> NDArray[np.float64]:
+        """One-hot edges and path counts, [n, 30 + 40]: the usual features of this space."""
+        return np.concatenate([nb201.op_counts(population), nb201_paths.path_counts(population)], axis=1)
+
+    def graphs(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The cell's edges as nodes: one feeds another where it ends at the other's beginning, and both are live."""
+        follows = np.array([[end == start for start, _ in nb201.EDGES] for _, end in nb201.EDGES], dtype=np.float64)
+        live = nb201.live_edges(population).astype(np.float64)
+        ops: NDArray[np.float64] = np.eye(len(nb201.OPS))[population]
+        return follows * live[:, :, None] * live[:, None], ops
+
+    def to_text(self, arch: Genotype) -> str:
+        """The benchmark's own text."""
+        return nb201.to_text(self.check(arch))
+
+    def from_text(self, text: str) -> Genotype:
+        """The genotype of the benchmark's own text; raises `ArchError` that says what does not parse."""
+        return nb201.from_text(text)

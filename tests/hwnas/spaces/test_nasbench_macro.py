@@ -1,0 +1,46 @@
+"""NAS-Bench-Macro: parameters and MACs are the benchmark's own, its texts round-trip."""
+
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwnas.spaces import ArchError, NasBenchMacro, every_network
+from hwnas.spaces.contract import check_space
+from hwnas.spaces.cost import count_macs, count_params
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "nas_bench_macro.csv.gz"
+
+
+def test_it_keeps_the_contract():
+    check_space(NasBenchMacro(), samples=4)
+    assert len(every_network(NasBenchMacro())) == NasBenchMacro().size == 6561
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="NAS-Bench-Macro's accuracies are not here")
+def test_parameters_and_macs_are_the_benchmark_s_own():
+    with gzip.open(DATA, "rt") as file:
+        rows = list(csv.DictReader(file))
+    space = NasBenchMacro()
+    for i in np.random.default_rng(0).choice(len(rows), 20, replace=False):
+        network = space.build(space.from_text(rows[i]["arch"]))
+        assert count_params(network) == int(rows[i]["params"])
+        assert count_macs(network, space.input_shape) == int(rows[i]["flops"])
+
+
+def test_layers_are_counted_by_stage():
+    one_hot, shares = NasBenchMacro().encodings(NasBenchMacro().from_text("02012100")[None])
+    assert one_hot.shape == (1, 24)
+    by_stage = shares.reshape(4, 3)  # stages of 2, 3 and 3 layers, and all; identity, k3 e3, k5 e6
+    assert by_stage[0].tolist() == [1 / 2, 0, 1 / 2]
+    assert by_stage[1] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert by_stage[2] == pytest.approx([2 / 3, 1 / 3, 0])
+    assert by_stage[3] == pytest.approx([4 / 8, 2 / 8, 2 / 8])
+
+
+@pytest.mark.parametrize("text", ["", "0201210", "020121001", "02012130", "0201210x"])
+def test_what_does_not_parse(text):
+    with pytest.raises(ArchError, match="is 8 digits, each 0, 1 or 2"):
+        NasBenchMacro().from_text(text)
