@@ -3,14 +3,17 @@
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
 from hwnas.accuracy.batches import Batch, Batches
 from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
-from hwnas.accuracy.predictors import GaussianProcessPredictor
+from hwnas.accuracy.predictors import AdditiveGaussianProcess, GaussianProcessPredictor
 from hwnas.accuracy.supernet import Supernet, accuracy, likelihood, recalibrate
 from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
+from hwnas.accuracy.tabular import TabularBenchmark
+from hwnas.accuracy.trained import TrainedAccuracy
 from hwnas.accuracy.training import Curve, Recipe, train_network, train_supernet, trained_weights
 
 __all__ = [
     "AccuracyEstimate",
     "AccuracyEstimator",
+    "AdditiveGaussianProcess",
     "Batch",
     "Batches",
     "Checkpoint",
@@ -21,6 +24,8 @@ __all__ = [
     "Recipe",
     "Supernet",
     "SupernetAccuracy",
+    "TabularBenchmark",
+    "TrainedAccuracy",
     "accuracy",
     "likelihood",
     "load_checkpoint",

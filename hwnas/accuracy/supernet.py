@@ -15,7 +15,7 @@ from torch.func import functional_call
 from hwnas.accuracy.batches import Batch
 from hwnas.spaces import Genotype, SearchSpace
 from hwnas.spaces.blocks import initialise
-from latency_tables import Op
+from latency_tables import HwnasError, Op
 
 
 def slice_like(shared: Tensor, shape: Iterable[int]) -> Tensor:
@@ -28,9 +28,11 @@ def slice_like(shared: Tensor, shape: Iterable[int]) -> Tensor:
 
 
 class Supernet(nn.Module):
-    """Shared weights of all networks of `space`. One module a slot and weight source."""
+    """Shared weights of all networks of `space`, one module a slot and weight source; `HwnasError` unless a chain."""
 
     def __init__(self, space: SearchSpace, seed: int = 0):
+        if not space.is_chain:
+            raise HwnasError(f"{space.name} is made of cells, and a supernet shares weights along chains of ops")
         super().__init__()
         self.space = space
         self.shared = nn.ModuleDict()

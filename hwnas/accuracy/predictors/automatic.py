@@ -1,0 +1,56 @@
+"""The predictor that does best on the labels at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from hwnas.accuracy._base import AccuracyEstimate, Floats, Predictor
+from hwnas.spaces import Population
+
+_FOLDS = 5
+
+
+class AutomaticPredictor(Predictor):
+    """Fits every candidate on four fifths of the labels, five times, and keeps the one that ranks the rest best.
+
+    `candidates` make predictors by name. After `fit`, `chosen` is the winner's name and `taus` are the mean Kendall
+    taus on labels held out, NaN where labels are equal (then the first candidate is kept).
+    """
+
+    def __init__(self, candidates: Mapping[str, Callable[[], Predictor]], seed: int = 0):
+        if not candidates:
+            raise ValueError("give at least one candidate")
+        self.candidates, self.seed = dict(candidates), seed
+        self.chosen, self.taus = "", dict[str, float]()
+        self._best: Predictor | None = None
+
+    def fit(self, population: Population, accuracy: Floats) -> Self:
+        """Choose among the candidates by genotypes [n, genes] and accuracies [n], then fit the choice on all."""
+        folds = np.random.default_rng(self.seed).permutation(len(accuracy)) % min(_FOLDS, len(accuracy))
+        self.taus = {name: _held_out_tau(make, population, accuracy, folds) for name, make in self.candidates.items()}
+        self.chosen = max(self.taus, key=lambda name: np.nan_to_num(self.taus[name], nan=-1.0))
+        self._best = self.candidates[self.chosen]().fit(population, accuracy)
+        return self
+
+    def estimate(self, population: Population) -> AccuracyEstimate:
+        """As the chosen predictor says."""
+        if self._best is None:
+            raise ValueError("fit the predictor before asking it")
+        return self._best.estimate(population)
+
+
+def _held_out_tau(make: Callable[[], Predictor], population: Population, accuracy: Floats, folds: np.ndarray) -> float:
+    if len(np.unique(accuracy)) == 1 or len(accuracy) < 2 * _FOLDS:
+        return float("nan")
+    found = []
+    for fold in np.unique(folds):
+        out = folds == fold
+        if len(np.unique(accuracy[~out])) == 1 or len(np.unique(accuracy[out])) == 1:
+            continue
+        predicted = make().fit(population[~out], accuracy[~out]).estimate(population[out]).mean
+        found.append(np.nan_to_num(kendalltau(predicted, accuracy[out])[0]))
+    return float(np.mean(found)) if found else float("nan")

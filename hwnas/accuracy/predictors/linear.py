@@ -1,0 +1,28 @@
+"""Ridge regression: the predictor to beat, and hard to beat with very few labels."""
+
+from __future__ import annotations
+
+from sklearn.linear_model import BayesianRidge
+
+from hwnas.accuracy._base import Floats
+from hwnas.accuracy.predictors._ranks import RankPredictor
+from hwnas.accuracy.predictors._views import ScaledViews
+from hwnas.spaces import Population, SearchSpace
+
+
+class RidgePredictor(RankPredictor):
+    """Linear in all views of a network; the penalty is the one that the evidence favours (MacKay 1992)."""
+
+    def __init__(self, space: SearchSpace):
+        self._views = ScaledViews(space)
+        self._model = BayesianRidge()
+
+    def learn(self, population: Population, scores: Floats) -> None:
+        """Fit scores [n]."""
+        self._model.fit(self._views.joined(population), scores)
+
+    def scores(self, population: Population) -> tuple[Floats, Floats]:
+        """Posterior mean and deviation, the noise of one training included."""
+        self.require_fitted()
+        mean, std = self._model.predict(self._views.joined(population), return_std=True)
+        return mean, std

@@ -1,0 +1,160 @@
+"""Every predictor keeps the contract; those that can be differentiated have the right gradient."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+
+from hwnas.accuracy.contract import check_predictor
+from hwnas.accuracy.predictors import (
+    AdditiveGaussianProcess,
+    AutomaticPredictor,
+    ConstantLabelsWarning,
+    Fitting,
+    GCNEnsemble,
+    GradientBoostingPredictor,
+    MLPEnsemble,
+    RandomForestPredictor,
+    RidgePredictor,
+)
+from hwnas.spaces import NasBench201, mbconv_space, unique_genotypes
+from hwnas.spaces.nb201 import live_edges
+
+MBCONV, CELLS = mbconv_space("mbconv-32"), NasBench201()
+QUICK = Fitting(members=3, hidden=24, steps=120)
+
+MAKERS = {
+    "additive gp": AdditiveGaussianProcess,
+    "ridge": RidgePredictor,
+    "forest": RandomForestPredictor,
+    "boosting": GradientBoostingPredictor,
+    "mlp": lambda space: MLPEnsemble(space, fitting=QUICK),
+    "gcn": lambda space: GCNEnsemble(space, fitting=QUICK),
+    "automatic": lambda space: AutomaticPredictor(
+        {"ridge": lambda: RidgePredictor(space), "gp": lambda: AdditiveGaussianProcess(space)}
+    ),
+}
+DIFFERENTIABLE = ("additive gp", "mlp", "gcn")
+
+
+@pytest.mark.parametrize("space", [MBCONV, CELLS], ids=["mbconv-32", "nb201"])
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.filterwarnings("ignore::hwnas.accuracy.predictors.ConstantLabelsWarning")
+def test_predictors_keep_the_contract(name, space):
+    check_predictor(lambda: MAKERS[name](space), space)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    archs = unique_genotypes(CELLS.sample(np.random.default_rng(0), 400))[:300]
+    # conv 3x3 is best, then 1x1, where they are live; the fewer edges are, the worse
+    live = live_edges(archs)
+    worth = (np.array([0.0, 0.03, 0.05, 0.08, 0.02])[archs] * live).sum(axis=1)
+    return archs, 0.5 + worth - 0.01 * (~live).sum(axis=1) ** 2
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_the_gradient_is_that_of_the_answer(name, cells):
+    archs, accuracy = cells
+    predictor = MAKERS[name](CELLS).fit(archs[:40], accuracy[:40])
+    features = predictor.features(archs[40:43])
+    assert features.dtype == torch.float64
+    features.requires_grad_()
+    for part in (0, 1):  # mean and deviation
+        (slope,) = torch.autograd.grad(predictor.latent(features)[part].sum(), features)
+        with torch.no_grad():
+            for column in np.random.default_rng(1).choice(features.shape[1], 5, replace=False):
+                step = torch.zeros_like(features)
+                step[:, column] = 1e-5
+                rise = (predictor.latent(features + step)[part] - predictor.latent(features - step)[part]) / 2e-5
+                assert rise.numpy() == pytest.approx(slope[:, column].numpy(), rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_equal_labels_are_said_so(name, cells):
+    if name == "automatic":
+        pytest.skip("it says what its candidate says")
+    with pytest.warns(ConstantLabelsWarning, match="all 20 labels are 0.5"):
+        MAKERS[name](CELLS).fit(cells[0][:20], np.full(20, 0.5))
+
+
+@pytest.mark.parametrize("loss", ["mse", "hinge", "bce", "listmle"])
+def test_every_loss_learns_the_order(loss, cells):
+    archs, accuracy = cells
+    fitting = Fitting(members=3, hidden=24, steps=150, loss=loss)
+    estimate = MLPEnsemble(CELLS, fitting=fitting).fit(archs[:80], accuracy[:80]).estimate(archs[80:])
+    assert kendalltau(estimate.mean, accuracy[80:])[0] > 0.6
+    assert np.abs(estimate.mean - accuracy[80:]).mean() < 0.06  # and its answers are accuracies
+
+
+def test_free_labels_help_when_labels_are_few(cells):
+    archs, accuracy = cells
+    order = np.array([0.0, 1.0, 2.0, 3.0, 0.5])
+
+    def free(population):
+        live = live_edges(population)
+        return np.stack([(order[population] * live).sum(axis=1), live.sum(axis=1)], axis=1)
+
+    taus = []
+    for labels in (None, free):
+        fitting = Fitting(members=3, hidden=32, steps=80)
+        found = MLPEnsemble(CELLS, fitting=fitting, free_labels=labels).fit(archs[:12], accuracy[:12])
+        taus.append(kendalltau(found.estimate(archs[12:]).mean, accuracy[12:])[0])
+    assert taus[1] > taus[0] + 0.05
+
+
+def test_the_gaussian_process_has_its_own_posterior(cells):
+    """Against scikit-learn's, with the hyper-parameters that were found."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+    archs, accuracy = cells
+    mine = AdditiveGaussianProcess(CELLS, lambda population: (CELLS.encode(population),)).fit(archs[:60], accuracy[:60])
+    variance, length, noise = np.exp(mine._posterior.theta)
+    kernel = ConstantKernel(variance, "fixed") * Matern(length, "fixed", nu=2.5)
+    scores = mine.require_fitted().transform(accuracy[:60])
+    features = mine.features(archs).numpy()
+    theirs = GaussianProcessRegressor(kernel, alpha=noise + 1e-6, optimizer=None).fit(features[:60], scores)
+    mean, std = theirs.predict(features[60:], return_std=True)
+    my_mean, my_std = mine.scores(archs[60:])
+    assert my_mean == pytest.approx(mean, abs=1e-6)
+    assert my_std == pytest.approx(std, abs=1e-6)
+
+
+def test_hyper_parameters_are_at_the_top_of_the_posterior(cells):
+    from hwnas.accuracy.predictors._views import distances
+    from hwnas.accuracy.predictors.additive_gp import _negative_log_posterior
+
+    archs, accuracy = cells
+    fitted = AdditiveGaussianProcess(CELLS, steps=200).fit(archs[:60], accuracy[:60])
+    apart = [distances(view) for view in fitted.views(archs[:60])]
+    scores = fitted.require_fitted().transform(accuracy[:60])
+    expected, deviations = fitted._expected(3), np.repeat(fitted.priors.deviations, (3, 3, 1))
+
+    def value(theta):
+        return _negative_log_posterior(theta, apart, scores, expected, deviations)
+
+    best, gradient = value(fitted._posterior.theta)
+    for i in range(len(gradient)):
+        step = np.eye(len(gradient))[i] * 1e-5
+        rise = (value(fitted._posterior.theta + step)[0] - value(fitted._posterior.theta - step)[0]) / 2e-5
+        assert gradient[i] == pytest.approx(rise, abs=1e-3)
+        assert value(fitted._posterior.theta + 1e4 * step)[0] > best - 1e-3
+
+
+def test_the_automatic_choice_is_the_one_that_ranks_best(cells):
+    archs, accuracy = cells
+
+    class Backwards(RidgePredictor):
+        def scores(self, population):
+            mean, std = super().scores(population)
+            return -mean, std
+
+    candidates = {"backwards": lambda: Backwards(CELLS), "ridge": lambda: RidgePredictor(CELLS)}
+    automatic = AutomaticPredictor(candidates).fit(archs[:60], accuracy[:60])
+    assert automatic.chosen == "ridge"
+    assert automatic.taus["backwards"] == pytest.approx(-automatic.taus["ridge"])
+    plain = RidgePredictor(CELLS).fit(archs[:60], accuracy[:60])
+    assert np.array_equal(automatic.estimate(archs).mean, plain.estimate(archs).mean)
+    with pytest.raises(ValueError, match="at least one candidate"):
+        AutomaticPredictor({})
