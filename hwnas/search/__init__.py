@@ -2,24 +2,47 @@
 
 from hwnas.search._base import (
     Evaluated,
-    InfeasibleBudget,
     Problem,
     SearchStrategy,
+    SpaceExhausted,
     fastest,
     require_feasible,
     search,
 )
+from hwnas.search.bananas import BananasStrategy
+from hwnas.search.bayesian import BayesianStrategy
+from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
+from hwnas.search.by_name import STRATEGIES, make_strategy
+from hwnas.search.evolution import EvolutionStrategy
+from hwnas.search.local_search import LocalSearchStrategy
 from hwnas.search.nsga2 import NSGA2Strategy
+from hwnas.search.pnas import PNASStrategy
+from hwnas.search.predictor_strategy import PredictorStrategy
+from hwnas.search.prednas import PredNASStrategy
 from hwnas.search.random import RandomStrategy
+from hwnas.search.weaknas import WeakNASStrategy
 
 __all__ = [
+    "STRATEGIES",
+    "BananasStrategy",
+    "BayesianStrategy",
+    "Budget",
     "Evaluated",
+    "EvolutionStrategy",
     "InfeasibleBudget",
+    "LocalSearchStrategy",
     "NSGA2Strategy",
+    "PNASStrategy",
+    "PredNASStrategy",
+    "PredictorStrategy",
     "Problem",
     "RandomStrategy",
     "SearchStrategy",
+    "SpaceExhausted",
+    "WeakNASStrategy",
     "fastest",
+    "make_strategy",
     "require_feasible",
+    "sample_within",
     "search",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimator
+from hwnas.search.budget import Budget, InfeasibleBudget, descend
 from hwnas.spaces import Genotype, Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel
 from latency_tables.progress import Progress, silent
@@ -16,13 +17,12 @@ from latency_tables.progress import Progress, silent
 Floats = NDArray[np.float64]
 
 
-class InfeasibleBudget(HwnasError):
-    """No network of the space is that fast; the message names the fastest one and its milliseconds."""
-
-
 @dataclass(frozen=True)
 class Evaluated:
-    """Genotypes [n, genes] with predicted accuracy, its deviation, milliseconds and their upper bound, each [n]."""
+    """Genotypes [n, genes] with accuracy, its deviation, milliseconds and their upper bound, each [n].
+
+    Milliseconds are NaN where a problem has no latency.
+    """
 
     population: Population
     accuracy: Floats
@@ -52,16 +52,28 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a strategy may ask: the accuracy and the latency of any genotype of `space`."""
+    """What a search is about: the accuracy, and the latency where one is known, of any genotype of `space`.
+
+    `budgets` are hard: strategies that are made for them suggest nothing outside.
+    """
 
     space: SearchSpace
     accuracy: AccuracyEstimator
-    latency: LatencyModel
+    latency: LatencyModel | None = None
+    budgets: tuple[Budget, ...] = ()
 
     def evaluate(self, population: Population) -> Evaluated:
         """A whole population at once: accuracy by the estimator, latency by one gather and sum."""
-        estimate, latency = self.accuracy.estimate(population), self.latency.predict(population)
+        estimate = self.accuracy.estimate(population)
+        if self.latency is None:
+            unknown = np.full(len(population), np.nan)
+            return Evaluated(population, estimate.mean, estimate.std, unknown, unknown)
+        latency = self.latency.predict(population)
         return Evaluated(population, estimate.mean, estimate.std, latency.ms, latency.upper_ms)
+
+
+class SpaceExhausted(HwnasError):
+    """Every network that keeps the budgets has been suggested."""
 
 
 class SearchStrategy(ABC):
@@ -69,7 +81,7 @@ class SearchStrategy(ABC):
 
     @abstractmethod
     def suggest(self) -> Population:
-        """The next genotypes to evaluate, [n, genes], n >= 1."""
+        """The next genotypes to evaluate, [n, genes], n >= 1; raises `SpaceExhausted` when none is left."""
 
     @abstractmethod
     def update(self, evaluated: Evaluated) -> None:
@@ -77,11 +89,21 @@ class SearchStrategy(ABC):
 
 
 def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progress: Progress = silent) -> Evaluated:
-    """Run a strategy for at least `evaluations` evaluations; every distinct network it saw, in order."""
+    """Run a strategy for at least `evaluations` evaluations; every distinct network it saw, in order.
+
+    Stops early, and says so, when a strategy has seen every network there is.
+    """
     seen: list[Evaluated] = []
     count = 0
     while count < evaluations:
-        evaluated = problem.evaluate(strategy.suggest())
+        try:
+            suggested = strategy.suggest()
+        except SpaceExhausted as e:
+            if not seen:
+                raise
+            progress(evaluations, evaluations, f"stopped after {count} evaluations: {e}")
+            break
+        evaluated = problem.evaluate(suggested)
         strategy.update(evaluated)
         seen.append(evaluated)
         count += len(evaluated)
@@ -94,23 +116,8 @@ def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progres
 
 
 def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:
-    """The network with the lowest predicted upper bound, by steepest descent over single genes.
-
-    Exact where each gene's share of the latency is its own (all spaces that ship): then there is one minimum.
-    """
-    best: tuple[float, Genotype] | None = None
-    for arch in space.sample(np.random.default_rng(0), starts):
-        here = float(latency.predict(arch[None]).upper_ms[0])
-        while True:
-            around = space.neighbours(arch)
-            upper = latency.predict(around).upper_ms
-            if upper.min() >= here:
-                break
-            arch, here = around[upper.argmin()], float(upper.min())
-        if best is None or here < best[0]:
-            best = here, arch
-    assert best is not None
-    return best[1]
+    """The network with the lowest predicted upper bound: exact in all spaces that are chains."""
+    return descend(space, lambda population: latency.predict(population).upper_ms, starts)
 
 
 def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float) -> None:

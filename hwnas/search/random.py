@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
 from hwnas.search._base import Evaluated, SearchStrategy
+from hwnas.search.budget import Budget
+from hwnas.search.memory import Memory
 from hwnas.spaces import Population, SearchSpace
 
 
 class RandomStrategy(SearchStrategy):
-    """Genotypes with uniform genes."""
+    """Networks with uniform genes, each suggested once."""
 
-    def __init__(self, space: SearchSpace, seed: int, batch: int = 100):
-        self._space, self._batch = space, batch
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, space: SearchSpace, seed: int, batch: int = 100, budgets: Sequence[Budget] = ()):
+        self._memory, self._batch = Memory(space, seed, budgets), batch
 
     def suggest(self) -> Population:
         """A fresh batch."""
-        return self._space.sample(self._rng, self._batch)
+        return self._memory.random_new(self._batch)
 
     def update(self, evaluated: Evaluated) -> None:
-        """Nothing to learn."""
+        """Remember what not to ask again."""
+        self._memory.add(evaluated)

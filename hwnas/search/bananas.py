@@ -1,0 +1,42 @@
+"""BANANAS (White et al. 2021): an ensemble of perceptrons, mutants of the best, independent Thompson sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hwnas.accuracy import Predictor
+from hwnas.accuracy.predictors import MLPEnsemble
+from hwnas.search.budget import Budget
+from hwnas.search.predictor_strategy import PredictorStrategy
+from hwnas.spaces import Population, SearchSpace
+
+_PARENTS = 10
+_CANDIDATES = 100
+
+
+class BananasStrategy(PredictorStrategy):
+    """Every candidate draws one accuracy from what the ensemble believes of it; the best draws are suggested."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        predictor: Predictor | None = None,
+        budgets: Sequence[Budget] = (),
+        initial: int = 10,
+        batch: int = 10,
+    ):
+        ensemble = MLPEnsemble(space, seed, encodings=lambda population: (space.encode(population),))
+        super().__init__(space, seed, predictor or ensemble, budgets, initial, batch)
+
+    def propose(self) -> Population:
+        """Mutants of the best networks seen, by their draws."""
+        memory = self.memory
+        candidates = memory.mutants(memory.best(_PARENTS), _CANDIDATES)
+        if not len(candidates):
+            return candidates
+        belief = self.predictor.estimate(candidates)
+        draws = belief.mean + belief.std * memory.rng.standard_normal(len(candidates))
+        return candidates[np.argsort(-draws, kind="stable")[: self.batch]]

@@ -1,0 +1,37 @@
+"""From a name on the command line to a strategy that asks for one expensive answer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from hwnas.search._base import SearchStrategy
+from hwnas.search.bananas import BananasStrategy
+from hwnas.search.bayesian import BayesianStrategy
+from hwnas.search.budget import Budget
+from hwnas.search.evolution import EvolutionStrategy
+from hwnas.search.local_search import LocalSearchStrategy
+from hwnas.search.pnas import PNASStrategy
+from hwnas.search.prednas import PredNASStrategy
+from hwnas.search.random import RandomStrategy
+from hwnas.search.weaknas import WeakNASStrategy
+from hwnas.spaces import SearchSpace
+from latency_tables import HwnasError
+
+STRATEGIES: dict[str, Callable[..., SearchStrategy]] = {
+    "prednas": PredNASStrategy,
+    "weaknas": WeakNASStrategy,
+    "bananas": BananasStrategy,
+    "gp-ucb": BayesianStrategy,
+    "evolution": EvolutionStrategy,
+    "local": LocalSearchStrategy,
+    "pnas": PNASStrategy,
+    "random": partial(RandomStrategy, batch=1),
+}
+
+
+def make_strategy(name: str, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()) -> SearchStrategy:
+    """A strategy with its own defaults; raises `HwnasError` naming them all for an unknown one."""
+    if name not in STRATEGIES:
+        raise HwnasError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    return STRATEGIES[name](space, seed, budgets=budgets)

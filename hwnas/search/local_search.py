@@ -1,0 +1,38 @@
+"""Local search (White et al. 2020, "Local search is state of the art for NAS benchmarks")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwnas.search._base import Evaluated, SearchStrategy
+from hwnas.search.budget import Budget
+from hwnas.search.memory import Memory
+from hwnas.spaces import Genotype, Population, SearchSpace
+
+
+class LocalSearchStrategy(SearchStrategy):
+    """Asks the neighbours of the best network so far in random order, moves at the first that is better.
+
+    A network that is better than all its neighbours ends a climb; the next begins at a random network.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()):
+        self.space, self.memory = space, Memory(space, seed, budgets)
+        self._here: tuple[float, Genotype] | None = None
+
+    def suggest(self) -> Population:
+        """One neighbour not seen before, or a new start."""
+        if self._here is not None:
+            around = self.memory.new(self.space.neighbours(self._here[1]))
+            if len(around):
+                chosen: Population = around[self.memory.rng.integers(len(around))][None]
+                return chosen
+            self._here = None
+        return self.memory.random_new(1)
+
+    def update(self, evaluated: Evaluated) -> None:
+        """Move where it is better."""
+        self.memory.add(evaluated)
+        accuracy, arch = float(evaluated.accuracy[0]), evaluated.population[0]
+        if self._here is None or accuracy > self._here[0]:
+            self._here = accuracy, arch

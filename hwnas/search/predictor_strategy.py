@@ -1,0 +1,46 @@
+"""Strategies that learn: random networks first, then what a predictor of everything seen makes hopeful."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from hwnas.accuracy import Predictor
+from hwnas.search._base import Evaluated, SearchStrategy
+from hwnas.search.budget import Budget
+from hwnas.search.memory import Memory
+from hwnas.spaces import Population, SearchSpace
+
+
+class PredictorStrategy(SearchStrategy):
+    """Suggests `initial` random networks, then `batch` at a time what `propose` finds with a fresh fit."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        predictor: Predictor,
+        budgets: Sequence[Budget] = (),
+        initial: int = 10,
+        batch: int = 1,
+    ):
+        self.space, self.predictor = space, predictor
+        self.initial, self.batch = initial, batch
+        self.memory = Memory(space, seed, budgets)
+
+    @abstractmethod
+    def propose(self) -> Population:
+        """New networks, most hopeful first, [<= batch, genes], by the predictor just fitted on all that was seen."""
+
+    def suggest(self) -> Population:
+        """The next networks; random ones when there is nothing to propose."""
+        memory = self.memory
+        if len(memory) < self.initial:
+            return memory.random_new(min(self.batch, self.initial - len(memory)))
+        self.predictor.fit(memory.population, memory.accuracy)
+        proposed = self.propose()[: self.batch]
+        return proposed if len(proposed) else memory.random_new(self.batch)
+
+    def update(self, evaluated: Evaluated) -> None:
+        """Remember the evaluation."""
+        self.memory.add(evaluated)

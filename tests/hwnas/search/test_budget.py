@@ -1,0 +1,64 @@
+"""Hard budgets: kept by construction, and an error that names the closest network where they cannot be."""
+
+import numpy as np
+import pytest
+
+from hwnas.search import Budget, InfeasibleBudget, sample_within
+from hwnas.search.budget import closest, kept, overrun, repair
+from hwnas.spaces import NasBenchMacro, mbconv_space
+
+SPACE = NasBenchMacro()
+
+
+def layers(limit, name="layers"):
+    """At most so many layers that are not identity."""
+    return Budget(name, limit, lambda population: (population > 0).sum(axis=1).astype(float))
+
+
+def large(limit):
+    """At most so many large layers."""
+    return Budget("large layers", limit, lambda population: (population == 2).sum(axis=1).astype(float))
+
+
+def test_overruns_by_hand():
+    archs = np.array([[0] * 8, [1] * 8, [2] * 4 + [0] * 4])
+    assert layers(4).overrun(archs).tolist() == [0, 1, 0]
+    assert overrun([layers(4), large(2)], archs).tolist() == [0, 1, 1]
+    assert kept([layers(4), large(2)], archs).tolist() == [True, False, False]
+    assert kept([], archs).all()
+
+
+def test_an_upper_bound_is_what_counts(latency):
+    space = mbconv_space("mbconv-32")
+    model = latency(space)
+    archs = space.sample(np.random.default_rng(0), 20)
+    budget = Budget.latency(model, 1.0)
+    assert budget.cost(archs).tolist() == model.predict(archs).upper_ms.tolist()
+
+
+@pytest.mark.parametrize("limit", [0.5, 1, 3, 8])
+def test_samples_keep_the_budget(limit):
+    found = sample_within(SPACE, [layers(limit), large(2)], np.random.default_rng(0), 50)
+    assert len(found) == 50
+    assert kept([layers(limit), large(2)], found).all()
+    if limit >= 3:
+        assert len(np.unique(found, axis=0)) > 30  # not one network again and again
+
+
+def test_repair_leaves_what_is_inside_alone():
+    archs = np.array([[0] * 8, [1, 1, 0, 0, 0, 0, 0, 0], [2] * 8])
+    found = repair(SPACE, archs, [layers(2)], np.random.default_rng(0))
+    assert np.array_equal(found[:2], archs[:2])
+    assert (found[2] > 0).sum() == 2
+
+
+def test_no_budget_no_limit():
+    assert len(sample_within(SPACE, [], np.random.default_rng(0), 7)) == 7
+
+
+def test_an_infeasible_budget_names_the_closest_network():
+    impossible = Budget("ms", 1.0, lambda population: 2.0 + population.sum(axis=1))
+    with pytest.raises(InfeasibleBudget, match=r"fits 1 ms: the closest is 00000000 with 2 ms; give a larger") as said:
+        sample_within(SPACE, [impossible], np.random.default_rng(0), 5)
+    assert len(str(said.value).splitlines()) == 1
+    assert closest(SPACE, [impossible]).tolist() == [0] * 8
