@@ -1,0 +1,54 @@
+"""Spaces whose every network somebody has trained: NAS-Bench-201 and NAS-Bench-Macro, and real devices' latencies.
+
+The files are not part of this project: they lie in a folder beside the repository.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._speak import say
+from hwnas.accuracy import TabularBenchmark
+from hwnas.search import Budget
+from hwnas.spaces import ArchTable, ArchTableError, NasBench201, NasBenchMacro
+
+DATA_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATASETS = {"nb201": ("c10", "c100", "in16"), "nasbench-macro": ("c10",)}
+TEST = "test"
+
+
+def load(space: str, dataset: str, folder: Path = DATA_FOLDER) -> TabularBenchmark:
+    """A benchmark whose estimate is validation accuracy and which can look up `TEST`.
+
+    NAS-Bench-201: one seed's validation after 200 epochs, the mean test. NAS-Bench-Macro has one figure, the mean of
+    three seeds, for both. Ends the program with code 2 and one plain line when the file is absent or not right.
+    """
+    try:
+        if space == "nasbench-macro":
+            return _renamed(folder / "nas_bench_macro.csv.gz", NasBenchMacro(), "arch", "mean_acc", "mean_acc")
+        columns = f"{dataset}_val_200_naslib", f"{dataset}_test_200"
+        return _renamed(folder / "nb201_accuracy.csv.gz", NasBench201(), "arch_str", *columns)
+    except ArchTableError as e:
+        say(f"{e}; name the folder of the benchmarks with --data-folder")
+        sys.exit(2)
+
+
+def _renamed(path: Path, space: NasBench201 | NasBenchMacro, arch: str, validation: str, test: str) -> TabularBenchmark:
+    read = TabularBenchmark.from_file(path, space, arch=arch, validation=validation, others=[test])
+    columns = {"validation": read.table.columns[validation], TEST: read.table.columns[test]}
+    return TabularBenchmark(ArchTable(space, read.population, columns, str(path)), "validation")
+
+
+def device_budget(benchmark: TabularBenchmark, device: str, percentile: float, folder: Path = DATA_FOLDER) -> Budget:
+    """Milliseconds that `percentile` % of all NAS-Bench-201 cells keep on a device of HELP, as it was measured."""
+    path = folder / "help_nb201_latency.csv.gz"
+    try:
+        table = ArchTable.from_file(path, benchmark.table.space, "arch_str", [device])
+    except ArchTableError as e:
+        say(f"{e}; name the folder of HELP's latencies with --data-folder")
+        sys.exit(2)
+    limit = float(np.percentile(table.columns[device], percentile))
+    return Budget("ms", limit, lambda population: table.look_up(population, device))

@@ -1,0 +1,98 @@
+"""How many trained networks a strategy needs: `python -m benchmarks.sample_efficiency --strategy prednas`.
+
+A strategy sees validation accuracy alone. Three figures, never mixed: queries until the best validation accuracy of
+the (feasible) space is found; the test accuracy of what validation chose; and, because many papers report it, the
+oracle: the best test accuracy among all networks queried. Every seed is one run on one core.
+
+Hyper-parameters were chosen on the CIFAR-10 validation accuracies of NAS-Bench-201 and are used unchanged elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from pathlib import Path
+
+from benchmarks._nas_data import DATA_FOLDER, DATASETS, load
+from benchmarks._sampling_plot import plot
+from benchmarks._sampling_runs import Outcome, Task, figures, run_one
+from benchmarks._speak import publish, say
+from hwnas.search import STRATEGIES
+
+
+def main() -> None:
+    """Parse, run every seed of every strategy on every data set, publish."""
+    args = _parse()
+    for dataset in args.dataset:
+        load(args.space, dataset, args.data_folder)  # what is wrong with the files is said here, once
+    budgets = list(product(args.latency, args.budget_percentile)) if args.latency else [(None, 100.0)]
+    results: dict[str, dict[str, float]] = {}
+    outcomes: dict[str, list[Outcome]] = {}
+    with ProcessPoolExecutor(args.workers) as pool:
+        for dataset, strategy, (device, percentile) in product(args.dataset, args.strategy, budgets):
+            name = " ".join([dataset, strategy, *([f"{device}@{percentile:g}"] if device else [])])
+            tasks = [
+                Task(args.space, dataset, strategy, args.queries, seed, device, percentile, str(args.data_folder))
+                for seed in range(args.seed, args.seed + args.seeds)
+            ]
+            outcomes[name] = list(pool.map(run_one, tasks))
+            results[name] = figures(outcomes[name], args.queries)
+            say(f"{name}: " + ", ".join(f"{k} {v:.6g}" for k, v in results[name].items() if not k.endswith("_se")))
+    if args.save is not None:
+        plot(outcomes, args.queries, args.save.with_suffix(".png"))
+    settings = {k: getattr(args, k) for k in ("space", "dataset", "strategy", "queries", "seeds", "latency")}
+    settings["budget_percentile"] = args.budget_percentile if args.latency else None
+    details = {
+        name: {"figures": results[name], "queries_to_optimum": [o.to_optimum for o in found]}
+        for name, found in outcomes.items()
+    }
+    publish("sample_efficiency", _flat(results), settings, args.seed, details, args.save)
+
+
+def _flat(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """One strategy on one data set has plain names; several have theirs before each figure's."""
+    if len(results) == 1:
+        return dict(*results.values())
+    return {f"{name} {figure}": value for name, values in results.items() for figure, value in values.items()}
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--space", default="nb201", choices=list(DATASETS))
+    parser.add_argument("--dataset", default="c10", help="c10, c100, in16, or several with commas between")
+    parser.add_argument("--strategy", default="prednas", help=f"{', '.join(STRATEGIES)}; several; or all")
+    parser.add_argument("--queries", type=int, default=100, help="networks that may be asked in a run")
+    parser.add_argument("--seeds", type=int, default=100, help="how many runs")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--latency", help="devices of HELP, with commas between: their milliseconds are the budget")
+    parser.add_argument("--budget-percentile", default="50", help="percent of all networks that keep it; or several")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at a time, one core each")
+    parser.add_argument("--quick", action="store_true", help="4 seeds, 50 queries: the same protocol in a minute")
+    parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER)
+    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file, a plot beside it")
+    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    args = parser.parse_args()
+    if args.quick:
+        args.seeds, args.queries = 4, 50
+    args.dataset = _known(parser, "data set", args.dataset, DATASETS[args.space])
+    args.strategy = _known(parser, "strategy", args.strategy, tuple(STRATEGIES))
+    args.latency = args.latency.split(",") if args.latency else None
+    args.budget_percentile = [float(p) for p in args.budget_percentile.split(",")]
+    if args.latency and args.space != "nb201":
+        parser.error("--latency: measured latencies are there for nb201 alone")
+    return args
+
+
+def _known(parser: argparse.ArgumentParser, what: str, given: str, known: tuple[str, ...]) -> list[str]:
+    names = list(known) if given == "all" else given.split(",")
+    for name in names:
+        if name not in known:
+            parser.error(f"unknown {what} {name!r}; there are {', '.join(known)}")
+    return names
+
+
+if __name__ == "__main__":
+    main()
