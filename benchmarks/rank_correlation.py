@@ -1,7 +1,8 @@
-"""How well predictors rank every NAS-Bench-201 cell: `python -m benchmarks.rank_correlation --labels 156`.
+"""How well predictors rank every trained network: `python -m benchmarks.rank_correlation --labels 156`.
 
-A predictor is fitted on the validation accuracies of random cells and ranks all 15,625; Kendall's tau is between its
-ranking and their validation accuracies, and their mean test accuracies. Every seed draws other cells.
+A predictor is fitted on the validation accuracies of random networks and ranks all there are (NAS-Bench-201: 15,625
+cells); Kendall's tau is between its ranking and their validation accuracies, and their mean test accuracies. Every seed
+draws other networks.
 
 Hyper-parameters were chosen on CIFAR-10 validation and are used unchanged elsewhere.
 """
@@ -71,14 +72,14 @@ class Fit:
 
 
 @cache
-def _benchmark(dataset: str, folder: str) -> TabularBenchmark:
-    return load("nb201", dataset, Path(folder))
+def _benchmark(space: str, dataset: str, folder: str) -> TabularBenchmark:
+    return load(space, dataset, Path(folder))
 
 
-def run_one(dataset: str, predictor: str, labels: int, seed: int, folder: str) -> Fit:
-    """Fit on `labels` random cells, rank all, on one core."""
+def run_one(space: str, dataset: str, predictor: str, labels: int, seed: int, folder: str) -> Fit:
+    """Fit on `labels` random networks, rank all, on one core."""
     torch.set_num_threads(1)
-    benchmark = _benchmark(dataset, folder)
+    benchmark = _benchmark(space, dataset, folder)
     everything = benchmark.population
     chosen = np.random.default_rng(seed).choice(len(everything), labels, replace=False)
     truth = benchmark.estimate(everything).mean
@@ -93,6 +94,7 @@ def run_one(dataset: str, predictor: str, labels: int, seed: int, folder: str) -
 def main() -> None:
     """Parse, fit every predictor on every sample, publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--space", default="nb201", choices=list(DATASETS))
     parser.add_argument("--dataset", default="c10", choices=DATASETS["nb201"])
     parser.add_argument("--labels", default="78,156,469,781,1563", help="how many labels; several with commas between")
     parser.add_argument("--predictor", default="additive-gp", help=f"{', '.join(PREDICTORS)}; several; or all")
@@ -109,20 +111,29 @@ def main() -> None:
     predictors = list(PREDICTORS) if args.predictor == "all" else args.predictor.split(",")
     if unknown := [p for p in predictors if p not in PREDICTORS]:
         parser.error(f"unknown predictor {unknown[0]!r}; there are {', '.join(PREDICTORS)}")
-    load("nb201", args.dataset, args.data_folder)  # what is wrong with the file is said here, once
+    load(args.space, args.dataset, args.data_folder)  # what is wrong with the file is said here, once
     counts = [int(n) for n in args.labels.split(",")]
     fits: dict[str, list[Fit]] = {}
     seeds = range(args.seed, args.seed + args.seeds)
     with ProcessPoolExecutor(args.workers) as pool:
         for predictor, labels in product(predictors, counts):
             name = f"{predictor} {labels}"
-            jobs = [pool.submit(run_one, args.dataset, predictor, labels, s, str(args.data_folder)) for s in seeds]
+            jobs = [
+                pool.submit(run_one, args.space, args.dataset, predictor, labels, s, str(args.data_folder))
+                for s in seeds
+            ]
             fits[name] = [job.result() for job in jobs]
             say(f"{name:<18} " + ", ".join(f"{k} {v:.4g}" for k, v in _figures(fits[name]).items()))
     results = {name: _figures(found) for name, found in fits.items()}
     flat = {f"{name} {k}": v for name, values in results.items() for k, v in values.items()}
     figures = flat if len(results) > 1 else next(iter(results.values()))
-    settings = {"dataset": args.dataset, "labels": counts, "predictor": predictors, "seeds": args.seeds}
+    settings = {
+        "space": args.space,
+        "dataset": args.dataset,
+        "labels": counts,
+        "predictor": predictors,
+        "seeds": args.seeds,
+    }
     details = {name: [asdict(f) for f in found] for name, found in fits.items()}
     publish("rank_correlation", figures, settings, args.seed, details, args.save)
 

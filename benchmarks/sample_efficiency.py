@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from benchmarks._nas_data import DATA_FOLDER, DATASETS, load
+from benchmarks._nas_data import COMPLETE, DATA_FOLDER, DATASETS, load
 from benchmarks._sampling_plot import plot
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
 from benchmarks._speak import publish, say
@@ -61,7 +61,7 @@ def _flat(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--space", default="nb201", choices=list(DATASETS))
+    parser.add_argument("--space", default="nb201", choices=COMPLETE)
     parser.add_argument("--dataset", default="c10", help="c10, c100, in16, or several with commas between")
     parser.add_argument("--strategy", default="prednas", help=f"{', '.join(STRATEGIES)}; several; or all")
     parser.add_argument("--queries", type=int, default=100, help="networks that may be asked in a run")

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ LESS = {
     "supernet_epochs": 1,
     "pairs": 10,
     "evaluations": 300,
+    "queries": 4,
     "calibration_networks": 10,
     "heldout_networks": 3,
     "finalists": 1,
@@ -41,7 +43,7 @@ def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader would stand: a folder with photos in class folders."""
+    """Where a reader would stand: a folder with photos in class folders, and accuracies of networks in a file."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("reader")
@@ -51,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(40):
             pixels = rng.integers(0, 128, (40, 40, 3)) + (127 if label == "cat" else 0)
             Image.fromarray(pixels.astype(np.uint8)).save(folder / "photos" / label / f"{i}.png")
+    every = ["".join(layers) for layers in product("012", repeat=8)]
+    (folder / "trained.csv").write_text("arch,accuracy\n" + "".join(f"{a},{rng.random()}\n" for a in every))
     return folder
 
 

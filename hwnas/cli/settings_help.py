@@ -7,7 +7,8 @@ from typing import Any
 HELP: dict[str, tuple[Any, str]] = {
     "space": (
         str,
-        "search space: mbconv-32, mbconv-112, mbconv-224, ofa-mbv3, or yours: file.py:Class [default: mbconv-32]",
+        "search space: mbconv-32, mbconv-112, mbconv-224, ofa-mbv3, regnet-32, regnet-224, or yours: file.py:Class "
+        "[default: mbconv-32]",
     ),
     "data": (str, "'digits', an image .parquet file, or a folder of class folders [default: digits]"),
     "test_data": (str, "the test split, when it is a file or folder of its own"),
@@ -27,7 +28,13 @@ HELP: dict[str, tuple[Any, str]] = {
     "heldout_networks": (int, "whole networks that show its error [default: 20]"),
     "supernet_epochs": (int, "epochs of supernet training [default: 10]"),
     "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 80]"),
-    "evaluations": (int, "networks the search looks at [default: 5000]"),
+    "strategy": (
+        str,
+        "nsga2 searches the predictor; prednas, weaknas, bananas, gp-ucb, evolution, local, pnas and random ask the "
+        "supernet itself [default: nsga2]",
+    ),
+    "evaluations": (int, "networks nsga2 looks at [default: 5000]"),
+    "queries": (int, "networks any other strategy asks the supernet about [default: 40]"),
     "finalists": (int, "networks that are trained; validation picks the winner among them [default: 9]"),
     "train_epochs": (int, "epochs of training each of them [default: 6]"),
 }

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.learning import Learning, Pairs
 from hwnas.pipeline.measuring import Correction, Measuring
-from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, require_feasible, search
+from hwnas.pipeline.settings import NSGA2
+from hwnas.search import (
+    Budget,
+    Evaluated,
+    NSGA2Strategy,
+    Problem,
+    fastest,
+    make_strategy,
+    require_feasible,
+    search,
+)
 from hwnas.spaces import Genotype, Population
 from latency_tables import LatencyModel
-from latency_tables.progress import Progress
+from latency_tables.progress import Progress, silent
 
 SHORTLIST = 16
 APART = 3
@@ -63,7 +75,7 @@ class Deciding:
             "calibration": [*latency.calibration.coefficients, latency.calibration.relative_half_width],
             "table": measuring.table.digest,
             "budget_ms": budget_ms,
-            "evaluations": s.evaluations,
+            **self._effort,
             "finalists": s.finalists,
             "seed": s.seed,
         }
@@ -79,29 +91,75 @@ class Deciding:
         finalists = tuple(Candidate(*row) for row in zip(archs, result["archs"], *columns, strict=True))
         return Choice(finalists, _unpack(result["front"]), _unpack(result["cloud"]))
 
+    @property
+    def _effort(self) -> dict[str, Any]:
+        s = self.settings
+        if s.strategy == NSGA2:
+            return {"evaluations": s.evaluations}
+        return {"strategy": s.strategy, "queries": s.queries}
+
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
         s, learning, space = self.settings, self.learning, self.space
-        problem = Problem(space, learning.predictor(), latency)
-        quickest = fastest(space, problem.latency)[None]
-        strategy = NSGA2Strategy(space, s.seed, warm_start=np.concatenate([quickest, learning.pairs.population]))
-        found = search(problem, strategy, s.evaluations, progress)
-        # What a supernet says is dearer and truer than what a predictor says of it: ask it about the best few.
-        feasible = found.within(budget_ms)
-        order = np.argsort(-(feasible.accuracy + 0.5 * feasible.std), kind="stable")
-        hopeful = feasible[order[apart(feasible.population[order], SHORTLIST, APART)]]
-        seen = Pairs(hopeful.population, np.array(learning.evaluate(hopeful.population, "shortlist", progress)))
-        refitted = Problem(space, learning.predictor(seen), problem.latency)
-        judged = refitted.evaluate(hopeful.population)
-        best = np.argsort(-judged.accuracy, kind="stable")[: s.finalists]
+        problem = Problem(space, learning.predictor(), latency, (Budget.latency(latency, budget_ms),))
+        if s.strategy == NSGA2:
+            found, hopeful = self._among_predictions(problem, latency, progress)
+            seen = Pairs(hopeful, np.array(learning.evaluate(hopeful, "shortlist", progress)))
+        else:
+            found, seen = self._among_answers(problem, progress)
+        refitted = Problem(space, learning.predictor(seen), latency)
+        judged = refitted.evaluate(found.population if s.strategy != NSGA2 else seen.population)
+        best = np.argsort(-judged.accuracy, kind="stable")
+        if s.strategy != NSGA2:  # the shortlist is apart already
+            best = best[apart(judged.population[best], s.finalists, APART)]
+        best = best[: s.finalists]
         cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
+        finalists = judged.population[best]
         return {
-            "archs": [space.to_text(a) for a in judged.population[best]],
+            "archs": [space.to_text(a) for a in finalists],
             "accuracy": judged.accuracy[best].tolist(),
-            "supernet_accuracy": seen.accuracy[best].tolist(),
+            "supernet_accuracy": learning.evaluate(finalists, "finalists", progress),
             "evaluated": len(found),
             "front": _pack(refitted.evaluate(found.population).front()),
             "cloud": _pack(cloud),
         }
+
+    def _among_predictions(
+        self, problem: Problem, latency: LatencyModel, progress: Progress
+    ) -> tuple[Evaluated, Population]:
+        """What NSGA-II saw of what the predictor says, and the few worth asking the supernet about.
+
+        What a supernet says is dearer and truer than what a predictor says of it.
+        """
+        s, quickest = self.settings, fastest(self.space, latency)[None]
+        warm_start = np.concatenate([quickest, self.learning.pairs.population])
+        strategy = NSGA2Strategy(self.space, s.seed, warm_start=warm_start)
+        found = search(problem, strategy, s.evaluations, progress)
+        feasible = found.within(self.measuring.budget_ms)
+        order = np.argsort(-(feasible.accuracy + 0.5 * feasible.std), kind="stable")
+        return found, feasible.population[order[apart(feasible.population[order], SHORTLIST, APART)]]
+
+    def _among_answers(self, problem: Problem, progress: Progress) -> tuple[Evaluated, Pairs]:
+        """All that keep the budget of what a strategy asked the supernet and of the pairs it began with; the former."""
+        s = self.settings
+        strategy = make_strategy(s.strategy, self.space, s.seed, problem.budgets)
+        supernet = replace(problem, accuracy=_SupernetAnswers(self.learning))
+        known = supernet.evaluate(self.learning.pairs.population)
+        strategy.update(known)
+        asked = search(supernet, strategy, s.queries, progress)
+        inside = known.within(self.measuring.budget_ms)
+        both = Evaluated(*(np.concatenate([getattr(asked, name), getattr(inside, name)]) for name in _FIELDS))
+        return both, Pairs(asked.population, asked.accuracy)
+
+
+class _SupernetAnswers(AccuracyEstimator):
+    """The trained supernet's accuracies, each journalled and asked once."""
+
+    def __init__(self, learning: Learning):
+        self._learning = learning
+
+    def estimate(self, population: Population) -> AccuracyEstimate:
+        accuracy = np.array(self._learning.evaluate(population, "supernet accuracies", silent))
+        return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
 
 
 def apart(population: Population, count: int, genes: int) -> NDArray[np.int64]:

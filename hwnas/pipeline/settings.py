@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from hwnas.search import STRATEGIES
 from latency_tables import HwnasError
+
+NSGA2 = "nsga2"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Settings:
     heldout_networks: int = 20
     supernet_epochs: int = 10
     pairs: int = 80
+    strategy: str = NSGA2
     evaluations: int = 5000
+    queries: int = 40
     finalists: int = 9
     train_epochs: int = 6
 
@@ -43,6 +48,7 @@ class Settings:
             "supernet_epochs": 1,
             "pairs": 10,
             "evaluations": 100,
+            "queries": 1,
             "finalists": 1,
             "train_epochs": 1,
             "seed": 0,
@@ -51,6 +57,8 @@ class Settings:
             if getattr(self, name) < minimum:
                 option = "--" + name.replace("_", "-")
                 raise HwnasError(f"{option} must be at least {minimum}, got {getattr(self, name)}")
+        if self.strategy not in (NSGA2, *STRATEGIES):
+            raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join((NSGA2, *STRATEGIES))}")
         if self.budget_ms is not None and not self.budget_ms > 0:
             raise HwnasError(f"--budget-ms must be more than 0, got {self.budget_ms:g}")
 

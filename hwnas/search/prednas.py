@@ -39,7 +39,7 @@ class PredNASStrategy(BayesianStrategy):
         seed: int,
         predictor: DifferentiablePredictor | None = None,
         budgets: Sequence[Budget] = (),
-        initial: int = 3,
+        initial: int = 1,
         batch: int = 1,
         optimism: float = 2.0,
         starts: int = 20,

@@ -6,6 +6,7 @@ from hwnas.spaces.every import every_network
 from hwnas.spaces.load import load_space
 from hwnas.spaces.mbconv import MBConvSpace
 from hwnas.spaces.nasbench_macro import NasBenchMacro
+from hwnas.spaces.nb101_space import NasBench101
 from hwnas.spaces.nb201_space import NasBench201
 from hwnas.spaces.presets import PRESETS, mbconv_space
 from hwnas.spaces.regnet import RegNetSpace, regnet_space
@@ -17,6 +18,7 @@ __all__ = [
     "ArchTableError",
     "Genotype",
     "MBConvSpace",
+    "NasBench101",
     "NasBench201",
     "NasBenchMacro",
     "Population",

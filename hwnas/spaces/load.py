@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hwnas.spaces._base import SearchSpace
 from hwnas.spaces.nasbench_macro import NasBenchMacro
+from hwnas.spaces.nb101_space import NasBench101
 from hwnas.spaces.nb201_space import NasBench201
 from hwnas.spaces.presets import PRESETS, mbconv_space
 from hwnas.spaces.regnet import REGNET_PRESETS, regnet_space
@@ -18,6 +19,7 @@ SPACES: dict[str, Callable[[int], SearchSpace]] = {
     **{name: partial(mbconv_space, name) for name in PRESETS},
     **{name: partial(regnet_space, name) for name in REGNET_PRESETS},
     "nb201": NasBench201,
+    "nb101": NasBench101,
     "nasbench-macro": NasBenchMacro,
 }
 

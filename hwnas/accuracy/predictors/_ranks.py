@@ -78,7 +78,7 @@ class RankPredictor(Predictor):
     def fit(self, population: Population, accuracy: Floats) -> Self:
         """Learn from genotypes [n, genes] and accuracies [n] in 0..1; constant accuracies are predicted as such."""
         self._labels = NormalScores.of(accuracy)
-        if len(self._labels.levels) == 1:
+        if len(self._labels.levels) == 1 < len(accuracy):
             message = (
                 f"all {len(accuracy)} labels are {accuracy[0]:g}: there is nothing to learn, and that is predicted"
             )

@@ -49,6 +49,7 @@ COUNTS = {
     "supernet_epochs": 1,
     "pairs": 10,
     "evaluations": 100,
+    "queries": 1,
     "finalists": 1,
     "train_epochs": 1,
     "seed": 0,
@@ -67,6 +68,12 @@ def test_every_plain_number_has_a_least_value():
     assert {f.name for f in fields(Settings) if f.type == "int"} == set(COUNTS)
 
 
+def test_an_unknown_strategy_is_answered_with_all_there_are():
+    assert Settings(strategy="prednas").strategy == "prednas"
+    with pytest.raises(HwnasError, match=r"^unknown --strategy 'grid'; there are nsga2, prednas, .*, random$"):
+        Settings(strategy="grid")
+
+
 @pytest.mark.parametrize("budget", [0, -1.5, math.nan, -math.inf])
 def test_a_budget_that_is_not_positive_names_the_option(budget):
     with pytest.raises(HwnasError, match=r"^--budget-ms must be more than 0, got "):
@@ -75,7 +82,7 @@ def test_a_budget_that_is_not_positive_names_the_option(budget):
 
 def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do():
     base = Settings()
-    efforts = {"budget_ms": 1.0, "arch": "x", "seed": 1, "pairs": 11, "evaluations": 101, "train_epochs": 2}
+    efforts = {"budget_ms": 1.0, "arch": "x", "seed": 1, "pairs": 11, "strategy": "prednas", "queries": 9}
     for name, value in efforts.items():
         assert Settings(**{name: value}).identity == base.identity, name
     others = {"space": "x", "data": "x", "test_data": "x", "limit": 50, "mirror": True, "runtime": "x", "threads": 2}

@@ -109,6 +109,20 @@ def test_longer_training_redoes_what_it_concerns_and_no_measurement_or_supernet(
     assert train["result"]["curve"]["epoch"] == [1, 2]
 
 
+def test_another_strategy_redoes_the_search_alone_and_asks_the_supernet_inside_the_budget(own_copy, result, capsys):
+    before = records(own_copy)
+    main(["search", "--strategy", "prednas", "--queries", "6", "--json", "--out", str(own_copy)])
+    found = strict(capsys.readouterr().out)
+    after = records(own_copy)
+    assert {name for name, when in after.items() if when != before.get(name)} == {"search-1"}
+    search = json.loads((own_copy / "stages" / "search-1.json").read_text())["result"]
+    assert 6 <= search["evaluated"] <= 6 + 10  # and those of the ten pairs that keep the budget
+    assert max(search["front"]["upper_ms"]) <= result["budget_ms"]
+    assert found["predicted_upper_ms"] <= result["budget_ms"]
+    journal = next((own_copy / "journals").glob("accuracy-*.jsonl")).read_text()
+    assert found["arch"] in journal  # the supernet itself has judged it
+
+
 def sizes(folder):
     return {p.name: p.stat().st_size for p in folder.iterdir() if not p.name.startswith("accuracy")}
 

@@ -1,0 +1,135 @@
+"""NAS-Bench-101's graphs as a search space: one cell, nine times in a network of three widths (Ying et al. 2019)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from hwnas.spaces import nb101, nb101_modules
+from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, Slots
+from latency_tables import Op
+
+_STEM_WIDTH, _STACKS, _CELLS_A_STACK = 128, 3, 3
+_LETTERS = dict(zip(nb101.OPS, ("c1", "c3", "mp"), strict=True))
+
+
+class NasBench101(SearchSpace):
+    """Text: rows of the upper triangle, then the ops: `nb101:110000.00100.0000.000.01.1/c3,c1,c1,mp,c1`.
+
+    The benchmark itself has only graphs of at most nine edges; this space has all.
+    """
+
+    name, is_chain, cardinalities = "nb101", False, nb101.CARDINALITIES
+
+    def __init__(self, num_classes: int = 10, size: int = 32):
+        self.num_classes, self.input_shape = num_classes, (3, size, size)
+
+    @cached_property
+    def _cells(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Input channels, output channels, side and number of cells alike: the first of a stack, the others."""
+        found, before, side = [], _STEM_WIDTH, self.input_shape[1]
+        for stack in range(_STACKS):
+            outputs = _STEM_WIDTH * 2**stack
+            found += [(before, outputs, side, 1), (outputs, outputs, side, _CELLS_A_STACK - 1)]
+            before, side = outputs, side // 2
+        return tuple(found)
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Stem; in each group of equal cells the projections and ops of its vertices at any width; pools; head."""
+        slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_STEM_WIDTH),),)]
+        for index, (inputs, outputs, side, times) in enumerate(self._cells):
+            if index and index % 2 == 0:
+                slots.append(((Op.of("downsample", (inputs, 2 * side, 2 * side)),),))
+            widths, shape = _widths(outputs), (inputs, side, side)
+            project = [(Op.of("project", shape, out=w),) * times for w in widths]
+            ops = [(Op.of(name, (w, side, side)),) * times for name in nb101.OPS for w in widths]
+            slots += [((), *project), ((), *ops)] * (nb101.VERTICES - 2)
+            slots.append(((), (Op.of("project", shape, out=outputs),) * times))
+        outputs, side = self._cells[-1][1:3]
+        return (*slots, ((Op.of("head", (outputs, side, side), classes=self.num_classes),),))
+
+    def slot_choices(self, population: Population) -> Population:
+        """[n, slots] of genotypes [n, 26]: which projections and ops there are, and how wide."""
+        edges, ops = nb101.adjacency(population), nb101.vertex_ops(population)
+        fixed = np.zeros(len(population), dtype=np.int64)
+        columns = [fixed]
+        for index, (_, outputs, _, _) in enumerate(self._cells):
+            if index and index % 2 == 0:
+                columns.append(fixed)
+            widths = _widths(outputs)
+            rank = {width: i for i, width in enumerate(widths)}
+            width = np.array([[rank.get(w, -1) for w in nb101.channels(e, outputs)] for e in edges])
+            for vertex in range(1, nb101.OUTPUT):
+                there = width[:, vertex] >= 0
+                columns.append(np.where(there & edges[:, nb101.INPUT, vertex], 1 + width[:, vertex], 0))
+                columns.append(np.where(there, 1 + ops[:, vertex - 1] * len(widths) + width[:, vertex], 0))
+            columns.append(edges[:, nb101.INPUT, nb101.OUTPUT].astype(np.int64))
+        return np.stack([*columns, fixed], axis=1)
+
+    def canonical(self, population: Population) -> Population:
+        """Without what is on no path from input to output."""
+        return nb101.canonical(population)
+
+    def build_op(self, op: Op) -> nn.Module:
+        """The module of one op."""
+        return nb101_modules.build_op(op)
+
+    def build(self, arch: Genotype) -> nn.Module:
+        """The network; its cells are graphs, so it is no chain of its ops, though it costs what they cost together."""
+        edges, ops = nb101.adjacency(arch[None])[0], nb101.vertex_ops(arch[None])[0]
+        layers: list[nn.Module] = [self.build_op(self.slots[0][0][0])]
+        for index, (inputs, outputs, side, times) in enumerate(self._cells):
+            if index and index % 2 == 0:
+                layers.append(self.build_op(Op.of("downsample", (inputs, 2 * side, 2 * side))))
+            layers += [nb101_modules.Cell(edges, ops, inputs, outputs) for _ in range(times)]
+        return nn.Sequential(*layers, self.build_op(self.slots[-1][0][0]))
+
+    def encode(self, population: Population) -> NDArray[np.float64]:
+        """Edges, and one-hot ops of the vertices that are there, [n, 21 + 15]."""
+        edges, ops = population[:, : len(nb101.PAIRS)], nb101.vertex_ops(population)
+        there = nb101.on_a_path(nb101.adjacency(population))[:, 1 : nb101.OUTPUT]
+        one_hot = np.eye(len(nb101.OPS))[ops] * there[:, :, None]
+        return np.concatenate([edges.astype(np.float64), one_hot.reshape(len(population), -1)], axis=1)
+
+    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
+        """Edges and ops, and the paths in numbers."""
+        return self.encode(population), nb101.path_statistics(population)
+
+    def graphs(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The cell itself: seven vertices, each an op, input, output or nothing."""
+        edges = nb101.adjacency(population)
+        nodes = np.zeros((len(population), nb101.VERTICES, len(nb101.OPS) + 2))
+        nodes[:, 1 : nb101.OUTPUT, : len(nb101.OPS)] = np.eye(len(nb101.OPS))[nb101.vertex_ops(population)]
+        nodes *= nb101.on_a_path(edges)[:, :, None]
+        nodes[:, nb101.INPUT, -2] = nodes[:, nb101.OUTPUT, -1] = 1
+        return edges.astype(np.float64), nodes
+
+    def to_text(self, arch: Genotype) -> str:
+        """Readable text of a genotype."""
+        genes = self.check(arch)
+        rows = [[str(genes[k]) for k, (i, _) in enumerate(nb101.PAIRS) if i == v] for v in range(nb101.OUTPUT)]
+        ops = [_LETTERS[nb101.OPS[g]] for g in nb101.vertex_ops(genes[None])[0]]
+        return f"{self.name}:{'.'.join(map(''.join, rows))}/{','.join(ops)}"
+
+    def from_text(self, text: str) -> Genotype:
+        """Inverse of `to_text`; raises `ArchError` that says what does not parse."""
+        rows, slash, ops = self._text_body(text).strip().partition("/")
+        wanted = [nb101.OUTPUT - v for v in range(nb101.OUTPUT)]
+        names = ops.split(",")
+        if [len(row) for row in rows.split(".")] != wanted or not set(rows) <= set("01."):
+            raise ArchError(f"cannot parse {text!r:.80}: before '/' come rows of 6, 5, 4, 3, 2 and 1 digits 0 or 1")
+        if not slash or len(names) != nb101.VERTICES - 2 or not set(names) <= set(_LETTERS.values()):
+            known = ", ".join(_LETTERS.values())
+            raise ArchError(f"cannot parse {text!r:.80}: after '/' come {nb101.VERTICES - 2} ops of {known}")
+        genes = [int(c) for c in rows.replace(".", "")] + [list(_LETTERS.values()).index(n) for n in names]
+        return self.check(np.array(genes))
+
+
+def _widths(outputs: int) -> tuple[int, ...]:
+    """The widths a vertex may have in a cell of so many output channels, ascending."""
+    shares = range(1, nb101.VERTICES - 1)
+    return tuple(sorted({outputs // k + extra for k in shares for extra in range(2) if not extra or outputs % k}))
