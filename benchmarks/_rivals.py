@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor
 
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import AdditiveCost, Population, SearchSpace
 from hwnas.spaces.plans import plan_networks
 from latency_tables import LatencyTable
 from latency_tables.features import Floats
@@ -27,7 +27,7 @@ def _line(x: Floats, y: Floats) -> tuple[float, float]:
 
 def network_macs(space: SearchSpace, table: LatencyTable, archs: Population) -> Floats:
     """Multiply-accumulates of networks, [n]."""
-    return np.array([sum(table[op].cost.macs for op in space.ops(arch)) for arch in archs], dtype=np.float64)
+    return AdditiveCost(space, {row.op: row.cost.macs for row in table.rows})(archs)
 
 
 def macs_and_line(
@@ -67,12 +67,10 @@ def raw_table(
 ) -> tuple[Floats, float]:
     """ms of new networks [n] by a table of raw medians and a line fitted on raw medians; and the seconds it took."""
     started = time.monotonic()
-    us = dict(zip((m.op for m in ops.models), raw_median_us(profiler, ops), strict=True))
+    medians = zip(ops.models, raw_median_us(profiler, ops), strict=True)
+    us = {model.op: median for model, median in medians if model.op is not None}
     networks = plan_networks(space, list(seen), folder, ops.reference(), precision=profiler.target().precision)
     seen_ms = np.array(raw_median_us(profiler, networks)) / 1e3
-
-    def sums(archs: Population) -> Floats:
-        return np.array([sum(us[op] for op in space.ops(arch)) / 1e3 for arch in archs])
-
-    slope, offset = _line(sums(seen), seen_ms)
-    return slope * sums(new) + offset, time.monotonic() - started
+    sum_us = AdditiveCost(space, us)
+    slope, offset = _line(sum_us(seen) / 1e3, seen_ms)
+    return slope * sum_us(new) / 1e3 + offset, time.monotonic() - started

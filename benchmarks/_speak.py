@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import sys
@@ -18,6 +19,14 @@ _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "scikit-learn", "pymoo")
 def say(text: str) -> None:
     """One line for people."""
     print(text, file=sys.stderr, flush=True)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """--save and --json, which every benchmark has."""
+    parser.add_argument(
+        "--save", type=Path, help="write figures and details to this JSON file, a plot beside it if any"
+    )
+    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
 
 
 def _without_folders(arguments: list[str]) -> list[str]:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._speak import publish
+from benchmarks._speak import add_output_options, publish
 from benchmarks.table_error import Task, make_table
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.pipeline.tabling import Workbench
 from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, search
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import AdditiveCost, Population, SearchSpace
 from latency_tables import LatencyModel, LatencyTable
 
 EVALUATIONS = 20_000
@@ -32,17 +32,13 @@ class Capacity(AccuracyEstimator):
     """More multiply-accumulates and parameters, more of it; between 0 and 1 over what random networks have."""
 
     def __init__(self, space: SearchSpace, table: LatencyTable):
-        self._macs = [np.array([sum(table[op].cost.macs for op in c) for c in slot]) for slot in space.slots]
-        self._params = [np.array([sum(table[op].cost.params for op in c) for c in slot]) for slot in space.slots]
-        self._space = space
-        self._low = self._raw(space.sample(np.random.default_rng(0), 1000)).min() - 1
-        self._high = self._raw(space.sample(np.random.default_rng(0), 1000)).max() + 1
+        self._macs = AdditiveCost(space, {row.op: row.cost.macs for row in table.rows})
+        self._params = AdditiveCost(space, {row.op: row.cost.params for row in table.rows})
+        sample = self._raw(space.sample(np.random.default_rng(0), 1000))
+        self._low, self._high = sample.min() - 1, sample.max() + 1
 
     def _raw(self, population: Population) -> np.ndarray:
-        choices = self._space.slot_choices(population).T
-        macs = sum(column[c] for column, c in zip(self._macs, choices, strict=True))
-        params = sum(column[c] for column, c in zip(self._params, choices, strict=True))
-        return np.asarray(np.log(macs) + 0.3 * np.log(params))
+        return np.asarray(np.log(self._macs(population)) + 0.3 * np.log(self._params(population)))
 
     def estimate(self, population: Population) -> AccuracyEstimate:
         """A stand-in for accuracy, [n]."""
@@ -86,8 +82,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="five budgets")
     parser.add_argument("--out", type=Path, help="keep models and journals here and resume from them")
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     options = parser.parse_args()
     if options.quick:
         options.budgets = 5

@@ -23,7 +23,7 @@ from scipy.stats import spearmanr
 
 from benchmarks._few_shot_methods import Forecast, Method, Methods
 from benchmarks._help_data import DATA_FOLDER, SPACES, Floats, Ints, load
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 
 SWEEP = (5, 10, 20, 50, 100)
 _CANDIDATES = 500  # a person who may choose does so among these
@@ -147,8 +147,7 @@ def main() -> None:
     parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER, help="where help_*_latency.csv.gz are")
     parser.add_argument("--quick", action="store_true", help="three seeds: the same protocol, in seconds")
     parser.add_argument("--plot", type=Path, help="draw the sweep into this PNG (implies --sweep)")
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     options = parser.parse_args()
     if options.timings < 5 or options.seeds < 1:
         parser.error("--timings must be at least 5 and --seeds at least 1")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.pipeline import Run, Settings
 from hwnas.spaces import Genotype, Population, unique_genotypes
@@ -142,8 +142,7 @@ def main() -> None:
     parser.add_argument("--train-epochs", type=int, default=Settings.train_epochs)
     parser.add_argument("--quick", action="store_true", help="one seed, two epochs: the same protocol, in two minutes")
     parser.add_argument("--out", type=Path, help="keep the run folders here and resume from them")
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     options = parser.parse_args()
     if options.quick:
         options.seeds, options.supernet_epochs, options.pairs, options.train_epochs = 1, 2, 20, 2

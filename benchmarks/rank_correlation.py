@@ -24,7 +24,7 @@ import torch
 from scipy.stats import kendalltau
 
 from benchmarks._nas_data import DATA_FOLDER, DATASETS, TEST, load
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 from hwnas.accuracy import Predictor, TabularBenchmark
 from hwnas.accuracy.predictors import (
     AdditiveGaussianProcess,
@@ -103,8 +103,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="fits at a time, one core each")
     parser.add_argument("--quick", action="store_true", help="3 seeds, 78 and 156 labels")
     parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER)
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.labels = 3, "78,156"

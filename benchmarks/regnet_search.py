@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,16 @@ import numpy as np
 import torch
 
 from benchmarks._nas_data import DATA_FOLDER
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 from benchmarks.table_error import Task as TableTask
 from benchmarks.table_error import make_table
 from hwnas.accuracy import Batches, Recipe, TrainedAccuracy
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.data import load_dataset
 from hwnas.search import Budget, Problem, make_strategy, search
-from hwnas.spaces import Population, SearchSpace, load_space
+from hwnas.spaces import AdditiveCost, SearchSpace, load_space
 from hwnas.spaces.cost import count_macs
 from latency_tables import LatencyModel
-from latency_tables.model import slot_sums
 
 SPACE = "regnet-32"
 STRATEGIES = ("prednas", "random", "evolution", "gp-ucb")
@@ -58,11 +56,9 @@ class Job:
         return Budget("M MACs", self.limit, macs_of(space))
 
 
-def macs_of(space: SearchSpace) -> Callable[[Population], np.ndarray]:
-    """Millions of multiply-accumulates of genotypes [n, genes], [n]."""
-    of = {op: count_macs(space.build_op(op), op.in_shape) / 1e6 for op in space.all_ops}
-    per_slot = [np.array([sum(of[op] for op in choice) for choice in slot]) for slot in space.slots]
-    return lambda population: slot_sums(per_slot, space.slot_choices(population))
+def macs_of(space: SearchSpace) -> AdditiveCost:
+    """Millions of multiply-accumulates."""
+    return AdditiveCost(space, {op: count_macs(space.build_op(op), op.in_shape) / 1e6 for op in space.all_ops})
 
 
 def run_one(job: Job) -> list[float]:
@@ -96,8 +92,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at a time, one core each")
     parser.add_argument("--quick", action="store_true", help="one seed, 12 queries, 500 images, MACs alone")
     parser.add_argument("--out", type=Path, help="keep trained accuracies and the table here and go on from them")
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.queries, args.images, args.budgets = 1, 12, 500, "macs"

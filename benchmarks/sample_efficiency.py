@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks._nas_data import COMPLETE, DATA_FOLDER, DATASETS, load
 from benchmarks._sampling_plot import plot
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 from hwnas.search import STRATEGIES
 
 
@@ -72,8 +72,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at a time, one core each")
     parser.add_argument("--quick", action="store_true", help="4 seeds, 50 queries: the same protocol in a minute")
     parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER)
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file, a plot beside it")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.queries = 4, 50

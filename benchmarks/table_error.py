@@ -22,8 +22,9 @@ import numpy as np
 
 from benchmarks._load import bursts
 from benchmarks._rivals import boosted_trees, macs_and_line, raw_table
-from benchmarks._speak import publish, say
+from benchmarks._speak import add_output_options, publish, say
 from hwnas.cli.display import ConsoleDisplay
+from hwnas.pipeline import Settings
 from hwnas.pipeline.measuring import LEAST_CALIBRATION_NETWORKS
 from hwnas.pipeline.table_check import Check, write_check
 from hwnas.pipeline.tabling import Calibrated, Workbench
@@ -35,7 +36,6 @@ from latency_tables.features import Floats
 from latency_tables.networks import write_networks
 from profilers.runtimes import make_profiler
 
-MOST_CALIBRATION_NETWORKS = 120
 _BAD_ROW = 0.10
 
 
@@ -73,7 +73,7 @@ def make_table(bench: Workbench, seed: int, display: ConsoleDisplay) -> Made:
     with display.stage("latency table") as progress:
         table = bench.table(plan, progress)
     with display.stage("calibration") as progress:
-        archs = bench.calibration_networks(table, seed, MOST_CALIBRATION_NETWORKS)
+        archs = bench.calibration_networks(table, seed, Settings.calibration_networks)
         calibrated = bench.calibrate(table, archs, LEAST_CALIBRATION_NETWORKS, progress)
     return Made(table, calibrated, time.monotonic() - started)
 
@@ -138,8 +138,7 @@ def main() -> None:
     parser.add_argument("--load", action="store_true", help="one more table, under load")
     parser.add_argument("--quick", action="store_true", help="twelve fresh networks: the same protocol, in a minute")
     parser.add_argument("--out", type=Path, help="keep models, journals and the table here and resume from them")
-    parser.add_argument("--save", type=Path, help="write figures and details to this JSON file, a plot beside it")
-    parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+    add_output_options(parser)
     options = parser.parse_args()
     if options.quick:
         options.nets = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,19 +79,26 @@ def unfinished(
     return left
 
 
-def table_from_plan(plan: Plan, profiler: Profiler, visits: Sequence[Measurement], protocol: Protocol) -> LatencyTable:
-    """The latency table of a measured plan."""
+def table_from_plan(
+    plan: Plan,
+    target: Target,
+    visits: Sequence[Measurement],
+    protocol: Protocol,
+    versions: Mapping[str, str] | None = None,
+) -> LatencyTable:
+    """The latency table of a plan that was measured on `target`; `versions` are of what ran there, by default here."""
+    here = {"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()}
     done = by_key(visits)
     started = min((v.started_unix_s for v in visits), default=0.0)
     return table_from_measurements(
         plan.costs,
         visits,
-        target=profiler.target(),
+        target=target,
         space=plan.space,
         reference_model=plan.reference(),
         reference_sha256=plan.reference_sha256,
         protocol=protocol.to_json(),
         stop_reasons={key: stop_reason(mine, protocol) or "" for key, mine in done.items()},
         measured_at=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        versions={"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()},
+        versions=dict(here if versions is None else versions),
     )

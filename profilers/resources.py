@@ -18,7 +18,7 @@ from profilers.device.energy import EnergyCounter, EnergyMeter, energy_mj_per_ru
 from profilers.device.memory import peak_memory_mb
 from profilers.device.nvidia import NvidiaGpu
 from profilers.plan import Plan
-from profilers.runtimes import make_profiler
+from profilers.runtimes import profiler_for
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,13 @@ def resources_here(model: bytes, target: Target, energy_s: float) -> Resources:
     """One model's resources, measured in this process."""
     opened: list[Session] = []
     try:
-        profiler = make_profiler(target.runtime, target.threads, target.batch, target.precision)
+        profiler = profiler_for(target)
 
         def work() -> None:
             opened.append(profiler.open(model))
             opened[0].run()
 
         memory_mb = peak_memory_mb(work)
-        if not opened:  # where memory cannot be read, nothing was run
-            work()
         on_gpu = target.runtime.endswith(("cuda", "tensorrt"))
         with ExitStack() as stack:
             stack.callback(opened[0].close)

@@ -117,7 +117,7 @@ def _measured_here(
     profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
     with ConsoleDisplay().stage("latency table") as progress:
         visits = measure_plan_freshly(planned, profiler, out / "journal.jsonl", protocol, progress)
-    return table_from_plan(planned, profiler, visits, protocol)
+    return table_from_plan(planned, profiler.target(), visits, protocol)
 
 
 def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:

@@ -31,14 +31,14 @@ def check(
     from hwnas.pipeline.tabling import Workbench
     from hwnas.spaces import load_space
     from latency_tables import HwnasError, load_table
-    from profilers.runtimes import make_profiler
+    from profilers.runtimes import profiler_for
 
     if nets < 1 or seed < 0:
         raise HwnasError("--nets must be at least 1 and --seed at least 0")
     loaded = load_table(table)
     target = loaded.provenance.target
     made = load_space(space or loaded.provenance.space, classes)
-    profiler = make_profiler(target.runtime, target.threads, target.batch, target.precision)
+    profiler = profiler_for(target)
     with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
         bench = Workbench(made, profiler, Path(folder))
         with ConsoleDisplay().stage("checking the table") as progress:

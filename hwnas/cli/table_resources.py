@@ -24,13 +24,13 @@ def resources(
     """
     from profilers import read_plan
     from profilers.resources import measure_resources, with_resources
-    from profilers.runtimes import make_profiler
+    from profilers.runtimes import profiler_for
 
     if not seconds > 0:
         raise ProfilerError(f"--seconds must be more than 0, got {seconds:g}")
     known, plan = load_table(table), read_plan(ops)
     t = known.provenance.target
-    t.require(make_profiler(t.runtime, t.threads, t.batch, t.precision).target(), f"the latency table {table}")
+    t.require(profiler_for(t).target(), f"the latency table {table}")
     with ConsoleDisplay().stage("memory and energy") as progress:
         found = measure_resources(plan, t, table / "resources.jsonl", seconds, progress)
     made = with_resources(known, found)

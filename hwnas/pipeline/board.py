@@ -1,4 +1,4 @@
-"""For a board without torch: make a kit from a space here, measure there, read back what it measured."""
+"""For a board without torch: make a kit from a space here, to measure there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from hwnas.spaces.plans import plan_networks, plan_ops
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
 from profilers.boards.kit import KitSettings, pack_kit
-from profilers.boards.results import import_results
-
-__all__ = ["import_results", "make_kit"]
 
 
 def make_kit(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import binom
 
 from hwnas.pipeline.measuring import LEAST_CALIBRATION_NETWORKS
+from hwnas.pipeline.settings import Settings
 from hwnas.pipeline.tabling import Workbench
 from hwnas.spaces import Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel, LatencyTable, TableError
@@ -19,7 +20,6 @@ from latency_tables.files import write_atomically
 from latency_tables.networks import read_networks, write_networks
 from latency_tables.progress import Progress, silent
 
-_MOST_CALIBRATION_NETWORKS = 120
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
 
@@ -94,7 +94,7 @@ def check_table(
     if len(archs) < nets:
         raise HwnasError(f"{bench.space.name} has only {len(archs)} networks beside those of the calibration")
     if model.calibration is None:
-        others = bench.calibration_networks(table, seed, _MOST_CALIBRATION_NETWORKS, exclude=archs)
+        others = bench.calibration_networks(table, seed, Settings.calibration_networks, exclude=archs)
         model, seen = calibrate_table(folder, table, bench, others, progress)
     measured = bench.networks(table, archs, f"check-{seed}", progress)
     slowdown = measured.quiet_reference_us / table.provenance.reference_us

@@ -58,7 +58,8 @@ class Workbench:
 
     def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
         """Every op measured, in interleaved rounds."""
-        return table_from_plan(plan, self.profiler, self._measure(plan, "ops", OPS_PROTOCOL, progress), OPS_PROTOCOL)
+        visits = self._measure(plan, "ops", OPS_PROTOCOL, progress)
+        return table_from_plan(plan, self.profiler.target(), visits, OPS_PROTOCOL)
 
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent

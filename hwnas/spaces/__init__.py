@@ -1,6 +1,7 @@
 """Search spaces: genotypes, ops, torch modules."""
 
 from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, unique_genotypes
+from hwnas.spaces.additive import AdditiveCost
 from hwnas.spaces.arch_table import ArchTable, ArchTableError
 from hwnas.spaces.every import every_network
 from hwnas.spaces.load import load_space
@@ -13,6 +14,7 @@ from hwnas.spaces.regnet import RegNetSpace, regnet_space
 
 __all__ = [
     "PRESETS",
+    "AdditiveCost",
     "ArchError",
     "ArchTable",
     "ArchTableError",

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hwnas.spaces._base import Population, SearchSpace, unique_genotypes
+from hwnas.spaces.additive import AdditiveCost
 from latency_tables import Op
-from latency_tables.model import slot_sums
 
 _DRAWS = 50
 _STEPS = 400
@@ -46,13 +46,13 @@ def spread_networks(space: SearchSpace, cost: Mapping[Op, float], rng: np.random
 
     Random networks walk towards their targets by mutations that bring them closer.
     """
-    per_slot = [np.array([sum(cost[op] for op in choice) for choice in slot], dtype=float) for slot in space.slots]
-    target = np.linspace(sum(c.min() for c in per_slot), sum(c.max() for c in per_slot), count)
+    total = AdditiveCost(space, cost)
+    target = np.linspace(*total.range, count)
     population = space.sample(rng, count)
-    off = np.abs(slot_sums(per_slot, space.slot_choices(population)) - target)
+    off = np.abs(total(population) - target)
     for _ in range(_STEPS):
         proposed = space.mutate(population, rng)
-        closer = np.abs(slot_sums(per_slot, space.slot_choices(proposed)) - target)
+        closer = np.abs(total(proposed) - target)
         better = closer < off
         population = np.where(better[:, None], proposed, population)
         off = np.where(better, closer, off)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from latency_tables import HwnasError, LatencyTable, Measurement, ProfilerError, Target, summarise
+from latency_tables import HwnasError, LatencyTable, Measurement, Target, summarise
 from latency_tables.journal import read_journal
 from latency_tables.plain import from_plain, parse_json
-from profilers._base import Profiler, Session
 from profilers.boards.kit import NETWORKS, OPS, RECORD
 from profilers.plan import Plan, read_plan
-from profilers.profile import table_from_plan
+from profilers.profile import journal_header, table_from_plan
 from profilers.protocol import Protocol, by_key, stop_reason
 
 NetworkTimes = list[tuple[str, float]]
@@ -30,19 +28,6 @@ class _Record:
     versions: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class _Elsewhere(Profiler):
-    """The profiler of a device that is not this one: it says what it was and opens nothing."""
-
-    seen: Target
-
-    def target(self) -> Target:
-        return self.seen
-
-    def open(self, model: bytes) -> Session:
-        raise ProfilerError("this was measured on another device")
-
-
 def import_results(folder: Path) -> tuple[LatencyTable, NetworkTimes]:
     """The table and the networks that a kit measured into `folder`.
 
@@ -57,12 +42,11 @@ def import_results(folder: Path) -> tuple[LatencyTable, NetworkTimes]:
     except ValueError as e:
         raise HwnasError(f"{folder / RECORD} is damaged ({e}); run the kit again with the same --out") from None
     ops, networks = read_plan(folder / OPS), read_plan(folder / NETWORKS)
-    visits = _visits(folder / f"{OPS}.jsonl", ops, record.target)
-    table = table_from_plan(ops, _Elsewhere(record.target), visits, record.protocol)
-    table = replace(table, provenance=replace(table.provenance, versions=dict(record.versions)))
+    visits = _visits(folder / f"{OPS}.jsonl", ops, record.target, record.protocol)
+    table = table_from_plan(ops, record.target, visits, record.protocol, record.versions)
     path = folder / f"{NETWORKS}.jsonl"
     # A board that was stopped among its ops has not begun with the networks.
-    seen = by_key(_visits(path, networks, record.target) if path.exists() else [])
+    seen = by_key(_visits(path, networks, record.target, record.network_protocol) if path.exists() else [])
     reference_ms = table.provenance.reference_us / 1e3
     done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), record.network_protocol)]
     return table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done]
@@ -73,15 +57,10 @@ def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
     return stop_reason(visits, protocol) not in (None, "error") and any(v.ratios for v in visits)
 
 
-def _visits(path: Path, plan: Plan, target: Target) -> list[Measurement]:
+def _visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> list[Measurement]:
     """The visits in a journal; raises `HwnasError` when it is of other work than its folder says."""
     header, records = read_journal(path)
-    mine: dict[str, Any] = {
-        "plan": [m.sha256 for m in plan.models],
-        "reference": plan.reference_sha256,
-        "target": asdict(target) | {"power_mode": ""},
-    }
-    if any(header.get(name) != value for name, value in mine.items()):
+    if any(header.get(name) != value for name, value in journal_header(plan, target, protocol).items()):
         raise HwnasError(f"{path} is the journal of other work than {path.parent / RECORD} says; copy the folder again")
     try:
         return [Measurement.from_json(record) for record in records]

@@ -7,18 +7,23 @@ from pathlib import Path
 
 
 def peak_memory_mb(work: Callable[[], object]) -> float | None:
-    """How far the process's resident memory grew above where it was while `work` ran, in MB; None where unreadable.
+    """Does the work; how far the process's resident memory grew above where it was meanwhile, in MB.
 
-    Memory that earlier work gave back to the allocator but not to the system hides growth, so a figure to compare
-    comes from a process of its own. Memory on a GPU is not in it.
+    None where that cannot be read. Memory that earlier work gave back to the allocator but not to the system hides
+    growth, so a figure to compare comes from a process of its own. Memory on a GPU is not in it.
     """
+    before = _forget_peak()
+    work()
+    return None if before is None else max(0.0, _status_mb("VmHWM") - before)
+
+
+def _forget_peak() -> float | None:
+    """The present size in MB, from which the peak starts again: proc(5); None where that cannot be."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from the present size: proc(5)
-        before = _status_mb("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status_mb("VmRSS")
     except (OSError, KeyError):
         return None
-    work()
-    return max(0.0, _status_mb("VmHWM") - before)
 
 
 def _status_mb(name: str) -> float:

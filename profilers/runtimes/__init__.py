@@ -1,5 +1,5 @@
 """Inference runtimes, one file each, and how they are called."""
 
-from profilers.runtimes.by_name import RUNTIMES, make_profiler
+from profilers.runtimes.by_name import RUNTIMES, make_profiler, profiler_for
 
-__all__ = ["RUNTIMES", "make_profiler"]
+__all__ = ["RUNTIMES", "make_profiler", "profiler_for"]

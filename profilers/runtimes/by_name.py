@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latency_tables import ProfilerError
+from latency_tables import ProfilerError, Target
 from profilers._base import Profiler
 from profilers.runtimes.ncnn import NcnnProfiler
 from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
@@ -44,3 +44,8 @@ def make_profiler(runtime: str, threads: int, batch: int, precision: str = "fp32
             return TorchProfiler(threads, batch, precision, compiled="compiled" in how, device=device)
         case _:
             return NcnnProfiler(threads, batch, precision)
+
+
+def profiler_for(target: Target) -> Profiler:
+    """The profiler here of what a table was measured with; whether this device is that one, `Target.require` says."""
+    return make_profiler(target.runtime, target.threads, target.batch, target.precision)

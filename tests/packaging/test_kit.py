@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from hwnas.cli.main import main
-from hwnas.pipeline.board import import_results, make_kit
+from hwnas.pipeline.board import make_kit
 from hwnas.spaces import load_space
 from hwnas.spaces.draws import calibration_networks
 from latency_tables import HwnasError, LatencyModel, load_table
 from profilers.boards.kit import KitSettings, read_kit
+from profilers.boards.results import import_results
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 
 SPACE = """\

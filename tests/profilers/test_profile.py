@@ -59,7 +59,7 @@ def test_a_row_that_was_cut_is_gone_on_with(tmp_path, make_plan, fake_profiler):
 def test_the_table_by_hand(tmp_path, make_plan, fake_profiler):
     plan, profiler = make_plan(*MODELS), fake_profiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
-    table = table_from_plan(plan, profiler, visits, PROTOCOL)
+    table = table_from_plan(plan, profiler.target(), visits, PROTOCOL)
     assert [row.op for row in table.rows] == [m.op for m in plan.models]
     assert [row.median_us for row in table.rows] == pytest.approx([100.0, 200.0, 400.0])
     assert [row.stop_reason for row in table.rows] == ["ci"] * 3
@@ -80,7 +80,7 @@ def test_a_drifting_machine_gives_the_same_ratios(tmp_path, make_plan, fake_prof
     profiler = fake_profiler(drift_per_group=1.002)
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", protocol)
     assert profiler.drift > 1.1  # the wall clock is off by a lot
-    table = table_from_plan(plan, profiler, visits, protocol)
+    table = table_from_plan(plan, profiler.target(), visits, protocol)
     ratios = [row.median_us / table.provenance.reference_us for row in table.rows]
     assert ratios == pytest.approx([2.0, 4.0, 8.0], rel=0.003)
 
@@ -96,7 +96,7 @@ def test_a_noisy_model_is_visited_until_the_last_round(tmp_path, make_plan, fake
     plan, profiler = make_plan(*MODELS), Noisy()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
     assert Counter(profiler.opened) == {b"50 us": 1, b"100 us": 2, b"200 us": 4, b"400 us": 2}
-    table = table_from_plan(plan, profiler, visits, PROTOCOL)
+    table = table_from_plan(plan, profiler.target(), visits, PROTOCOL)
     assert [row.stop_reason for row in table.rows] == ["ci", "max_rounds", "ci"]
     assert [row.rounds for row in table.rows] == [2, 4, 2]
 
@@ -106,7 +106,7 @@ def test_a_refused_op_is_a_row_with_an_error_and_the_rest_goes_on(tmp_path, make
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
     assert rounds_of(visits)[plan.models[1].key, 0] == 1
     assert len(visits) == 5  # one try of the refused op is enough
-    table = table_from_plan(plan, profiler, visits, PROTOCOL)
+    table = table_from_plan(plan, profiler.target(), visits, PROTOCOL)
     assert [row.error for row in table.rows] == [None, "fake refuses b'exotic'", None]
     assert [row.median_us for row in table.rows] == [pytest.approx(100.0), None, pytest.approx(400.0)]
     assert [row.stop_reason for row in table.rows] == ["ci", "error", "ci"]
@@ -117,7 +117,7 @@ def test_nothing_but_refusals(tmp_path, make_plan, fake_profiler):
     plan, profiler = make_plan(b"exotic", b"strange"), fake_profiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
     with pytest.raises(TableError, match="no op of fake-space could be measured: fake refuses"):
-        table_from_plan(plan, profiler, visits, PROTOCOL)
+        table_from_plan(plan, profiler.target(), visits, PROTOCOL)
 
 
 @pytest.mark.parametrize("after", range(8))
@@ -210,7 +210,7 @@ def test_whole_networks_have_no_rows(tmp_path, fake_profiler):
     profiler = fake_profiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", PROTOCOL)
     assert {v.key for v in visits} == {"conv(1)", "0-1"}
-    assert [row.op for row in table_from_plan(plan, profiler, visits, PROTOCOL).rows] == [op]
+    assert [row.op for row in table_from_plan(plan, profiler.target(), visits, PROTOCOL).rows] == [op]
 
 
 def test_progress_ends_complete(tmp_path, make_plan, fake_profiler):

@@ -66,5 +66,5 @@ def test_rows_get_what_was_found():
 
 def test_where_memory_cannot_be_read_the_model_is_run_all_the_same(onnx_model, monkeypatch):
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr("profilers.resources.peak_memory_mb", lambda work: None)
+    monkeypatch.setattr("profilers.device.memory._forget_peak", lambda: None)
     assert resources_here(onnx_model(), HERE, 0.01).error is None

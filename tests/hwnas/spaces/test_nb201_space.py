@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from hwnas.spaces import NasBench201, every_network
+from hwnas.spaces import AdditiveCost, NasBench201, every_network
 from hwnas.spaces.contract import check_space
 from hwnas.spaces.cost import count_macs, count_params
 from hwnas.spaces.nb201 import from_text
 from hwnas.spaces.onnx_graph import onnx_from_module
-from latency_tables.model import slot_sums
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "nb201_accuracy.csv.gz"
 
@@ -35,8 +34,7 @@ def test_parameters_are_the_benchmark_s_own():
     space = NasBench201()
     archs = np.stack([space.from_text(row["arch_str"]) for row in rows])
     of = {op: count_params(space.build_op(op)) for op in space.all_ops}
-    per_slot = [np.array([sum(of[op] for op in choice) for choice in slot]) for slot in space.slots]
-    params = slot_sums(per_slot, space.slot_choices(archs))
+    params = AdditiveCost(space, of)(archs)
     assert [f"{p / 1e6:.6g}" for p in params] == [row["params_M"] for row in rows]  # six digits are written
     for i in np.random.default_rng(0).choice(len(rows), 10, replace=False):
         assert count_params(space.build(archs[i])) == params[i]

@@ -153,7 +153,7 @@ def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when
     protocol = Protocol(group_us=500, maximum_runs=8, minimum_rounds=2, maximum_rounds=2)
     profiler = OnnxRuntimeProfiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", protocol)
-    table = table_from_plan(plan, profiler, visits, protocol)
+    table = table_from_plan(plan, profiler.target(), visits, protocol)
     assert table.coverage(models).hit == (small, large)
     assert table.coverage(models).failed == (broken,)
     assert table[large].median_us > table[small].median_us  # twelve times the work
