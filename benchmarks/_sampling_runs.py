@@ -112,8 +112,8 @@ def figures(outcomes: Sequence[Outcome], queries: int) -> dict[str, float]:
     """The published figures of one strategy on one data set."""
     reached = [o.to_optimum for o in outcomes]
     values: dict[str, float] = {
-        # A run that never got there counts as more than it was allowed.
-        "queries_to_val_optimum_median": float(np.median([r or np.inf for r in reached])),
+        # A run that never got there counts as one query more than it was allowed.
+        "queries_to_val_optimum_median": float(np.median([r or queries + 1 for r in reached])),
         "reached_optimum_pct": 100 * float(np.mean([r is not None for r in reached])),
         "over_budget": sum(o.over_budget for o in outcomes),
         "seconds_per_run": float(np.mean([o.seconds for o in outcomes])),

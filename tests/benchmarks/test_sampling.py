@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks._nas_data import DATA_FOLDER, device_budget, load
@@ -25,7 +24,7 @@ def test_figures_by_hand():
     rising = [90.0] * 49 + [94.0] + [95.0] + [91.0] * 49
     test = [80.0] * 49 + [85.0] + [84.0] + [88.0] * 49
     found = figures([outcome(51, rising, test), outcome(None, rising, test, over=1)], 100)
-    assert found["queries_to_val_optimum_median"] == np.inf  # one of two never got there
+    assert found["queries_to_val_optimum_median"] == 76  # 51, and 101 for the one that never got there
     assert found["reached_optimum_pct"] == 50
     assert found["over_budget"] == 1
     assert found["fit_share_pct"] == 75
