@@ -102,3 +102,30 @@ def test_what_is_asked_for_wrongly(tmp_path):
         assert done.returncode == 2, done.stderr
         assert says in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not (DATA_FOLDER / "cifar10" / "train.parquet").exists(), reason="CIFAR-10 is not here")
+def test_regnets_are_really_trained_and_kept(tmp_path):
+    less = [
+        "--budgets",
+        "macs",
+        "--queries",
+        "3",
+        "--seeds",
+        "1",
+        "--images",
+        "100",
+        "--epochs",
+        "1",
+        "--percentile",
+        "5",
+    ]
+    first, again = (run("regnet_search", *less, "--out", str(tmp_path), "--workers", "1", "--json") for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    figures = json.loads(first.stdout.splitlines()[-1])["figures"]
+    assert set(figures) == {"macs prednas", "macs random", "macs evolution", "macs gp-ucb"}
+    assert all(0 <= value <= 100 for value in figures.values())
+    trained = list(tmp_path.glob("trained/*/*.json"))
+    assert 3 <= len(trained) <= 12
+    assert json.loads(again.stdout.splitlines()[-1])["figures"] == figures
+    assert sorted(tmp_path.glob("trained/*/*.json")) == sorted(trained)  # nothing was trained twice
