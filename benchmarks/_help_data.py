@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._speak import say
+from benchmarks._speak import DATA_FOLDER, say
 from hwnas.spaces import nb201
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DATA_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPACES = ("nb201", "fbnet", "ofa")
 
 # HELP's own devices to learn from (nb201), and the six it is tested on.

@@ -6,13 +6,14 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from profilers.device import cpu_name
 
+DATA_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "scikit-learn", "pymoo")
 
 
@@ -27,6 +28,23 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         "--save", type=Path, help="write figures and details to this JSON file, a plot beside it if any"
     )
     parser.add_argument("--json", action="store_true", help="accepted for symmetry: the last line is always JSON")
+
+
+def listed(parser: argparse.ArgumentParser, what: str, given: str, known: Iterable[str]) -> list[str]:
+    """Names with commas between, or "all"; ends the program when one is unknown."""
+    known = list(known)
+    names = known if given == "all" else given.split(",")
+    for name in names:
+        if name not in known:
+            parser.error(f"unknown {what} {name!r}; there are {', '.join(known)}")
+    return names
+
+
+def flat(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The figures of one result have plain names; those of several have the result's before theirs."""
+    if len(results) == 1:
+        return dict(*results.values())
+    return {f"{name} {figure}": value for name, values in results.items() for figure, value in values.items()}
 
 
 def _without_folders(arguments: list[str]) -> list[str]:

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks._few_shot_methods import Forecast, Method, Methods
-from benchmarks._help_data import DATA_FOLDER, SPACES, Floats, Ints, load
-from benchmarks._speak import add_output_options, publish, say
+from benchmarks._help_data import SPACES, Floats, Ints, load
+from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 
 SWEEP = (5, 10, 20, 50, 100)
 _CANDIDATES = 500  # a person who may choose does so among these

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
-from benchmarks._nas_data import DATA_FOLDER, DATASETS, TEST, load
-from benchmarks._speak import add_output_options, publish, say
+from benchmarks._nas_data import DATASETS, TEST, load
+from benchmarks._speak import DATA_FOLDER, add_output_options, flat, listed, publish, say
 from hwnas.accuracy import Predictor, TabularBenchmark
 from hwnas.accuracy.predictors import (
     AdditiveGaussianProcess,
@@ -107,9 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.labels = 3, "78,156"
-    predictors = list(PREDICTORS) if args.predictor == "all" else args.predictor.split(",")
-    if unknown := [p for p in predictors if p not in PREDICTORS]:
-        parser.error(f"unknown predictor {unknown[0]!r}; there are {', '.join(PREDICTORS)}")
+    predictors = listed(parser, "predictor", args.predictor, PREDICTORS)
     load(args.space, args.dataset, args.data_folder)  # what is wrong with the file is said here, once
     counts = [int(n) for n in args.labels.split(",")]
     fits: dict[str, list[Fit]] = {}
@@ -124,8 +122,6 @@ def main() -> None:
             fits[name] = [job.result() for job in jobs]
             say(f"{name:<18} " + ", ".join(f"{k} {v:.4g}" for k, v in _figures(fits[name]).items()))
     results = {name: _figures(found) for name, found in fits.items()}
-    flat = {f"{name} {k}": v for name, values in results.items() for k, v in values.items()}
-    figures = flat if len(results) > 1 else next(iter(results.values()))
     settings = {
         "space": args.space,
         "dataset": args.dataset,
@@ -134,7 +130,7 @@ def main() -> None:
         "seeds": args.seeds,
     }
     details = {name: [asdict(f) for f in found] for name, found in fits.items()}
-    publish("rank_correlation", figures, settings, args.seed, details, args.save)
+    publish("rank_correlation", flat(results), settings, args.seed, details, args.save)
 
 
 def _figures(fits: list[Fit]) -> dict[str, float]:

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks._nas_data import DATA_FOLDER
-from benchmarks._speak import add_output_options, publish, say
+from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 from benchmarks.table_error import Task as TableTask
 from benchmarks.table_error import make_table
 from hwnas.accuracy import Batches, Recipe, TrainedAccuracy

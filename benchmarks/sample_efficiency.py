@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from benchmarks._nas_data import COMPLETE, DATA_FOLDER, DATASETS, load
+from benchmarks._nas_data import COMPLETE, DATASETS, load
 from benchmarks._sampling_plot import plot
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
-from benchmarks._speak import add_output_options, publish, say
+from benchmarks._speak import DATA_FOLDER, add_output_options, flat, listed, publish, say
 from hwnas.search import STRATEGIES
 
 
@@ -49,14 +48,7 @@ def main() -> None:
         name: {"figures": results[name], "queries_to_optimum": [o.to_optimum for o in found]}
         for name, found in outcomes.items()
     }
-    publish("sample_efficiency", _flat(results), settings, args.seed, details, args.save)
-
-
-def _flat(results: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """One strategy on one data set has plain names; several have theirs before each figure's."""
-    if len(results) == 1:
-        return dict(*results.values())
-    return {f"{name} {figure}": value for name, values in results.items() for figure, value in values.items()}
+    publish("sample_efficiency", flat(results), settings, args.seed, details, args.save)
 
 
 def _parse() -> argparse.Namespace:
@@ -76,21 +68,13 @@ def _parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.queries = 4, 50
-    args.dataset = _known(parser, "data set", args.dataset, DATASETS[args.space])
-    args.strategy = _known(parser, "strategy", args.strategy, tuple(STRATEGIES))
+    args.dataset = listed(parser, "data set", args.dataset, DATASETS[args.space])
+    args.strategy = listed(parser, "strategy", args.strategy, STRATEGIES)
     args.latency = args.latency.split(",") if args.latency else None
     args.budget_percentile = [float(p) for p in args.budget_percentile.split(",")]
     if args.latency and args.space != "nb201":
         parser.error("--latency: measured latencies are there for nb201 alone")
     return args
-
-
-def _known(parser: argparse.ArgumentParser, what: str, given: str, known: tuple[str, ...]) -> list[str]:
-    names = list(known) if given == "all" else given.split(",")
-    for name in names:
-        if name not in known:
-            parser.error(f"unknown {what} {name!r}; there are {', '.join(known)}")
-    return names
 
 
 if __name__ == "__main__":

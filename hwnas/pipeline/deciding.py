@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from hwnas.search import (
     make_strategy,
     require_feasible,
     search,
+    together,
 )
 from hwnas.spaces import Genotype, Population
 from latency_tables import LatencyModel
@@ -101,54 +102,58 @@ class Deciding:
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
         s, learning, space = self.settings, self.learning, self.space
         problem = Problem(space, learning.predictor(), latency, (Budget.latency(latency, budget_ms),))
-        if s.strategy == NSGA2:
-            found, hopeful = self._among_predictions(problem, latency, progress)
-            seen = Pairs(hopeful, np.array(learning.evaluate(hopeful, "shortlist", progress)))
-        else:
-            found, seen = self._among_answers(problem, progress)
-        refitted = Problem(space, learning.predictor(seen), latency)
-        judged = refitted.evaluate(found.population if s.strategy != NSGA2 else seen.population)
+        look = self._among_predictions if s.strategy == NSGA2 else self._among_answers
+        found = look(problem, progress)
+        refitted = Problem(space, learning.predictor(found.answers), latency)
+        judged = refitted.evaluate(found.hopeful)
         best = np.argsort(-judged.accuracy, kind="stable")
-        if s.strategy != NSGA2:  # the shortlist is apart already
-            best = best[apart(judged.population[best], s.finalists, APART)]
-        best = best[: s.finalists]
+        best = best[apart(judged.population[best], s.finalists, APART)]
         cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
         finalists = judged.population[best]
         return {
             "archs": [space.to_text(a) for a in finalists],
             "accuracy": judged.accuracy[best].tolist(),
             "supernet_accuracy": learning.evaluate(finalists, "finalists", progress),
-            "evaluated": len(found),
-            "front": _pack(refitted.evaluate(found.population).front()),
+            "evaluated": len(found.seen),
+            "front": _pack(refitted.evaluate(found.seen.population).front()),
             "cloud": _pack(cloud),
         }
 
-    def _among_predictions(
-        self, problem: Problem, latency: LatencyModel, progress: Progress
-    ) -> tuple[Evaluated, Population]:
-        """What NSGA-II saw of what the predictor says, and the few worth asking the supernet about.
+    def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
+        """NSGA-II over what the predictor says; the few that are worth it are asked of the supernet.
 
         What a supernet says is dearer and truer than what a predictor says of it.
         """
-        s, quickest = self.settings, fastest(self.space, latency)[None]
+        s, latency = self.settings, problem.latency
+        assert latency is not None
+        quickest = fastest(self.space, latency)[None]
         warm_start = np.concatenate([quickest, self.learning.pairs.population])
         strategy = NSGA2Strategy(self.space, s.seed, warm_start=warm_start)
-        found = search(problem, strategy, s.evaluations, progress)
-        feasible = found.within(self.measuring.budget_ms)
+        seen = search(problem, strategy, s.evaluations, progress)
+        feasible = seen.within(self.measuring.budget_ms)
         order = np.argsort(-(feasible.accuracy + 0.5 * feasible.std), kind="stable")
-        return found, feasible.population[order[apart(feasible.population[order], SHORTLIST, APART)]]
+        hopeful = feasible.population[order[apart(feasible.population[order], SHORTLIST, APART)]]
+        return _Found(seen, Pairs(hopeful, np.array(self.learning.evaluate(hopeful, "shortlist", progress))), hopeful)
 
-    def _among_answers(self, problem: Problem, progress: Progress) -> tuple[Evaluated, Pairs]:
-        """All that keep the budget of what a strategy asked the supernet and of the pairs it began with; the former."""
+    def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
+        """A strategy that asks the supernet itself; the pairs it began with may win too."""
         s = self.settings
         strategy = make_strategy(s.strategy, self.space, s.seed, problem.budgets)
         supernet = replace(problem, accuracy=_SupernetAnswers(self.learning))
         known = supernet.evaluate(self.learning.pairs.population)
         strategy.update(known)
         asked = search(supernet, strategy, s.queries, progress)
-        inside = known.within(self.measuring.budget_ms)
-        both = Evaluated(*(np.concatenate([getattr(asked, name), getattr(inside, name)]) for name in _FIELDS))
-        return both, Pairs(asked.population, asked.accuracy)
+        seen = together([asked, known.within(self.measuring.budget_ms)])
+        return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search saw, what the supernet answered on its way, and the genotypes that may win."""
+
+    seen: Evaluated
+    answers: Pairs
+    hopeful: Population
 
 
 class _SupernetAnswers(AccuracyEstimator):
@@ -176,12 +181,9 @@ def apart(population: Population, count: int, genes: int) -> NDArray[np.int64]:
     return np.array(picked, dtype=np.int64)
 
 
-_FIELDS = ("population", "accuracy", "std", "ms", "upper_ms")
-
-
 def _pack(evaluated: Evaluated) -> dict[str, list[float]]:
-    return {name: getattr(evaluated, name).tolist() for name in _FIELDS}
+    return {field.name: getattr(evaluated, field.name).tolist() for field in fields(Evaluated)}
 
 
 def _unpack(packed: dict[str, list[float]]) -> Evaluated:
-    return Evaluated(*(np.array(packed[name]) for name in _FIELDS))
+    return Evaluated(**{name: np.array(column) for name, column in packed.items()})

@@ -8,6 +8,7 @@ from hwnas.search._base import (
     fastest,
     require_feasible,
     search,
+    together,
 )
 from hwnas.search.bananas import BananasStrategy
 from hwnas.search.bayesian import BayesianStrategy
@@ -45,4 +46,5 @@ __all__ = [
     "require_feasible",
     "sample_within",
     "search",
+    "together",
 ]

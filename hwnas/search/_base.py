@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,11 @@ class Evaluated:
         best = np.maximum.accumulate(self.accuracy[order])
         better = np.concatenate([[True], best[1:] > best[:-1]]) if len(order) else np.zeros(0, dtype=bool)
         return self[order[better]]
+
+
+def together(parts: Sequence[Evaluated]) -> Evaluated:
+    """Evaluations one after another."""
+    return Evaluated(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Evaluated)))
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,7 @@ def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progres
         seen.append(evaluated)
         count += len(evaluated)
         progress(min(count, evaluations), evaluations, f"best {evaluated.accuracy.max():.4f} predicted accuracy")
-    everything = Evaluated(
-        *(np.concatenate([getattr(e, f) for e in seen]) for f in ("population", "accuracy", "std", "ms", "upper_ms"))
-    )
+    everything = together(seen)
     _, first = np.unique(everything.population, axis=0, return_index=True)
     return everything[np.sort(first)]
 

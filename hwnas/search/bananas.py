@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import MLPEnsemble
-from hwnas.search.budget import Budget
 from hwnas.search.predictor_strategy import PredictorStrategy
 from hwnas.spaces import Population, SearchSpace
 
@@ -19,17 +16,10 @@ _CANDIDATES = 100
 class BananasStrategy(PredictorStrategy):
     """Every candidate draws one accuracy from what the ensemble believes of it; the best draws are suggested."""
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        seed: int,
-        predictor: Predictor | None = None,
-        budgets: Sequence[Budget] = (),
-        initial: int = 10,
-        batch: int = 10,
-    ):
-        ensemble = MLPEnsemble(space, seed, encodings=lambda population: (space.encode(population),))
-        super().__init__(space, seed, predictor or ensemble, budgets, initial, batch)
+    @staticmethod
+    def default_predictor(space: SearchSpace, seed: int) -> Predictor:
+        """Perceptrons on the space's usual features."""
+        return MLPEnsemble(space, seed, encodings=lambda population: (space.encode(population),))
 
     def propose(self) -> Population:
         """Mutants of the best networks seen, by their draws."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
@@ -24,6 +23,7 @@ class BayesianStrategy(PredictorStrategy):
     """
 
     predictor: DifferentiablePredictor
+    default_batch = 1
 
     def __init__(
         self,
@@ -31,13 +31,17 @@ class BayesianStrategy(PredictorStrategy):
         seed: int,
         predictor: DifferentiablePredictor | None = None,
         budgets: Sequence[Budget] = (),
-        initial: int = 10,
-        batch: int = 1,
+        initial: int | None = None,
+        batch: int | None = None,
         optimism: float = 1.0,
     ):
-        plain = AdditiveGaussianProcess(space, lambda population: (space.encode(population),))
-        super().__init__(space, seed, predictor or plain, budgets, initial, batch)
+        super().__init__(space, seed, predictor, budgets, initial, batch)
         self.optimism = optimism
+
+    @staticmethod
+    def default_predictor(space: SearchSpace, seed: int) -> DifferentiablePredictor:
+        """One Gaussian process on the usual features."""
+        return AdditiveGaussianProcess(space, lambda population: (space.encode(population),))
 
     def propose(self) -> Population:
         """The pool's highest bounds."""
@@ -46,6 +50,5 @@ class BayesianStrategy(PredictorStrategy):
 
     def bound(self, population: Population) -> NDArray[np.float64]:
         """The upper confidence bound of genotypes [n, genes], [n], on the predictor's own scale."""
-        with torch.no_grad():
-            mean, std = self.predictor.latent(self.predictor.features(population))
-        return (mean + self.optimism * std).numpy()
+        mean, std = self.predictor.scores(population)
+        return mean + self.optimism * std

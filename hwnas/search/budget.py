@@ -92,7 +92,7 @@ def sample_within(space: SearchSpace, budgets: Sequence[Budget], rng: np.random.
     found = space.sample(rng, 0)
     for _ in range(_TRIES):
         drawn = space.sample(rng, max(n - len(found), 8))
-        found = np.concatenate([found, repair(space, drawn, budgets, rng) if budgets else drawn])
+        found = np.concatenate([found, repair(space, drawn, budgets, rng)])
         if len(found) >= n:
             return found[:n]
     if len(found):

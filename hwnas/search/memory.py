@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hwnas.search._base import Evaluated, SpaceExhausted
 from hwnas.search.budget import Budget, infeasible, kept, repair, sample_within
 from hwnas.spaces import Population, SearchSpace, every_network, unique_genotypes
+from hwnas.spaces.draws import collect
 
 Floats = NDArray[np.float64]
 
@@ -24,11 +25,13 @@ class Memory:
         self.rng = np.random.default_rng(seed)
         self.population: Population = np.zeros((0, len(space.cardinalities)), dtype=np.int64)
         self.accuracy: Floats = np.zeros(0)
-        self._keys: set[bytes] = set()
         every = every_network(space)
         self._listed = None if every is None else every[kept(self.budgets, every)]
-        if self._listed is not None and not len(self._listed):
-            raise infeasible(space, self.budgets)
+        if self._listed is not None:
+            if not len(self._listed):
+                raise infeasible(space, self.budgets)
+            self._place = {row.tobytes(): i for i, row in enumerate(self._listed)}
+            self._left = np.ones(len(self._listed), dtype=bool)
 
     def __len__(self) -> int:
         return len(self.population)
@@ -37,7 +40,9 @@ class Memory:
         """Remember an evaluation."""
         self.population = np.concatenate([self.population, evaluated.population])
         self.accuracy = np.concatenate([self.accuracy, evaluated.accuracy])
-        self._keys |= {row.tobytes() for row in np.ascontiguousarray(evaluated.population)}
+        if self._listed is not None:
+            places = (self._place.get(row.tobytes()) for row in np.ascontiguousarray(evaluated.population))
+            self._left[[place for place in places if place is not None]] = False
 
     def best(self, count: int) -> Population:
         """The most accurate networks seen that keep the budgets, best first, [<= count, genes]."""
@@ -47,9 +52,7 @@ class Memory:
 
     def new(self, population: Population) -> Population:
         """Distinct networks of `population` that have not been seen and keep every budget, in order."""
-        distinct = unique_genotypes(population)
-        unseen = np.array([row.tobytes() not in self._keys for row in np.ascontiguousarray(distinct)], dtype=bool)
-        fresh = distinct[unseen]
+        fresh = unique_genotypes(population, self.population)
         inside: Population = fresh[kept(self.budgets, fresh)] if self.budgets and len(fresh) else fresh
         return inside
 
@@ -57,8 +60,7 @@ class Memory:
         """Every network not seen that keeps the budgets; None where the space is too large to list."""
         if self._listed is None:
             return None
-        unseen = [row.tobytes() not in self._keys for row in self._listed]
-        left: Population = self._listed[np.array(unseen, dtype=bool)]
+        left: Population = self._listed[self._left]
         return left
 
     def random_new(self, count: int) -> Population:
@@ -68,12 +70,11 @@ class Memory:
                 keeping = " that keep the budgets" if self.budgets else ""
                 raise SpaceExhausted(f"all {len(self)} networks of {self.space.name}{keeping} have been seen")
             return left[self.rng.permutation(len(left))[:count]]
-        found = self.population[:0]
-        for _ in range(_DRAWS):
-            drawn = sample_within(self.space, self.budgets, self.rng, 2 * count)
-            found = unique_genotypes(np.concatenate([found, self.new(drawn)]))[:count]
-            if len(found) == count:
-                break
+
+        def draw() -> Population:
+            return self.new(sample_within(self.space, self.budgets, self.rng, 2 * count))
+
+        found = collect(draw, count, _DRAWS)
         if not len(found):
             raise SpaceExhausted(f"no network of {self.space.name} is left to find by chance")
         return found
@@ -87,11 +88,9 @@ class Memory:
 
     def mutants(self, parents: Population, count: int, rate: float | None = None) -> Population:
         """New networks that are mutants of `parents`, repaired where over budget, [<= count, genes]."""
-        found = self.population[:0]
-        for _ in range(_DRAWS):
-            children = self.space.mutate(parents[self.rng.integers(0, len(parents), 2 * count)], self.rng, rate)
-            within = repair(self.space, children, self.budgets, self.rng) if self.budgets else children
-            found = unique_genotypes(np.concatenate([found, self.new(within)]))[:count]
-            if len(found) == count:
-                break
-        return found
+
+        def draw() -> Population:
+            chosen = parents[self.rng.integers(0, len(parents), 2 * count)]
+            return self.new(repair(self.space, self.space.mutate(chosen, self.rng, rate), self.budgets, self.rng))
+
+        return collect(draw, count, _DRAWS)

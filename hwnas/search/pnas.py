@@ -29,19 +29,23 @@ class PNASStrategy(PredictorStrategy):
         seed: int,
         predictor: Predictor | None = None,
         budgets: Sequence[Budget] = (),
-        initial: int = 10,
-        batch: int = 10,
+        initial: int | None = None,
+        batch: int | None = None,
     ):
-        super().__init__(space, seed, predictor or MLPEnsemble(space, seed), budgets, initial, batch)
-        sample = self.memory.random_new(500)
-        self._levels = np.unique(self.complexity(sample))
+        super().__init__(space, seed, predictor, budgets, initial, batch)
+        self._adds = [np.array([len(choice) > 0 for choice in slot]) for slot in space.slots]
+        self._levels = np.unique(self.complexity(self.memory.random_new(500)))
         self._level = 0
+
+    @staticmethod
+    def default_predictor(space: SearchSpace, seed: int) -> Predictor:
+        """Perceptrons on every view of the space."""
+        return MLPEnsemble(space, seed)
 
     def complexity(self, population: Population) -> NDArray[np.int64]:
         """How many slots of genotypes [n, genes] add ops, [n]."""
         choices = self.space.slot_choices(population)
-        adds = [np.array([len(choice) > 0 for choice in slot]) for slot in self.space.slots]
-        total: NDArray[np.int64] = np.sum([add[c] for add, c in zip(adds, choices.T, strict=True)], axis=0)
+        total: NDArray[np.int64] = np.sum([add[c] for add, c in zip(self._adds, choices.T, strict=True)], axis=0)
         return total
 
     def suggest(self) -> Population:

@@ -13,20 +13,32 @@ from hwnas.spaces import Population, SearchSpace
 
 
 class PredictorStrategy(SearchStrategy):
-    """Suggests `initial` random networks, then `batch` at a time what `propose` finds with a fresh fit."""
+    """Suggests `initial` random networks, then `batch` at a time what `propose` finds with a fresh fit.
+
+    A strategy of this kind says which predictor, how many to begin with and how many at a time are its own.
+    """
+
+    default_initial = 10
+    default_batch = 10
 
     def __init__(
         self,
         space: SearchSpace,
         seed: int,
-        predictor: Predictor,
+        predictor: Predictor | None = None,
         budgets: Sequence[Budget] = (),
-        initial: int = 10,
-        batch: int = 1,
+        initial: int | None = None,
+        batch: int | None = None,
     ):
-        self.space, self.predictor = space, predictor
-        self.initial, self.batch = initial, batch
+        self.space, self.predictor = space, predictor or self.default_predictor(space, seed)
+        self.initial = self.default_initial if initial is None else initial
+        self.batch = self.default_batch if batch is None else batch
         self.memory = Memory(space, seed, budgets)
+
+    @staticmethod
+    @abstractmethod
+    def default_predictor(space: SearchSpace, seed: int) -> Predictor:
+        """The predictor that is used when none is given."""
 
     @abstractmethod
     def propose(self) -> Population:

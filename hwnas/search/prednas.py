@@ -33,22 +33,28 @@ class PredNASStrategy(BayesianStrategy):
     `optimism` is the number of deviations in the bound; `starts` the number of ascents for one suggestion.
     """
 
+    default_initial = 1
+
     def __init__(
         self,
         space: SearchSpace,
         seed: int,
         predictor: DifferentiablePredictor | None = None,
         budgets: Sequence[Budget] = (),
-        initial: int = 1,
-        batch: int = 1,
+        initial: int | None = None,
+        batch: int | None = None,
         optimism: float = 2.0,
         starts: int = 20,
         steps: int = 20,
     ):
-        views = predictor or AdditiveGaussianProcess(space)
-        super().__init__(space, seed, views, budgets, initial, batch, optimism)
+        super().__init__(space, seed, predictor, budgets, initial, batch, optimism)
         self.starts, self.steps = starts, steps
         self._moves = _Moves(space)
+
+    @staticmethod
+    def default_predictor(space: SearchSpace, seed: int) -> DifferentiablePredictor:
+        """A Gaussian process on every view of the space."""
+        return AdditiveGaussianProcess(space)
 
     def propose(self) -> Population:
         """What the ascents passed through and nobody has trained yet, the highest bound first."""
@@ -64,15 +70,12 @@ class PredNASStrategy(BayesianStrategy):
         value, visited = self.bound(here), [here]
         for _ in range(self.steps):
             around, gains = self._gains(here)
-            inside = kept(self.memory.budgets, around.reshape(-1, here.shape[1])).reshape(gains.shape)
-            offers = self._offers(here, around, gains)
             # Linear steps first; single changes too, so that the climb ends where no single change is better.
-            candidates = np.concatenate([offers, around], axis=1)
+            candidates = np.concatenate([self._offers(here, around, gains), around], axis=1)
             flat = candidates.reshape(-1, here.shape[1])
-            bounds = self.bound(flat).reshape(candidates.shape[:2])
-            allowed = kept(self.memory.budgets, offers.reshape(-1, here.shape[1])).reshape(offers.shape[:2])
-            bounds = np.where(np.concatenate([allowed, inside], axis=1), bounds, -np.inf)
-            visited.append(flat[np.isfinite(bounds).ravel()])
+            inside = kept(self.memory.budgets, flat)
+            bounds = np.where(inside, self.bound(flat), -np.inf).reshape(candidates.shape[:2])
+            visited.append(flat[inside])
             best = bounds.argmax(axis=1)
             risen = bounds[np.arange(len(here)), best]
             up = risen > value + 1e-12

@@ -14,7 +14,8 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-def _conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+def conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """A convolution that keeps the size but for its stride, and its batch norm."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(outputs)]
 
@@ -53,14 +54,14 @@ class MBConv(nn.Module):
         hidden = make_divisible(inputs * op["expand"])
         layers: list[nn.Module] = []
         if op.kind == "fused":
-            layers += [*_conv_bn(inputs, hidden, kernel, stride), _activation(op["hswish"])]
+            layers += [*conv_bn(inputs, hidden, kernel, stride), _activation(op["hswish"])]
         else:
             if op["expand"] > 1:
-                layers += [*_conv_bn(inputs, hidden), _activation(op["hswish"])]
-            layers += [*_conv_bn(hidden, hidden, kernel, stride, groups=hidden), _activation(op["hswish"])]
+                layers += [*conv_bn(inputs, hidden), _activation(op["hswish"])]
+            layers += [*conv_bn(hidden, hidden, kernel, stride, groups=hidden), _activation(op["hswish"])]
         if op["se"]:
             layers.append(SqueezeExcite(hidden))
-        self.layers = nn.Sequential(*layers, *_conv_bn(hidden, outputs))
+        self.layers = nn.Sequential(*layers, *conv_bn(hidden, outputs))
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,12 +72,12 @@ class MBConv(nn.Module):
 
 def stem(op: Op) -> nn.Module:
     """The first convolution: image to features."""
-    return nn.Sequential(*_conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.Hardswish())
+    return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.Hardswish())
 
 
 def head(op: Op) -> nn.Module:
     """Widen, pool, optionally mix (once-for-all's 1280-wide layer), classify."""
-    layers = [*_conv_bn(op.in_shape[0], op["width"]), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)]
+    layers = [*conv_bn(op.in_shape[0], op["width"]), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)]
     width = op["width"]
     if op["mix"]:
         layers += [nn.Conv2d(width, op["mix"], 1, bias=False), nn.Hardswish()]

@@ -13,6 +13,7 @@ from torch import nn
 
 from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, unique_genotypes
 from hwnas.spaces.cost import count_macs
+from hwnas.spaces.every import every_network
 from latency_tables import Op
 
 _ENUMERABLE = 4096
@@ -45,10 +46,8 @@ def _check_identity(space: SearchSpace) -> None:
     assert len(space.cardinalities) >= 1, "a genotype needs at least one gene"
     assert all(int(c) == c >= 1 for c in space.cardinalities), "every cardinality is an integer of at least 1"
     assert 1 <= space.size <= prod(space.cardinalities), "size counts different networks, at most all genotypes"
-    if prod(space.cardinalities) <= _ENUMERABLE:
-        every = np.stack(np.unravel_index(np.arange(prod(space.cardinalities)), space.cardinalities), axis=1)
-        distinct = len(unique_genotypes(space.canonical(every.astype(np.int64))))
-        assert space.size == distinct, f"size is {space.size}, but there are {distinct} canonical genotypes"
+    if (every := every_network(space, _ENUMERABLE)) is not None:
+        assert space.size == len(every), f"size is {space.size}, but there are {len(every)} canonical genotypes"
 
 
 def _check_population(space: SearchSpace, population: Population, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,11 +20,16 @@ def random_networks(
 ) -> Population:
     """Different random genotypes, [count, genes]; fewer where that many are hard to find."""
     rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
-    found = space.sample(rng, 0)
-    for _ in range(_DRAWS):
-        found = unique_genotypes(np.concatenate([found, space.sample(rng, 4 * count)]), others)[:count]
+    return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), others), count, _DRAWS)
+
+
+def collect(draw: Callable[[], Population], count: int, draws: int) -> Population:
+    """The first `count` different genotypes of at most `draws` draws, [<= count, genes]."""
+    found = unique_genotypes(draw())[:count]
+    for _ in range(draws - 1):
         if len(found) == count:
             break
+        found = unique_genotypes(np.concatenate([found, draw()]))[:count]
     return found
 
 

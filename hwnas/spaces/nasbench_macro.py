@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from hwnas.spaces._base import ArchError, Genotype, SearchSpace, Slots
-from hwnas.spaces.blocks import MBConv
+from hwnas.spaces.blocks import MBConv, conv_bn
 from latency_tables import Op
 
 _STAGES = (2, 3, 3)  # layers; the first of each halves the image and doubles the channels
@@ -46,22 +46,21 @@ class NasBenchMacro(SearchSpace):
 
     def slot_choices(self, population: np.ndarray) -> np.ndarray:
         """Stem and head have no choice."""
-        fixed = np.zeros((len(population), 1), dtype=np.int64)
-        return np.concatenate([fixed, population, fixed], axis=1)
+        return np.pad(population, ((0, 0), (1, 1)))
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, projection, inverted residual or head; raises ValueError for a foreign kind."""
         channels = op.in_shape[0]
         match op.kind:
             case "stem":
-                return nn.Sequential(*_conv_bn(channels, op["out"], 3), nn.ReLU())
+                return nn.Sequential(*conv_bn(channels, op["out"], 3), nn.ReLU())
             case "project":
-                return nn.Sequential(*_conv_bn(channels, op["out"], 1, op["stride"]))
+                return nn.Sequential(*conv_bn(channels, op["out"], 1, op["stride"]))
             case "mbconv":
                 return MBConv(op)
             case "head":
                 pool = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op["width"], op["classes"])]
-                return nn.Sequential(*_conv_bn(channels, op["width"], 1), *pool)
+                return nn.Sequential(*conv_bn(channels, op["width"], 1), *pool)
         raise ValueError(f"no module for {op.key}")
 
     def encodings(self, population: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -78,10 +77,6 @@ class NasBenchMacro(SearchSpace):
         if len(digits) != layers or not set(digits) <= set("012"):
             raise ArchError(f"cannot parse {text!r:.60}: a network of {self.name} is {layers} digits, each 0, 1 or 2")
         return np.array([int(d) for d in digits])
-
-
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
 
 
 def _layer_shares(population: np.ndarray) -> np.ndarray:

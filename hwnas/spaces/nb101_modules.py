@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hwnas.spaces.blocks import conv_bn
 from hwnas.spaces.nb101 import INPUT, OPS, OUTPUT, channels
 from latency_tables import Op
 
 
 def conv_bn_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     """Convolution, batch norm, ReLU."""
-    conv = nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+    return nn.Sequential(*conv_bn(inputs, outputs, kernel), nn.ReLU())
 
 
 def vertex_op(name: str, width: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,22 @@ _STEM_WIDTH, _STACKS, _CELLS_A_STACK = 128, 3, 3
 _LETTERS = dict(zip(nb101.OPS, ("c1", "c3", "mp"), strict=True))
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """`times` cells that are alike, at one side; `pooled`: the image is halved before them."""
+
+    inputs: int
+    outputs: int
+    side: int
+    times: int
+    pooled: bool
+
+    @property
+    def pool(self) -> Op:
+        """The halving before them."""
+        return Op.of("downsample", (self.inputs, 2 * self.side, 2 * self.side))
+
+
 class NasBench101(SearchSpace):
     """Text: rows of the upper triangle, then the ops: `nb101:110000.00100.0000.000.01.1/c3,c1,c1,mp,c1`.
 
@@ -28,12 +45,13 @@ class NasBench101(SearchSpace):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
 
     @cached_property
-    def _cells(self) -> tuple[tuple[int, int, int, int], ...]:
-        """Input channels, output channels, side and number of cells alike: the first of a stack, the others."""
+    def _groups(self) -> tuple[_Cells, ...]:
+        """The first cell of each stack, which changes the width, and the others."""
         found, before, side = [], _STEM_WIDTH, self.input_shape[1]
         for stack in range(_STACKS):
             outputs = _STEM_WIDTH * 2**stack
-            found += [(before, outputs, side, 1), (outputs, outputs, side, _CELLS_A_STACK - 1)]
+            found.append(_Cells(before, outputs, side, 1, pooled=stack > 0))
+            found.append(_Cells(outputs, outputs, side, _CELLS_A_STACK - 1, pooled=False))
             before, side = outputs, side // 2
         return tuple(found)
 
@@ -41,32 +59,32 @@ class NasBench101(SearchSpace):
     def slots(self) -> Slots:
         """Stem; in each group of equal cells the projections and ops of its vertices at any width; pools; head."""
         slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_STEM_WIDTH),),)]
-        for index, (inputs, outputs, side, times) in enumerate(self._cells):
-            if index and index % 2 == 0:
-                slots.append(((Op.of("downsample", (inputs, 2 * side, 2 * side)),),))
-            widths, shape = _widths(outputs), (inputs, side, side)
+        for cells in self._groups:
+            if cells.pooled:
+                slots.append(((cells.pool,),))
+            widths, side, times = _widths(cells.outputs), cells.side, cells.times
+            shape = (cells.inputs, side, side)
             project = [(Op.of("project", shape, out=w),) * times for w in widths]
             ops = [(Op.of(name, (w, side, side)),) * times for name in nb101.OPS for w in widths]
             slots += [((), *project), ((), *ops)] * (nb101.VERTICES - 2)
-            slots.append(((), (Op.of("project", shape, out=outputs),) * times))
-        outputs, side = self._cells[-1][1:3]
-        return (*slots, ((Op.of("head", (outputs, side, side), classes=self.num_classes),),))
+            slots.append(((), (Op.of("project", shape, out=cells.outputs),) * times))
+        last = self._groups[-1]
+        return (*slots, ((Op.of("head", (last.outputs, last.side, last.side), classes=self.num_classes),),))
 
     def slot_choices(self, population: Population) -> Population:
         """[n, slots] of genotypes [n, 26]: which projections and ops there are, and how wide."""
         edges, ops = nb101.adjacency(population), nb101.vertex_ops(population)
+        width_of = {outputs: _width_indices(edges, outputs) for outputs in {c.outputs for c in self._groups}}
         fixed = np.zeros(len(population), dtype=np.int64)
         columns = [fixed]
-        for index, (_, outputs, _, _) in enumerate(self._cells):
-            if index and index % 2 == 0:
+        for cells in self._groups:
+            if cells.pooled:
                 columns.append(fixed)
-            widths = _widths(outputs)
-            rank = {width: i for i, width in enumerate(widths)}
-            width = np.array([[rank.get(w, -1) for w in nb101.channels(e, outputs)] for e in edges])
+            width, count = width_of[cells.outputs], len(_widths(cells.outputs))
             for vertex in range(1, nb101.OUTPUT):
                 there = width[:, vertex] >= 0
                 columns.append(np.where(there & edges[:, nb101.INPUT, vertex], 1 + width[:, vertex], 0))
-                columns.append(np.where(there, 1 + ops[:, vertex - 1] * len(widths) + width[:, vertex], 0))
+                columns.append(np.where(there, 1 + ops[:, vertex - 1] * count + width[:, vertex], 0))
             columns.append(edges[:, nb101.INPUT, nb101.OUTPUT].astype(np.int64))
         return np.stack([*columns, fixed], axis=1)
 
@@ -82,10 +100,10 @@ class NasBench101(SearchSpace):
         """The network; its cells are graphs, so it is no chain of its ops, though it costs what they cost together."""
         edges, ops = nb101.adjacency(arch[None])[0], nb101.vertex_ops(arch[None])[0]
         layers: list[nn.Module] = [self.build_op(self.slots[0][0][0])]
-        for index, (inputs, outputs, side, times) in enumerate(self._cells):
-            if index and index % 2 == 0:
-                layers.append(self.build_op(Op.of("downsample", (inputs, 2 * side, 2 * side))))
-            layers += [nb101_modules.Cell(edges, ops, inputs, outputs) for _ in range(times)]
+        for cells in self._groups:
+            if cells.pooled:
+                layers.append(self.build_op(cells.pool))
+            layers += [nb101_modules.Cell(edges, ops, cells.inputs, cells.outputs) for _ in range(cells.times)]
         return nn.Sequential(*layers, self.build_op(self.slots[-1][0][0]))
 
     def encode(self, population: Population) -> NDArray[np.float64]:
@@ -133,3 +151,9 @@ def _widths(outputs: int) -> tuple[int, ...]:
     """The widths a vertex may have in a cell of so many output channels, ascending."""
     shares = range(1, nb101.VERTICES - 1)
     return tuple(sorted({outputs // k + extra for k in shares for extra in range(2) if not extra or outputs % k}))
+
+
+def _width_indices(edges: NDArray[np.bool_], outputs: int) -> NDArray[np.int64]:
+    """Which of `_widths` each vertex of cells [n, 7, 7] has, [n, 7]; -1 for none of them."""
+    rank = {width: i for i, width in enumerate(_widths(outputs))}
+    return np.array([[rank.get(w, -1) for w in nb101.channels(e, outputs)] for e in edges])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from hwnas.spaces.blocks import conv_bn
 from hwnas.spaces.nb201 import EDGES, NODES, OPS
 from latency_tables import Op
 
@@ -14,8 +15,7 @@ NONE = OPS.index("none")
 
 def relu_conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """ReLU, convolution, batch norm: the order of NAS-Bench-201."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.ReLU(), *conv_bn(inputs, outputs, kernel, stride))
 
 
 def edge(name: str, channels: int) -> nn.Module:
@@ -77,7 +77,7 @@ def build_op(op: Op) -> nn.Module:
     channels = op.in_shape[0]
     match op.kind:
         case "stem":
-            return nn.Sequential(nn.Conv2d(channels, op["out"], 3, 1, 1, bias=False), nn.BatchNorm2d(op["out"]))
+            return nn.Sequential(*conv_bn(channels, op["out"], 3))
         case "reduction":
             return Reduction(channels)
         case "head":

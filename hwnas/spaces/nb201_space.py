@@ -43,8 +43,7 @@ class NasBench201(SearchSpace):
     @cached_property
     def _edge_of_slot(self) -> NDArray[np.int64]:
         """Which gene a slot follows, -1 for the fixed ones, [slots]."""
-        stages = [list(range(len(nb201.EDGES)))] * len(_WIDTHS)
-        return np.array([-1, *stages[0], -1, *stages[1], -1, *stages[2], -1])
+        return np.array([-1, *range(len(nb201.EDGES))] * len(_WIDTHS) + [-1])
 
     def slot_choices(self, population: Population) -> Population:
         """[n, slots] of genotypes [n, 6]: the stages repeat the cell."""

@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, Slots
+from hwnas.spaces.blocks import conv_bn
 from latency_tables import HwnasError, Op
 
 
@@ -77,14 +78,14 @@ class BottleneckX(nn.Module):
         super().__init__()
         inputs, width, stride, groups = op.in_shape[0], op["out"], op["stride"], op["out"] // op["group_width"]
         self.layers = nn.Sequential(
-            *_conv_bn(inputs, width, 1),
+            *conv_bn(inputs, width, 1),
             nn.ReLU(),
-            *_conv_bn(width, width, 3, stride, groups),
+            *conv_bn(width, width, 3, stride, groups),
             nn.ReLU(),
-            *_conv_bn(width, width, 1),
+            *conv_bn(width, width, 1),
         )
         same = stride == 1 and inputs == width
-        self.shortcut = nn.Identity() if same else nn.Sequential(*_conv_bn(inputs, width, 1, stride))
+        self.shortcut = nn.Identity() if same else nn.Sequential(*conv_bn(inputs, width, 1, stride))
         self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -139,7 +140,7 @@ class RegNetSpace(SearchSpace):
         """Stem, bottleneck or head; raises ValueError for a foreign kind."""
         match op.kind:
             case "stem":
-                return nn.Sequential(*_conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.ReLU())
+                return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.ReLU())
             case "bottleneck":
                 return BottleneckX(op)
             case "head":
@@ -195,8 +196,3 @@ def regnet_space(name: str, num_classes: int = 10) -> RegNetSpace:
     if name not in REGNET_PRESETS:
         raise HwnasError(f"unknown RegNet space {name!r}; there are {', '.join(REGNET_PRESETS)}")
     return RegNetSpace(REGNET_PRESETS[name], num_classes)
-
-
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(outputs)]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks._few_shot_methods import Forecast, Methods
-from benchmarks._help_data import DATA_FOLDER, SPACES, DeviceData, load
+from benchmarks._help_data import SPACES, DeviceData, load
+from benchmarks._speak import DATA_FOLDER
 from benchmarks.few_shot import evaluate, figures, score_one
 
 ROOT = Path(__file__).resolve().parents[2]

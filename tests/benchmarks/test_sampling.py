@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._nas_data import DATA_FOLDER, device_budget, load
+from benchmarks._nas_data import device_budget, load
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
+from benchmarks._speak import DATA_FOLDER
 from hwnas.search.budget import kept
 
 ROOT = Path(__file__).resolve().parents[2]

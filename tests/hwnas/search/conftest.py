@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
-from hwnas.spaces import MBConvSpace, SearchSpace
+from hwnas.spaces import MBConvSpace, SearchSpace, every_network
 from hwnas.spaces.mbconv import HSWISH_SE, RELU, Block, Preset, Stage
 from latency_tables import LatencyModel, LatencyTable, Op, OpCost, Provenance, TableRow, Target
 
@@ -55,12 +55,6 @@ def _latency(space, seed=0):
     return LatencyModel(LatencyTable(rows, provenance, b""), space)
 
 
-def _enumerated(space):
-    """Every network of a space, once."""
-    grid = np.stack(np.unravel_index(np.arange(np.prod(space.cardinalities)), space.cardinalities), axis=1)
-    return np.unique(space.canonical(grid.astype(np.int64)), axis=0)
-
-
 @pytest.fixture(scope="session")
 def chain():
     return ChainSpace
@@ -85,4 +79,4 @@ def latency():
 
 @pytest.fixture(scope="session")
 def enumerated():
-    return _enumerated
+    return every_network

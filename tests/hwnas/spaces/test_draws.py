@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hwnas.spaces import mbconv_space
-from hwnas.spaces.draws import calibration_networks, mixed, random_networks, spread_networks
+from hwnas.spaces.draws import calibration_networks, collect, mixed, random_networks, spread_networks
 
 
 @pytest.mark.parametrize("name", ["mbconv-32", "mbconv-112", "ofa-mbv3"])
@@ -38,6 +38,14 @@ def test_the_same_seed_gives_the_same_networks():
 def test_a_mixture_by_hand():
     random, spread = np.arange(7)[:, None], np.array([[100], [101], [3]])
     assert mixed(random, spread, 4)[:, 0].tolist() == [100, 0, 1, 2, 101, 3, 4, 5, 6]
+
+
+def test_draws_are_collected_until_there_are_enough_or_it_was_tried_often_enough():
+    draws = iter([[[1], [1], [2]], [[2], [3], [4]], [[5]]])
+    enough = collect(lambda: np.array(next(draws)), 3, 9)
+    assert enough[:, 0].tolist() == [1, 2, 3]
+    assert next(draws) == [[5]]
+    assert collect(lambda: np.array([[7], [8]]), 3, 2)[:, 0].tolist() == [7, 8]
 
 
 def test_random_networks_are_different_and_new():
