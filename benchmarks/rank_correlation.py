@@ -37,11 +37,11 @@ from hwnas.accuracy.predictors import (
     RandomForestPredictor,
     RidgePredictor,
 )
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import SearchSpace, View
 
 PREDICTORS: dict[str, Callable[[SearchSpace, int], Predictor]] = {
     "additive-gp": lambda space, seed: AdditiveGaussianProcess(space),
-    "plain-gp": lambda space, seed: AdditiveGaussianProcess(space, lambda population: (space.encode(population),)),
+    "plain-gp": lambda space, seed: AdditiveGaussianProcess(space, [View("usual", space.encode)]),
     "gp": GaussianProcessPredictor,
     "ridge": lambda space, seed: RidgePredictor(space),
     "forest": RandomForestPredictor,

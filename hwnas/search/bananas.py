@@ -7,7 +7,7 @@ import numpy as np
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import MLPEnsemble
 from hwnas.search.predictor_strategy import PredictorStrategy
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace, View
 
 _PARENTS = 10
 _CANDIDATES = 100
@@ -19,7 +19,7 @@ class BananasStrategy(PredictorStrategy):
     @staticmethod
     def default_predictor(space: SearchSpace, seed: int) -> Predictor:
         """Perceptrons on the space's usual features."""
-        return MLPEnsemble(space, seed, encodings=lambda population: (space.encode(population),))
+        return MLPEnsemble(space, seed, views=[View("usual features", space.encode)])
 
     def propose(self) -> Population:
         """Mutants of the best networks seen, by their draws."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
 from hwnas.search.budget import Budget
 from hwnas.search.predictor_strategy import PredictorStrategy
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace, View
 
 _POOL = 1000
 _PARENTS = 10
@@ -41,7 +41,7 @@ class BayesianStrategy(PredictorStrategy):
     @staticmethod
     def default_predictor(space: SearchSpace, seed: int) -> DifferentiablePredictor:
         """One Gaussian process on the usual features."""
-        return AdditiveGaussianProcess(space, lambda population: (space.encode(population),))
+        return AdditiveGaussianProcess(space, [View("usual features", space.encode)])
 
     def propose(self) -> Population:
         """The pool's highest bounds."""

@@ -28,7 +28,7 @@ _PRICES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # of budgets, relative
 
 
 class PredNASStrategy(BayesianStrategy):
-    """Ascends an upper confidence bound of the predictor from the best networks seen and from random ones.
+    """Ascends an upper confidence bound of the predictor from the best networks seen, random ones and near misses.
 
     `optimism` is the number of deviations in the bound; `starts` the number of ascents for one suggestion.
     """
@@ -50,6 +50,7 @@ class PredNASStrategy(BayesianStrategy):
         super().__init__(space, seed, predictor, budgets, initial, batch, optimism)
         self.starts, self.steps = starts, steps
         self._moves = _Moves(space)
+        self._runners_up = self.memory.population  # of the last suggestion: the next one is rarely far
 
     @staticmethod
     def default_predictor(space: SearchSpace, seed: int) -> DifferentiablePredictor:
@@ -58,12 +59,14 @@ class PredNASStrategy(BayesianStrategy):
 
     def propose(self) -> Population:
         """What the ascents passed through and nobody has trained yet, the highest bound first."""
-        memory = self.memory
-        known = memory.best(self.starts // 2)
+        memory, half = self.memory, self.starts // 2
+        known = memory.best(half)
         chance = memory.random_new(self.starts - len(known))
-        visited = self.ascend(np.concatenate([known, chance]))
-        fresh = memory.new(visited)
-        return fresh[np.argsort(-self.bound(fresh), kind="stable")] if len(fresh) else fresh
+        fresh = memory.new(self.ascend(np.concatenate([known, chance, memory.new(self._runners_up)])))
+        if len(fresh):
+            fresh = fresh[np.argsort(-self.bound(fresh), kind="stable")]
+        self._runners_up = fresh[: self.batch + half]
+        return fresh
 
     def ascend(self, here: Population) -> Population:
         """Climb from genotypes [s, genes] that keep the budgets; every network passed or looked at that keeps them."""

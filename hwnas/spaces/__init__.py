@@ -11,6 +11,7 @@ from hwnas.spaces.nb101_space import NasBench101
 from hwnas.spaces.nb201_space import NasBench201
 from hwnas.spaces.presets import PRESETS, mbconv_space
 from hwnas.spaces.regnet import RegNetSpace, regnet_space
+from hwnas.spaces.view import View
 
 __all__ = [
     "PRESETS",
@@ -26,6 +27,7 @@ __all__ = [
     "Population",
     "RegNetSpace",
     "SearchSpace",
+    "View",
     "every_network",
     "load_space",
     "mbconv_space",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from hwnas.spaces.view import View
 from latency_tables import HwnasError, Op
 
 Genotype = NDArray[np.int64]
@@ -136,9 +137,10 @@ class SearchSpace(ABC):
         columns = [np.eye(len(slot))[choices[:, s]] for s, slot in enumerate(self.slots) if len(slot) > 1]
         return np.concatenate(columns, axis=1)
 
-    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
-        """Views of networks, [n, features] each, that a predictor may weigh apart: `encode` alone by default."""
-        return (self.encode(population),)
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Ways to see networks that a predictor may weigh apart: `encode` alone by default."""
+        return (View("choices", self.encode),)
 
     def graphs(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Networks as graphs of k nodes: edges [n, k, k] from row to column, and the nodes' ops one-hot [n, k, ops].

@@ -153,16 +153,17 @@ def _check_encoding(space: SearchSpace, archs: Population) -> None:
     edges, nodes = space.graphs(archs)
     assert edges.shape[1:] == (nodes.shape[1],) * 2, "graphs must give edges [n, k, k] for nodes [n, k, ops]"
     views = {"encode": space.encode(archs), "graphs": edges, "graphs' nodes": nodes}
-    views |= {f"view {i + 1} of encodings": view for i, view in enumerate(space.encodings(archs))}
+    views |= {f"view {view.name!r}": view.encode(archs) for view in space.views}
+    assert len(views) == 3 + len(space.views), "views need names of their own"
+    assert all(view.share > 0 for view in space.views), "a view's share is more than 0"
     for name, features in views.items():
         assert len(features) == len(archs), f"{name} must give one row a genotype"
         assert features.ndim == (2 if name.startswith(("encode", "view")) else 3), f"{name}: features are [n, features]"
         assert np.isfinite(features).all(), f"{name} must be finite"
     for i, arch in enumerate(archs):
-        alone = [space.encode(arch[None]), *space.encodings(arch[None]), *space.graphs(arch[None])]
-        among = [views["encode"], *space.encodings(archs), edges, nodes]
-        same = all(np.array_equal(a[0], b[i]) for a, b in zip(alone, among, strict=True))
-        assert same, "encode, encodings and graphs must not depend on other rows"
+        alone = [space.encode(arch[None]), *space.graphs(arch[None]), *(v.encode(arch[None]) for v in space.views)]
+        same = all(np.array_equal(a[0], b[i]) for a, b in zip(alone, views.values(), strict=True))
+        assert same, "encode, graphs and views must not depend on other rows"
 
 
 def _check_chain(space: SearchSpace, arch: Genotype) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 
 from hwnas.spaces._base import ArchError, Genotype, SearchSpace, Slots
 from hwnas.spaces.blocks import MBConv, conv_bn
+from hwnas.spaces.view import View
 from latency_tables import Op
 
 _STAGES = (2, 3, 3)  # layers; the first of each halves the image and doubles the channels
@@ -63,9 +64,10 @@ class NasBenchMacro(SearchSpace):
                 return nn.Sequential(*conv_bn(channels, op["width"], 1), *pool)
         raise ValueError(f"no module for {op.key}")
 
-    def encodings(self, population: np.ndarray) -> tuple[np.ndarray, ...]:
+    @property
+    def views(self) -> tuple[View, ...]:
         """One-hot layers, and how many layers of each kind stand in each stage and in all, as fractions."""
-        return self.encode(population), _layer_shares(population)
+        return View("layers", self.encode), View("layers in numbers", _layer_shares, trend=True)
 
     def to_text(self, arch: Genotype) -> str:
         """A digit a layer."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from hwnas.spaces import nb101, nb101_modules
 from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, Slots
+from hwnas.spaces.view import View
 from latency_tables import Op
 
 _STEM_WIDTH, _STACKS, _CELLS_A_STACK = 128, 3, 3
@@ -113,9 +114,10 @@ class NasBench101(SearchSpace):
         one_hot = np.eye(len(nb101.OPS))[ops] * there[:, :, None]
         return np.concatenate([edges.astype(np.float64), one_hot.reshape(len(population), -1)], axis=1)
 
-    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
+    @property
+    def views(self) -> tuple[View, ...]:
         """Edges and ops, and the paths in numbers."""
-        return self.encode(population), nb101.path_statistics(population)
+        return View("graph", self.encode), View("paths in numbers", nb101.path_statistics, trend=True)
 
     def graphs(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The cell itself: seven vertices, each an op, input, output or nothing."""

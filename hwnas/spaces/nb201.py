@@ -91,3 +91,14 @@ def live_op_counts(archs: Population) -> NDArray[np.float64]:
     """As `op_counts`, [n, 30], but only of edges on a live path."""
     counts: NDArray[np.float64] = op_counts(archs) * np.repeat(live_edges(archs), len(OPS), axis=1)
     return counts
+
+
+def live_op_statistics(archs: Population) -> NDArray[np.float64]:
+    """How many skips, 1x1, 3x3 and pools are live, of the six there could be, and the log of their MACs, [n, 5].
+
+    MACs are in 1x1 convolutions and their log as a fraction of six 3x3's.
+    """
+    live = live_op_counts(archs).reshape(len(archs), len(EDGES), len(OPS)).sum(axis=1)[:, 1:]
+    macs = live @ (0, 1, 9, 0)  # as OPS without `none`
+    most = np.log1p(9 * len(EDGES))
+    return np.concatenate([live / len(EDGES), np.log1p(macs)[:, None] / most], axis=1)

@@ -10,6 +10,7 @@ from torch import nn
 
 from hwnas.spaces import nb201, nb201_modules, nb201_paths
 from hwnas.spaces._base import Genotype, Population, SearchSpace, Slots
+from hwnas.spaces.view import View
 from latency_tables import Op
 
 _CELLS_A_STAGE = 5
@@ -72,12 +73,18 @@ class NasBench201(SearchSpace):
             layers += [nb201_modules.Cell(genes, width) for _ in range(_CELLS_A_STAGE)]
         return nn.Sequential(*layers, *(self.build_op(op) for op in self.slots[-1][0]))
 
-    def encodings(self, population: Population) -> tuple[NDArray[np.float64], ...]:
-        """Ops on live edges [n, 30], how many paths compute what [n, 40], and the paths in numbers [n, 16]."""
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Live ops and paths in a few numbers, ops on live edges, and how many paths compute what.
+
+        Path counts tell much from many labels, but nearly every cell has counts of its own: whoever looks for the best
+        cell would try them all in turn, so little is expected of them.
+        """
         return (
-            nb201.live_op_counts(population),
-            nb201_paths.path_counts(population),
-            nb201_paths.path_statistics(population),
+            View("ops in numbers", nb201.live_op_statistics, trend=True),
+            View("paths in numbers", nb201_paths.path_statistics, trend=True),
+            View("ops on edges", nb201.live_op_counts),
+            View("paths", nb201_paths.path_counts, share=0.05),
         )
 
     def encode(self, population: Population) -> NDArray[np.float64]:

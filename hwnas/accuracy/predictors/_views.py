@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from hwnas.accuracy._base import Floats
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace, View
 
 _SAMPLE = 400
 
-Encodings = Callable[[Population], tuple[Floats, ...]]
-
 
 class ScaledViews:
-    """`encodings`, by default the space's own, each divided by its median distance between random networks."""
+    """Features of `views`, by default the space's own, each divided by its median distance between random networks."""
 
-    def __init__(self, space: SearchSpace, encodings: Encodings | None = None):
+    def __init__(self, space: SearchSpace, views: Sequence[View] | None = None):
         self.space = space
-        self.encodings = encodings or space.encodings
+        self.views = tuple(space.views if views is None else views)
 
     @cached_property
     def _scales(self) -> tuple[float, ...]:
         sample = self.space.sample(np.random.default_rng(0), _SAMPLE)
         upper = np.triu_indices(_SAMPLE, 1)
-        return tuple(float(np.median(distances(view)[upper])) or 1.0 for view in self.encodings(sample))
+        return tuple(float(np.median(distances(view.encode(sample))[upper])) or 1.0 for view in self.views)
 
     @cached_property
     def widths(self) -> list[int]:
         """How many features each view has."""
-        return [view.shape[1] for view in self.encodings(self.space.sample(np.random.default_rng(0), 1))]
+        one = self.space.sample(np.random.default_rng(0), 1)
+        return [view.encode(one).shape[1] for view in self.views]
 
     def __call__(self, population: Population) -> list[Floats]:
         """Every view of genotypes [n, genes], [n, features] each."""
-        return [view / scale for view, scale in zip(self.encodings(population), self._scales, strict=True)]
+        return [view.encode(population) / scale for view, scale in zip(self.views, self._scales, strict=True)]
 
     def joined(self, population: Population) -> Floats:
         """All views side by side, [n, f]."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from hwnas.accuracy.predictors._ensemble import Ensemble, Fitting, FreeLabels, Weights
-from hwnas.accuracy.predictors._views import Encodings, ScaledViews
-from hwnas.spaces import Population, SearchSpace
+from hwnas.accuracy.predictors._views import ScaledViews
+from hwnas.spaces import Population, SearchSpace, View
 
 
 class MLPEnsemble(Ensemble):
@@ -19,10 +21,10 @@ class MLPEnsemble(Ensemble):
         seed: int = 0,
         fitting: Fitting | None = None,
         free_labels: FreeLabels | None = None,
-        encodings: Encodings | None = None,
+        views: Sequence[View] | None = None,
     ):
         super().__init__(space, seed, fitting, free_labels)
-        self.views = ScaledViews(space, encodings)
+        self.views = ScaledViews(space, views)
 
     def features(self, population: Population) -> Tensor:
         """All views side by side, [n, f]."""

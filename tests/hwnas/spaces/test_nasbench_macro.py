@@ -31,7 +31,8 @@ def test_parameters_and_macs_are_the_benchmark_s_own():
 
 
 def test_layers_are_counted_by_stage():
-    one_hot, shares = NasBenchMacro().encodings(NasBenchMacro().from_text("02012100")[None])
+    space = NasBenchMacro()
+    one_hot, shares = (view.encode(space.from_text("02012100")[None]) for view in space.views)
     assert one_hot.shape == (1, 24)
     by_stage = shares.reshape(4, 3)  # stages of 2, 3 and 3 layers, and all; identity, k3 e3, k5 e6
     assert by_stage[0].tolist() == [1 / 2, 0, 1 / 2]

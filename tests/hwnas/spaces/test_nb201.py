@@ -10,6 +10,7 @@ from hwnas.spaces.nb201 import (
     from_text,
     live_edges,
     live_op_counts,
+    live_op_statistics,
     op_counts,
     to_text,
     used_edges,
@@ -91,6 +92,14 @@ def test_counts_by_hand():
     # none executes nothing where dead code is dropped; everything else of this cell is live
     assert live_op_counts(arch).reshape(6, 5).sum(axis=1).tolist() == [1, 1, 1, 0, 1, 1]
     assert np.array_equal(live_op_counts(arch), used_op_counts(arch))
+
+
+def test_live_ops_in_numbers():
+    dead_3x3 = np.array([[CONV1, CONV3, NONE, SKIP, CONV3, NONE]])  # 0-2 leads nowhere
+    macs = 1 + 9  # in 1x1 convolutions, of 54 at most
+    assert live_op_statistics(dead_3x3)[0].tolist() == [1 / 6, 1 / 6, 1 / 6, 0, np.log1p(macs) / np.log1p(54)]
+    assert live_op_statistics(np.full((1, 6), CONV3))[0].tolist() == [0, 0, 1, 0, 1]
+    assert not live_op_statistics(np.full((1, 6), NONE)).any()
 
 
 @given(st.lists(CELLS, min_size=1, max_size=20))

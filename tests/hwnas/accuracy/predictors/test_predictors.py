@@ -17,7 +17,7 @@ from hwnas.accuracy.predictors import (
     RandomForestPredictor,
     RidgePredictor,
 )
-from hwnas.spaces import NasBench201, mbconv_space, unique_genotypes
+from hwnas.spaces import NasBench201, View, mbconv_space, unique_genotypes
 from hwnas.spaces.nb201 import live_edges
 
 MBCONV, CELLS = mbconv_space("mbconv-32"), NasBench201()
@@ -103,18 +103,23 @@ def test_free_labels_help_when_labels_are_few(cells):
     assert taus[1] > taus[0] + 0.05
 
 
-def test_the_gaussian_process_has_its_own_posterior(cells):
+@pytest.mark.parametrize("trend", [False, True])
+def test_the_gaussian_process_has_its_own_posterior(cells, trend):
     """Against scikit-learn's, with the hyper-parameters that were found."""
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+    from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern
 
     archs, accuracy = cells
-    mine = AdditiveGaussianProcess(CELLS, lambda population: (CELLS.encode(population),)).fit(archs[:60], accuracy[:60])
-    variance, length, noise = np.exp(mine._posterior.theta)
-    kernel = ConstantKernel(variance, "fixed") * Matern(length, "fixed", nu=2.5)
+    mine = AdditiveGaussianProcess(CELLS, [View("choices", CELLS.encode, trend)]).fit(archs[:60], accuracy[:60])
+    found = mine._posterior.hyper
+    kernel = ConstantKernel(found.variances[0], "fixed") * Matern(found.lengths[0], "fixed", nu=2.5)
+    for slope in found.slopes:
+        kernel += ConstantKernel(slope, "fixed") * DotProduct(0, "fixed")
+    assert len(found.slopes) == trend
     scores = mine.require_fitted().transform(accuracy[:60])
     features = mine.features(archs).numpy()
-    theirs = GaussianProcessRegressor(kernel, alpha=noise + 1e-6, optimizer=None).fit(features[:60], scores)
+    features -= features[:60].mean(axis=0)
+    theirs = GaussianProcessRegressor(kernel, alpha=found.noise, optimizer=None).fit(features[:60], scores)
     mean, std = theirs.predict(features[60:], return_std=True)
     my_mean, my_std = mine.scores(archs[60:])
     assert my_mean == pytest.approx(mean, abs=1e-6)
@@ -122,24 +127,35 @@ def test_the_gaussian_process_has_its_own_posterior(cells):
 
 
 def test_hyper_parameters_are_at_the_top_of_the_posterior(cells):
-    from hwnas.accuracy.predictors._views import distances
-    from hwnas.accuracy.predictors.additive_gp import _negative_log_posterior
+    from hwnas.accuracy.predictors.additive_gp import _JITTER, _Known
 
     archs, accuracy = cells
-    fitted = AdditiveGaussianProcess(CELLS, steps=200).fit(archs[:60], accuracy[:60])
-    apart = [distances(view) for view in fitted.views(archs[:60])]
-    scores = fitted.require_fitted().transform(accuracy[:60])
-    expected, deviations = fitted._expected(3), np.repeat(fitted.priors.deviations, (3, 3, 1))
-
-    def value(theta):
-        return _negative_log_posterior(theta, apart, scores, expected, deviations)
-
-    best, gradient = value(fitted._posterior.theta)
+    fitted = AdditiveGaussianProcess(CELLS, steps=300).fit(archs[:60], accuracy[:60])
+    known = _Known.of(fitted.scaled(archs[:60]), fitted._trends)
+    scores, found = fitted.require_fitted().transform(accuracy[:60]), fitted._posterior.hyper
+    theta = np.log(np.concatenate([found.variances, found.lengths, found.slopes, [found.noise - _JITTER]]))
+    best, gradient = fitted._loss(theta, known, scores)
+    assert len(gradient) == 2 * 4 + 2 + 1
     for i in range(len(gradient)):
         step = np.eye(len(gradient))[i] * 1e-5
-        rise = (value(fitted._posterior.theta + step)[0] - value(fitted._posterior.theta - step)[0]) / 2e-5
+        rise = (fitted._loss(theta + step, known, scores)[0] - fitted._loss(theta - step, known, scores)[0]) / 2e-5
         assert gradient[i] == pytest.approx(rise, abs=1e-3)
-        assert value(fitted._posterior.theta + 1e4 * step)[0] > best - 1e-3
+        assert fitted._loss(theta + 1e4 * step, known, scores)[0] > best - 1e-3
+
+
+def test_a_trend_reaches_beyond_what_was_seen():
+    def convolutions(archs):
+        return (archs == 3).mean(axis=1, keepdims=True)
+
+    population = CELLS.sample(np.random.default_rng(0), 400)
+    few = population[convolutions(population)[:, 0] < 0.4]
+    accuracy = 0.5 + 0.3 * convolutions(few)[:, 0] + np.random.default_rng(1).normal(0, 0.01, len(few))
+    all_convolutions = np.full((1, 6), 3)
+    near, far = (
+        AdditiveGaussianProcess(CELLS, [View("3x3", convolutions, trend)]).fit(few, accuracy).estimate(all_convolutions)
+        for trend in (False, True)
+    )
+    assert near.mean[0] < accuracy.max() < far.mean[0], (near, accuracy.max(), far)
 
 
 def test_the_automatic_choice_is_the_one_that_ranks_best(cells):
