@@ -28,6 +28,7 @@ def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
     archs = _check_samples(space, samples, seed)
     _check_texts(space, archs, seed)
     _check_ops(space, archs)
+    _check_slot_genes(space, archs)
     _check_moves(space, archs, seed)
     _check_encoding(space, archs)
     for arch in archs:
@@ -124,6 +125,17 @@ def _check_ops(space: SearchSpace, archs: Population) -> None:
         assert space.ops(arch) == mine, "ops(arch) must be the ops of its slot choices, in order"
         assert set(mine) <= set(space.all_ops), "all_ops must hold every op of every network"
         assert mine, "a network needs at least one op"
+
+
+def _check_slot_genes(space: SearchSpace, archs: Population) -> None:
+    """Whatever other genes are, a slot's own decide its choice."""
+    assert len(space.slot_genes) == len(space.slots), "slot_genes must name the genes of each slot"
+    choices = space.slot_choices(archs)
+    for slot, genes in enumerate(space.slot_genes):
+        others = np.roll(archs, 1, axis=0)
+        others[:, genes] = archs[:, genes]
+        same = np.array_equal(space.slot_choices(space.canonical(others))[:, slot], choices[:, slot])
+        assert same, f"slot {slot} must follow none but its slot_genes {genes}"
 
 
 def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:

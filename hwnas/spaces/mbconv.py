@@ -159,6 +159,15 @@ class MBConvSpace(SearchSpace):
             choices[:, column] = np.where(slot.present(population), population[:, slot.gene], absent)
         return choices
 
+    @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """Its own gene; the stage's depth too where a block may be absent."""
+        blocks = [
+            (slot.depth_gene, slot.gene) if slot.position >= min(slot.stage.depths) else (slot.gene,)
+            for slot in self._block_slots
+        ]
+        return ((), *blocks, ())
+
     def canonical(self, population: Population) -> Population:
         """Idle blocks set to 0."""
         clean = population.copy()

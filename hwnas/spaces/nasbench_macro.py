@@ -49,6 +49,11 @@ class NasBenchMacro(SearchSpace):
         """Stem and head have no choice."""
         return np.pad(population, ((0, 0), (1, 1)))
 
+    @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """The layer's gene."""
+        return ((), *((layer,) for layer in range(len(self.cardinalities))), ())
+
     def build_op(self, op: Op) -> nn.Module:
         """Stem, projection, inverted residual or head; raises ValueError for a foreign kind."""
         channels = op.in_shape[0]

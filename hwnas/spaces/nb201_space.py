@@ -51,6 +51,11 @@ class NasBench201(SearchSpace):
         return np.where(self._edge_of_slot >= 0, population[:, self._edge_of_slot], 0)
 
     @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """The edge's gene."""
+        return tuple((int(edge),) if edge >= 0 else () for edge in self._edge_of_slot)
+
+    @property
     def prunings(self) -> tuple[str, ...]:
         """Runtimes that compile the graph drop what the output does not depend on; some fold zeros as well."""
         return ("unused", "dead")

@@ -136,6 +136,13 @@ class RegNetSpace(SearchSpace):
             before = width
         return np.stack([*columns, before], axis=1)
 
+    @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """The stage's three, and the width before it."""
+        widths = [3 * s + 1 for s in range(len(self.preset.stages))]
+        stages = [(w - 1, w, w + 1) if w == widths[0] else (w - 3, w - 1, w, w + 1) for w in widths]
+        return ((), *stages, (widths[-1],))
+
     def build_op(self, op: Op) -> nn.Module:
         """Stem, bottleneck or head; raises ValueError for a foreign kind."""
         match op.kind:
