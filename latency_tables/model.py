@@ -124,6 +124,22 @@ class LatencyModel:
             ms += self.calibration.over_knees_ms(slot_sums(self._weight_mb, choices))
         return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
 
+    def additive_upper_ms(self) -> tuple[float, list[Floats]] | None:
+        """The upper end of the interval as a constant and what each choice of every slot adds, [choices] each.
+
+        None where it is no such sum: a runtime that drops dead branches, weights that cost more once a cache is full,
+        a choice without a time.
+        """
+        per_slot = self._additive_ms
+        if self.table.pruning or not all(np.isfinite(ms).all() for ms in per_slot):
+            return None
+        if (calibration := self.calibration) is None:
+            return 0.0, per_slot
+        if any(map(calibration.coefficient, KNEES)):
+            return None
+        wider = 1 + calibration.relative_half_width
+        return calibration.coefficient("constant") * wider, [ms * wider for ms in per_slot]
+
     def calibrated(self, population: Population, measured_ms: Floats) -> LatencyModel:
         """This model, calibrated on genotypes [n, genes] that were measured, [n] ms."""
         return replace(self, calibration=fit_calibration(self.features(population), measured_ms))

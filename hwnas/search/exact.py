@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import csr_array
 
-from hwnas.search.budget import InfeasibleBudget
+from hwnas.search.budget import Budget, InfeasibleBudget, kept
 from hwnas.spaces import Genotype, Population, SearchSpace
 from hwnas.spaces.factors import Factors, Genes, NotSeparable, every_value, joined, shape_of
 
@@ -109,15 +109,6 @@ def _undominated_indices(value: Floats, cost: Floats) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """`cost` must not be above `most`; `name` is the unit: "ms", "MB", ..."""
-
-    name: str
-    most: float
-    cost: Factors
-
-
-@dataclass(frozen=True)
 class ExactAnswer:
     """The best genotype [genes] found, its value, and what no network within the limits can exceed."""
 
@@ -131,35 +122,42 @@ class ExactAnswer:
 
 
 def best_network(
-    space: SearchSpace, value: Factors, limits: Sequence[Limit], time_limit_s: float | None = None
+    space: SearchSpace, value: Factors, budgets: Sequence[Budget] = (), time_limit_s: float | None = None
 ) -> ExactAnswer:
-    """The most valuable network within every limit, with a bound on all others.
+    """The most valuable network within every budget, with a bound on all others.
 
-    Raises `InfeasibleBudget` naming, for each limit, the least that any network costs; `TimeoutError` when not a
-    single network was found in `time_limit_s`.
+    Raises `InfeasibleBudget` naming, for each budget, the least that any network costs; `NotSeparable` for a budget
+    whose cost is no `Factors`; `TimeoutError` when not a single network was found in `time_limit_s`.
     """
-    programme = _Programme(space, value, [limit.cost for limit in limits])
-    bound, tightened = np.inf, 0.0
+    costs = [additive_cost(budget) for budget in budgets]
+    programme = _Programme(space, value, costs)
+    limits, bound, tightened = np.array([budget.limit for budget in budgets]), np.inf, 0.0
     while True:
-        most = np.array([limit.most - tightened * abs(limit.most) for limit in limits])
-        solved = programme.solve(most, time_limit_s)
+        solved = programme.solve(limits - tightened * np.abs(limits), time_limit_s)
         if solved.status == _INFEASIBLE:
-            raise _infeasible(space, limits)
+            raise _infeasible(space, budgets)
         if solved.x is None:
             raise TimeoutError(f"no network of {space.name} was found in {time_limit_s:g} s; give it more time")
         bound = min(bound, -solved.mip_dual_bound) if not tightened else bound
         arch = space.canonical(programme.genotype(solved.x)[None])
-        if all(limit.cost(arch)[0] <= limit.most for limit in limits):
+        if kept(budgets, arch)[0]:
             return ExactAnswer(arch[0], float(value(arch)[0]), float(bound + value.tables.get((), 0)))
         tightened += _TIGHTER  # rounding overstepped a limit, and limits are hard
 
 
-def _infeasible(space: SearchSpace, limits: Sequence[Limit]) -> InfeasibleBudget:
+def additive_cost(budget: Budget) -> Factors:
+    """A budget's cost as tables; raises `NotSeparable` where it is another function."""
+    if not isinstance(budget.cost, Factors):
+        raise NotSeparable(f"what a network costs in {budget.name} does not add up over its genes: search it instead")
+    return budget.cost
+
+
+def _infeasible(space: SearchSpace, budgets: Sequence[Budget]) -> InfeasibleBudget:
     least = []
-    for limit in limits:
-        cheapest = best_network(space, limit.cost.scaled(-1.0), [])
-        least.append(f"{space.to_text(cheapest.arch)} has the fewest {limit.name}, {-cheapest.value:.4g}")
-    wanted = " and ".join(f"{limit.most:g} {limit.name}" for limit in limits)
+    for budget in budgets:
+        cheapest = best_network(space, additive_cost(budget).scaled(-1.0))
+        least.append(f"{space.to_text(cheapest.arch)} has the fewest {budget.name}, {-cheapest.value:.4g}")
+    wanted = " and ".join(f"{budget.limit:g} {budget.name}" for budget in budgets)
     return InfeasibleBudget(f"no network of {space.name} fits {wanted}: {'; '.join(least)}; give a larger budget")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -15,10 +17,20 @@ Floats = NDArray[np.float64]
 Genes = tuple[int, ...]
 
 _LARGEST = 1_000_000
+_CHUNK = 8192  # networks at a time
+_PACKED = 20_000  # values of a table that is gathered from: they stay in the cache
 
 
 class NotSeparable(HwnasError):
     """A function in which too many genes depend on each other for tables or for exact search."""
+
+
+@dataclass(frozen=True)
+class _Gather:
+    """One look-up: `values` [states] at the joint value of some genes, the last of them the fastest."""
+
+    genes: Genes
+    values: Floats
 
 
 class Factors:
@@ -53,18 +65,49 @@ class Factors:
         return cls(space.cardinalities, tables)
 
     def __call__(self, population: Population) -> Floats:
-        """The sums of genotypes [n, genes], [n]."""
-        total = np.zeros(len(population))
-        for genes, table in self.tables.items():
-            if genes:
-                total += table[tuple(population[:, g] for g in genes)]
-            else:
-                total += table
+        """The sums of genotypes [n, genes], of any integer type and memory order, [n]."""
+        total = np.empty(len(population))
+        for start in range(0, len(population), _CHUNK):
+            by_gene = np.ascontiguousarray(population[start : start + _CHUNK].T)
+            total[start : start + _CHUNK] = self._sums(by_gene)
         return total
+
+    def _sums(self, by_gene: NDArray[np.integer]) -> Floats:
+        """Of values [genes, n], few enough to stay in the cache."""
+        total = np.full(by_gene.shape[1], float(self.tables.get((), 0.0)))
+        looked_up = np.empty_like(total)
+        for gather in self._gathers:
+            small = np.min_scalar_type(len(gather.values))  # narrow integers are counted several at a time
+            index = by_gene[gather.genes[0]].astype(small)
+            for gene in gather.genes[1:]:
+                index *= small.type(self.cardinalities[gene])
+                index += by_gene[gene].astype(small)
+            total += np.take(gather.values, index, out=looked_up, mode="clip")
+        return total
+
+    @cached_property
+    def _gathers(self) -> tuple[_Gather, ...]:
+        """The tables, packed into as few as stay in the cache: a look-up costs the same in a small one."""
+        packed: list[tuple[Genes, list[Genes]]] = []
+        for genes in sorted(filter(None, self.tables), key=lambda g: (min(g), g)):
+            union = tuple(sorted({*packed[-1][0], *genes})) if packed else ()
+            if packed and prod(shape_of(self.cardinalities, union)) <= _PACKED:
+                packed[-1] = union, [*packed[-1][1], genes]
+            else:
+                packed.append((tuple(sorted(genes)), [genes]))
+        return tuple(self._packed(union, parts) for union, parts in packed)
+
+    def _packed(self, union: Genes, parts: Sequence[Genes]) -> _Gather:
+        states = every_value(self.cardinalities, union)
+        return _Gather(union, np.sum([self.tables[p][tuple(states[:, g] for g in p)] for p in parts], axis=0))
 
     def scaled(self, factor: float) -> Factors:
         """Every value times `factor`."""
         return Factors(self.cardinalities, {genes: factor * table for genes, table in self.tables.items()})
+
+    def plus_constant(self, constant: float) -> Factors:
+        """Every value and `constant`."""
+        return self.plus(Factors(self.cardinalities, {(): np.array(constant)}))
 
     def plus(self, other: Factors) -> Factors:
         """The sum of two functions of the same genes."""

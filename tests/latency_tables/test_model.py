@@ -59,6 +59,26 @@ def test_predict_is_a_loop_over_ops(table, grid_space, slots, calibration, data)
     assert predicted.ms.shape == predicted.lower_ms.shape == predicted.upper_ms.shape == (n,)
 
 
+@settings(max_examples=40, deadline=None)
+@given(slots=SLOTS, calibration=st.sampled_from(CALIBRATIONS), data=st.data())
+def test_what_adds_up_is_given_slot_by_slot(table, grid_space, slots, calibration, data):
+    model = LatencyModel(table(rows=rows()), grid_space(slots), calibration)
+    additive = model.additive_upper_ms()
+    if calibration is not None and set(calibration.terms) & set(KNEES):
+        assert additive is None
+        return
+    constant, per_slot = additive
+    choices = [data.draw(st.integers(0, len(s) - 1)) for s in slots]
+    upper_ms = constant + sum(ms[c] for ms, c in zip(per_slot, choices, strict=True))
+    assert upper_ms == pytest.approx(model.predict(np.array([choices])).upper_ms[0])
+
+
+def test_an_op_without_a_time_adds_up_to_nothing_that_is_known(table, grid_space):
+    failed = TableRow(OPS[0], OpCost(0.5, 0, 0), error="out of memory")
+    space = grid_space([[(OPS[0],), (OPS[1],)]])
+    assert LatencyModel(table(rows=[failed, *rows(OPS[1:])]), space).additive_upper_ms() is None
+
+
 def test_predict_by_hand(table, grid_space):
     a, b, c = OPS[:3]  # 1.007, 2.007, 3.007 ms; 0.5, 1, 1.5 MB
     space = grid_space([[(a,), (b, b)], [(), (c,)]])

@@ -6,6 +6,7 @@ import pytest
 from hwnas.search import Budget, InfeasibleBudget, sample_within
 from hwnas.search.budget import closest, kept, overrun, repair
 from hwnas.spaces import NasBenchMacro, mbconv_space
+from hwnas.spaces.factors import Factors
 
 SPACE = NasBenchMacro()
 
@@ -33,7 +34,8 @@ def test_an_upper_bound_is_what_counts(latency):
     model = latency(space)
     archs = space.sample(np.random.default_rng(0), 20)
     budget = Budget.latency(model, 1.0)
-    assert budget.cost(archs).tolist() == model.predict(archs).upper_ms.tolist()
+    assert budget.cost(archs) == pytest.approx(model.predict(archs).upper_ms, rel=1e-12)
+    assert isinstance(budget.cost, Factors), "it adds up, so that it can be searched exactly"
 
 
 @pytest.mark.parametrize("limit", [0.5, 1, 3, 8])

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.search import InfeasibleBudget
-from hwnas.search.exact import Limit, best_network, exact_front
+from hwnas.search import Budget, InfeasibleBudget
+from hwnas.search.exact import best_network, exact_front
 from hwnas.spaces import NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
 from hwnas.spaces.factors import Factors, NotSeparable
 
@@ -44,14 +44,14 @@ def test_several_budgets_at_once(seed, share):
     all_costs = np.stack([c(every) for c in costs])
     most = np.quantile(all_costs, share, axis=1)
     inside = (all_costs <= most[:, None]).all(axis=0)
-    limits = [Limit(f"unit {i}", m, c) for i, (m, c) in enumerate(zip(most, costs, strict=True))]
+    limits = [Budget(f"unit {i}", m, c) for i, (m, c) in enumerate(zip(most, costs, strict=True))]
     if not inside.any():
         with pytest.raises(InfeasibleBudget, match="fewest unit 2"):
             best_network(MACRO, value, limits)
         return
     answer = best_network(MACRO, value, limits)
     assert answer.value == pytest.approx(value(every)[inside].max(), abs=1e-5)
-    assert all(limit.cost(answer.arch[None])[0] <= limit.most for limit in limits)
+    assert all(limit.cost(answer.arch[None])[0] <= limit.limit for limit in limits)
     assert answer.bound >= value(every)[inside].max() - 1e-9
     assert answer.value == value(answer.arch[None])[0]
 
@@ -63,7 +63,7 @@ def test_depth_is_searched_too_and_both_solvers_agree(name):
     front = exact_front(space, value, cost)
     for share in (0.1, 0.4, 0.8):
         limit = float(front.cost[0] + share * np.ptp(front.cost))
-        answer = best_network(space, value, [Limit("ms", limit, cost)])
+        answer = best_network(space, value, [Budget("ms", limit, cost)])
         assert answer.proven(1e-5)
         assert answer.value == pytest.approx(front.value[front.best(limit)], abs=1e-5)
     random = space.sample(np.random.default_rng(2), 2000)
@@ -75,7 +75,7 @@ def test_a_limit_that_is_met_to_the_last_digit():
     cost = random_factors(MACRO, 5)
     costs = np.sort(cost(every_network(MACRO)))
     for limit in costs[[0, 100, 3000]]:
-        answer = best_network(MACRO, cost, [Limit("ms", float(limit), cost)])
+        answer = best_network(MACRO, cost, [Budget("ms", float(limit), cost)])
         assert cost(answer.arch[None])[0] <= limit
         assert answer.value == pytest.approx(limit, rel=1e-4)
 
@@ -87,7 +87,13 @@ def test_nothing_so_cheap_names_the_cheapest():
     with pytest.raises(InfeasibleBudget, match=f"the cheapest is {cheapest}"):
         exact_front(MACRO, cost, cost, limit=0.1)
     with pytest.raises(InfeasibleBudget, match=f"{cheapest} has the fewest ms"):
-        best_network(MACRO, cost, [Limit("ms", 0.1, cost)])
+        best_network(MACRO, cost, [Budget("ms", 0.1, cost)])
+
+
+def test_a_budget_that_is_no_sum_is_refused():
+    value = random_factors(MACRO, 0)
+    with pytest.raises(NotSeparable, match="costs in joules"):
+        best_network(MACRO, value, [Budget("joules", 1.0, lambda archs: value(archs) ** 2)])
 
 
 def test_widths_that_hang_together_have_no_exact_front_but_an_exact_best():
@@ -96,7 +102,7 @@ def test_widths_that_hang_together_have_no_exact_front_but_an_exact_best():
         exact_front(REGNET, value, cost)
     random = REGNET.sample(np.random.default_rng(0), 20_000)
     limit = float(np.quantile(cost(random), 0.2))
-    answer = best_network(REGNET, value, [Limit("ms", limit, cost)])
+    answer = best_network(REGNET, value, [Budget("ms", limit, cost)])
     assert answer.proven(1e-5)
     assert cost(answer.arch[None])[0] <= limit
     assert answer.value >= value(random[cost(random) <= limit]).max()

@@ -26,6 +26,20 @@ def test_by_hand():
     assert factors.plus(factors)(archs).tolist() == factors.scaled(2)(archs).tolist()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+def test_any_integer_type_memory_order_and_number_of_networks(kind):
+    cardinalities = (200, 250, 3, 7)
+    rng = np.random.default_rng(0)
+    tables = {(0, 1): rng.random((200, 250)), (2,): rng.random(3), (3, 2): rng.random((7, 3)), (): 5.0}
+    factors = Factors(cardinalities, tables)
+    for n in (0, 1, 20_000):
+        archs = rng.integers(0, cardinalities, (n, 4)).astype(kind)
+        a, b, c, d = archs.astype(int).T
+        wanted = tables[0, 1][a, b] + tables[2,][c] + tables[3, 2][d, c] + 5
+        assert factors(archs) == pytest.approx(wanted)
+        assert factors(np.asfortranarray(archs)) == pytest.approx(wanted)
+
+
 def test_a_table_of_the_wrong_shape_or_without_a_number_is_refused():
     with pytest.raises(ValueError, match=r"shape \(3,\)"):
         Factors((2, 3), {(1,): [0, 1]})
