@@ -49,14 +49,15 @@ class ExactFront:
 def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float = np.inf) -> ExactFront:
     """Every Pareto-optimal trade of `value` (up) against `cost` (down) up to `limit`, exact but for rounding.
 
-    Raises `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
+    Networks are those of the functions' values, all of the space unless they are `Factors.limited`. Raises
+    `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
     many genes depend on each other; `best_network` may still answer then.
     """
-    groups = joined(len(space.cardinalities), [*value.tables, *cost.tables])
+    groups = joined(len(value.cardinalities), [*value.tables, *cost.tables])
     parts = [_front_of_group(space, genes, value, cost) for genes in groups]
     cheapest = [float(part.cost.min()) for part in parts]
     constant = float(value.tables.get((), 0)), float(cost.tables.get((), 0))
-    front = ExactFront(np.zeros((1, len(space.cardinalities)), np.int64), *(np.array([c]) for c in constant))
+    front = ExactFront(np.zeros((1, len(value.cardinalities)), np.int64), *(np.array([c]) for c in constant))
     for done, part in enumerate(parts):
         front = _combined(front, part, limit - sum(cheapest[done + 1 :]))
     if not len(front):
@@ -71,9 +72,9 @@ def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float 
 
 def _front_of_group(space: SearchSpace, genes: Genes, value: Factors, cost: Factors) -> ExactFront:
     """The front of some genes alone, all others 0."""
-    if prod(shape_of(space.cardinalities, genes)) > _STATES:
+    if prod(shape_of(value.cardinalities, genes)) > _STATES:
         raise NotSeparable(f"{len(genes)} genes of {space.name} depend on each other: too many for an exact front")
-    archs = every_value(space.cardinalities, genes)
+    archs = every_value(value.cardinalities, genes)
     mine = [
         Factors(f.cardinalities, {g: t for g, t in f.tables.items() if g and set(g) <= set(genes)})
         for f in (value, cost)
@@ -130,7 +131,7 @@ def best_network(
     whose cost is no `Factors`; `TimeoutError` when not a single network was found in `time_limit_s`.
     """
     costs = [additive_cost(budget) for budget in budgets]
-    programme = _Programme(space, value, costs)
+    programme = _Programme(value, costs)
     limits, bound, tightened = np.array([budget.limit for budget in budgets]), np.inf, 0.0
     while True:
         solved = programme.solve(limits - tightened * np.abs(limits), time_limit_s)
@@ -164,9 +165,9 @@ def _infeasible(space: SearchSpace, budgets: Sequence[Budget]) -> InfeasibleBudg
 class _Programme:
     """One-hot genes, and one-hot joint values of genes that share a table: whole where the genes are whole."""
 
-    def __init__(self, space: SearchSpace, value: Factors, costs: Sequence[Factors]):
-        self.cardinalities = space.cardinalities
-        self.starts = np.concatenate([[0], np.cumsum(space.cardinalities)])
+    def __init__(self, value: Factors, costs: Sequence[Factors]):
+        self.cardinalities = value.cardinalities
+        self.starts = np.concatenate([[0], np.cumsum(value.cardinalities)])
         shared = sorted({genes for f in (value, *costs) for genes in f.tables if len(genes) > 1})
         self.joint: dict[Genes, int] = {}
         self.size = int(self.starts[-1])

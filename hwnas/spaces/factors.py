@@ -64,7 +64,7 @@ class Factors:
             tables[genes] = tables.get(genes, 0) + np.asarray(values, dtype=np.float64)[choices].reshape(shape)
         return cls(space.cardinalities, tables)
 
-    def __call__(self, population: Population) -> Floats:
+    def __call__(self, population: NDArray[np.integer]) -> Floats:
         """The sums of genotypes [n, genes], of any integer type and memory order, [n]."""
         total = np.empty(len(population))
         for start in range(0, len(population), _CHUNK):
@@ -100,6 +100,11 @@ class Factors:
     def _packed(self, union: Genes, parts: Sequence[Genes]) -> _Gather:
         states = every_value(self.cardinalities, union)
         return _Gather(union, np.sum([self.tables[p][tuple(states[:, g] for g in p)] for p in parts], axis=0))
+
+    def limited(self, cardinalities: Sequence[int]) -> Factors:
+        """The same function of fewer networks: those with the first so many values of each gene."""
+        cut = {genes: table[tuple(slice(cardinalities[g]) for g in genes)] for genes, table in self.tables.items()}
+        return Factors(cardinalities, cut)
 
     def scaled(self, factor: float) -> Factors:
         """Every value times `factor`."""

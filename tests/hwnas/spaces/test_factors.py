@@ -23,6 +23,10 @@ def test_by_hand():
     assert factors(archs).tolist() == [1, 21.125, 1.5]
     assert factors.scaled(2)(archs).tolist() == [2, 42.25, 3]
     assert factors.plus(Factors((2, 3), {(0,): [0, 100]}))(archs).tolist() == [1, 121.125, 101.5]
+    assert factors.plus_constant(3)(archs).tolist() == [4, 24.125, 4.5]
+    fewer = factors.limited((2, 1))
+    assert fewer.cardinalities == (2, 1)
+    assert fewer(archs[[0, 2]]).tolist() == [1, 1.5]
     assert factors.plus(factors)(archs).tolist() == factors.scaled(2)(archs).tolist()
 
 

@@ -1,0 +1,58 @@
+"""The search engine's benchmark: both sides estimate the same networks, and nothing is left out of brute force."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from benchmarks._growth import Row, _exponent
+from benchmarks.search_engine import _blocks, brute_force, exact, infeasible
+from hwnas.spaces import every_network
+
+HAVE_RIVAL = all(importlib.util.find_spec(name) for name in ("ofa", "yaml", "tqdm"))
+
+
+@pytest.fixture(scope="module")
+def twin():
+    if not HAVE_RIVAL:
+        pytest.skip("the rival is not installed: pip install --no-deps ofa tqdm pyyaml")
+    from benchmarks._ofa_package import OfaTwin
+
+    return OfaTwin(seed=3)
+
+
+def test_both_sides_estimate_the_same(twin):
+    archs = twin.space.sample(np.random.default_rng(0), 300)
+    specs = twin.specs(archs)
+    theirs = [twin.estimator.predict_network_latency_given_spec(spec) for spec in specs]
+    assert twin.ms(archs) == pytest.approx(theirs, abs=1e-9)
+    assert np.array_equal(twin.population(specs), archs)
+
+
+def test_exact_is_never_worse_and_an_impossible_budget_is_refused(twin, capsys):
+    figures, details = exact(twin, budgets=2, generations=3)
+    assert figures["exact_never_worse"] == figures["exact_proven"] == 2
+    assert all(row["ms"] <= row["budget_ms"] for row in details["budgets"])
+    assert all(row["ofa_ms"] <= row["budget_ms"] for row in details["budgets"])
+    _, refusals = infeasible(twin)
+    assert all("larger" in message for message in refusals["messages"])
+
+
+def test_brute_force_agrees(twin):
+    figures, details = brute_force(twin, 50_000)
+    assert figures["streamed"] >= 50_000
+    assert figures["brute_force_agrees"] == 1
+    assert details["best"] == sorted(details["best"])
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_blocks_hold_every_genotype_once(size):
+    space = Row(4, 3)
+    rows = np.concatenate([block.copy() for block in _blocks([3, 3, 3, 3], size)])
+    assert np.array_equal(np.unique(rows, axis=0), every_network(space))
+    assert len(rows) == 81
+
+
+def test_the_exponent_of_a_power_law():
+    points = [{"slots": n, "s": 0.5 * n**1.5} for n in (20, 50, 200)]
+    assert _exponent(points, "slots", "s") == pytest.approx(1.5)
