@@ -31,7 +31,7 @@ _BLOCKS_A_STAGE, _ALWAYS_THERE = 4, 2
 def _load(name: str) -> ModuleType:
     found = importlib.util.find_spec("ofa")
     if found is None or not found.submodule_search_locations:
-        say("search_engine: the rival is not installed; pip install --no-deps ofa tqdm pyyaml")
+        say("search_engine: the rival is not installed: pip install 'hwnas[rivals]'")
         sys.exit(2)
     path = Path(found.submodule_search_locations[0]) / "tutorial" / f"{name}.py"
     downloads = ModuleType("ofa.utils")

@@ -15,7 +15,7 @@ HAVE_RIVAL = all(importlib.util.find_spec(name) for name in ("ofa", "yaml", "tqd
 @pytest.fixture(scope="module")
 def twin():
     if not HAVE_RIVAL:
-        pytest.skip("the rival is not installed: pip install --no-deps ofa tqdm pyyaml")
+        pytest.skip("the rival is not installed: pip install 'hwnas[rivals]'")
     from benchmarks._ofa_package import OfaTwin
 
     return OfaTwin(seed=3)
