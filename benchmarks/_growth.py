@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from benchmarks._speak import say
-from hwnas.search.exact import exact_front
+from hwnas.search import exact_front
 from hwnas.spaces import SearchSpace
 from hwnas.spaces._base import Slots
 from hwnas.spaces.factors import Factors

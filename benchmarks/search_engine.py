@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from benchmarks._growth import growth, plot_growth
 from benchmarks._ofa_package import OfaTwin
 from benchmarks._speak import add_output_options, listed, publish, say
-from hwnas.search import Budget, InfeasibleBudget
-from hwnas.search.exact import best_network, exact_front
+from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
 
 Figures = dict[str, float]
 Result = TypeVar("Result")

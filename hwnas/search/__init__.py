@@ -15,6 +15,8 @@ from hwnas.search.bayesian import BayesianStrategy
 from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
 from hwnas.search.by_name import STRATEGIES, make_strategy
 from hwnas.search.evolution import EvolutionStrategy
+from hwnas.search.exact_front import ExactFront, exact_front
+from hwnas.search.exact_network import ExactAnswer, best_network
 from hwnas.search.local_search import LocalSearchStrategy
 from hwnas.search.nsga2 import NSGA2Strategy
 from hwnas.search.pnas import PNASStrategy
@@ -30,6 +32,8 @@ __all__ = [
     "Budget",
     "Evaluated",
     "EvolutionStrategy",
+    "ExactAnswer",
+    "ExactFront",
     "InfeasibleBudget",
     "LocalSearchStrategy",
     "NSGA2Strategy",
@@ -41,6 +45,8 @@ __all__ = [
     "SearchStrategy",
     "SpaceExhausted",
     "WeakNASStrategy",
+    "best_network",
+    "exact_front",
     "fastest",
     "make_strategy",
     "require_feasible",

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.search import Budget, InfeasibleBudget
-from hwnas.search.exact import best_network, exact_front
+from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
 from hwnas.spaces import NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
 from hwnas.spaces.factors import Factors, NotSeparable
 
@@ -78,6 +77,8 @@ def test_a_limit_that_is_met_to_the_last_digit():
         answer = best_network(MACRO, cost, [Budget("ms", float(limit), cost)])
         assert cost(answer.arch[None])[0] <= limit
         assert answer.value == pytest.approx(limit, rel=1e-4)
+        front = exact_front(MACRO, cost, cost, float(limit))
+        assert cost(front.population).max() == limit
 
 
 def test_nothing_so_cheap_names_the_cheapest():

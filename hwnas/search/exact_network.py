@@ -1,8 +1,6 @@
-"""Exact search where accuracy and costs are sums over few genes: a multiple-choice knapsack, answered with proof.
+"""The exact best network within several budgets, where accuracy and costs are sums over few genes, with proof.
 
-With one cost the whole Pareto front comes from dynamic programming over groups of genes that depend on each other, the
-stages of a chain; labels that cost more and are worth no more are dropped (Nemhauser & Ullmann 1969). With several
-budgets one mixed-integer programme finds the best network, solved by HiGHS through scipy.
+A mixed-integer programme of the multiple-choice knapsack, solved by HiGHS through scipy.
 """
 
 from __future__ import annotations
@@ -18,95 +16,13 @@ from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import csr_array
 
 from hwnas.search.budget import Budget, InfeasibleBudget, kept
-from hwnas.spaces import Genotype, Population, SearchSpace
-from hwnas.spaces.factors import Factors, Genes, NotSeparable, every_value, joined, shape_of
+from hwnas.spaces import Genotype, SearchSpace
+from hwnas.spaces.factors import Factors, Genes, NotSeparable, every_value, shape_of
 
 Floats = NDArray[np.float64]
 
-_STATES = 2_000_000  # of one group of genes
-_LABELS = 20_000_000  # that one step may make
 _TIGHTER = 2e-6  # of a limit: twice what HiGHS may overstep it by
-_INFEASIBLE = 2
-
-
-@dataclass(frozen=True)
-class ExactFront:
-    """Genotypes [n, genes], ascending in cost [n] and in value [n]: no other network is cheaper and as good."""
-
-    population: Population
-    value: Floats
-    cost: Floats
-
-    def __len__(self) -> int:
-        return len(self.population)
-
-    def best(self, limit: float) -> int | None:
-        """Which is the most valuable that costs at most `limit`; None where the cheapest costs more."""
-        inside = int(np.searchsorted(self.cost, limit, side="right"))
-        return inside - 1 if inside else None
-
-
-def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float = np.inf) -> ExactFront:
-    """Every Pareto-optimal trade of `value` (up) against `cost` (down) up to `limit`, exact but for rounding.
-
-    Networks are those of the functions' values, all of the space unless they are `Factors.limited`. Raises
-    `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
-    many genes depend on each other; `best_network` may still answer then.
-    """
-    groups = joined(len(value.cardinalities), [*value.tables, *cost.tables])
-    parts = [_front_of_group(space, genes, value, cost) for genes in groups]
-    cheapest = [float(part.cost.min()) for part in parts]
-    constant = float(value.tables.get((), 0)), float(cost.tables.get((), 0))
-    front = ExactFront(np.zeros((1, len(value.cardinalities)), np.int64), *(np.array([c]) for c in constant))
-    for done, part in enumerate(parts):
-        front = _combined(front, part, limit - sum(cheapest[done + 1 :]))
-    if not len(front):
-        least = constant[1] + sum(cheapest)
-        arch = space.canonical(np.sum([part.population[:1] for part in parts], axis=0))[0]
-        raise InfeasibleBudget(
-            f"no network of {space.name} costs {limit:g} or less: "
-            f"the cheapest is {space.to_text(arch)} with {least:.4g}; give a larger limit"
-        )
-    return ExactFront(space.canonical(front.population), front.value, front.cost)
-
-
-def _front_of_group(space: SearchSpace, genes: Genes, value: Factors, cost: Factors) -> ExactFront:
-    """The front of some genes alone, all others 0."""
-    if prod(shape_of(value.cardinalities, genes)) > _STATES:
-        raise NotSeparable(f"{len(genes)} genes of {space.name} depend on each other: too many for an exact front")
-    archs = every_value(value.cardinalities, genes)
-    mine = [
-        Factors(f.cardinalities, {g: t for g, t in f.tables.items() if g and set(g) <= set(genes)})
-        for f in (value, cost)
-    ]
-    return _undominated(ExactFront(archs, *(f(archs) for f in mine)))
-
-
-def _combined(one: ExactFront, other: ExactFront, limit: float) -> ExactFront:
-    """The front of all pairs whose cost leaves the rest its cheapest choice."""
-    if len(one) * len(other) > _LABELS:
-        raise NotSeparable("the exact front has too many networks; ask for one budget with best_network")
-    cost = (one.cost[:, None] + other.cost).ravel()
-    pairs = np.flatnonzero(cost <= limit)
-    mine, theirs = np.divmod(pairs, len(other))
-    kept = _undominated_indices(one.value[mine] + other.value[theirs], cost[pairs])
-    mine, theirs = mine[kept], theirs[kept]
-    population = one.population[mine] + other.population[theirs]  # each gene is set in one of them alone
-    return ExactFront(population, one.value[mine] + other.value[theirs], cost[pairs][kept])
-
-
-def _undominated(front: ExactFront) -> ExactFront:
-    kept = _undominated_indices(front.value, front.cost)
-    return ExactFront(front.population[kept], front.value[kept], front.cost[kept])
-
-
-def _undominated_indices(value: Floats, cost: Floats) -> NDArray[np.int64]:
-    """The Pareto front of [n], cheapest first."""
-    order = np.lexsort((-value, cost))
-    best = np.maximum.accumulate(value[order])
-    new = np.concatenate([[True], best[1:] > best[:-1]]) if len(order) else np.zeros(0, dtype=bool)
-    chosen: NDArray[np.int64] = order[new]
-    return chosen
+_INFEASIBLE = 2  # scipy's status
 
 
 @dataclass(frozen=True)
