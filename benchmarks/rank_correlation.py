@@ -28,6 +28,7 @@ from benchmarks._speak import DATA_FOLDER, add_output_options, flat, listed, pub
 from hwnas.accuracy import Predictor, TabularBenchmark
 from hwnas.accuracy.predictors import (
     AdditiveGaussianProcess,
+    AdditivePredictor,
     AutomaticPredictor,
     Fitting,
     GaussianProcessPredictor,
@@ -43,6 +44,7 @@ PREDICTORS: dict[str, Callable[[SearchSpace, int], Predictor]] = {
     "additive-gp": lambda space, seed: AdditiveGaussianProcess(space),
     "plain-gp": lambda space, seed: AdditiveGaussianProcess(space, [View("usual", space.encode)]),
     "gp": GaussianProcessPredictor,
+    "additive": lambda space, seed: AdditivePredictor(space),
     "ridge": lambda space, seed: RidgePredictor(space),
     "forest": RandomForestPredictor,
     "boosting": GradientBoostingPredictor,

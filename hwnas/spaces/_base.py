@@ -30,8 +30,8 @@ class SearchSpace(ABC):
     A network is a chain of slots; each slot makes a choice, each choice adds ops (none is fine). Additive costs,
     the look-up tables and the supernet all follow from `slots` and `slot_choices`; `build` puts the ops in a row.
     A space of your own sets `name`, `input_shape` and `num_classes` and defines `cardinalities`, `slots` and
-    `build_op`; where genes are not slots also `slot_choices` and `slot_genes`, and where some genes can be idle also
-    `canonical`.
+    `build_op`; where genes are not slots also `slot_choices` (and `slot_genes`, for speed and exact search), and where
+    some genes can be idle also `canonical`.
     """
 
     name: str
@@ -59,8 +59,14 @@ class SearchSpace(ABC):
 
     @property
     def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """The genes that each slot's choice follows, and no others: the fewer, the more can be searched exactly."""
-        return tuple((slot,) for slot in range(len(self.slots)))
+        """The genes that each slot's choice follows, and no others: the fewer, the more can be searched exactly.
+
+        By default a gene is a slot; in a space with `slot_choices` of its own any choice may follow all genes.
+        """
+        if type(self).slot_choices is SearchSpace.slot_choices:
+            return tuple((slot,) for slot in range(len(self.slots)))
+        everything = tuple(range(len(self.cardinalities)))
+        return tuple(everything if len(slot) > 1 else () for slot in self.slots)
 
     def canonical(self, population: Population) -> Population:
         """Genotypes [n, genes] with genes that have no effect set to 0: equal networks, equal genotypes."""

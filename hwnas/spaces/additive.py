@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.spaces._base import Population, SearchSpace
+from hwnas.spaces.factors import Factors
 from latency_tables import Op
 from latency_tables.model import slot_sums
 
@@ -24,6 +25,11 @@ class AdditiveCost:
     def __call__(self, population: Population) -> NDArray[np.float64]:
         """The costs of genotypes [n, genes], [n]."""
         return slot_sums(self._per_slot, self._space.slot_choices(population))
+
+    @property
+    def factors(self) -> Factors:
+        """The same as tables over genes; raises `NotSeparable` where a choice follows too many of them."""
+        return Factors.of_slots(self._space, self._per_slot)
 
     @property
     def range(self) -> tuple[float, float]:

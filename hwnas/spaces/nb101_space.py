@@ -93,12 +93,6 @@ class NasBench101(SearchSpace):
         """Without what is on no path from input to output."""
         return nb101.canonical(population)
 
-    @property
-    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """All of them: how wide a vertex is depends on the whole graph."""
-        everything = tuple(range(len(self.cardinalities)))
-        return tuple(everything if len(slot) > 1 else () for slot in self.slots)
-
     def build_op(self, op: Op) -> nn.Module:
         """The module of one op."""
         return nb101_modules.build_op(op)

@@ -3,6 +3,7 @@
 from hwnas.accuracy.predictors._differentiable import DifferentiablePredictor
 from hwnas.accuracy.predictors._ensemble import Fitting, FreeLabels
 from hwnas.accuracy.predictors._ranks import ConstantLabelsWarning, NormalScores, RankPredictor
+from hwnas.accuracy.predictors.additive import AdditivePredictor
 from hwnas.accuracy.predictors.additive_gp import AdditiveGaussianProcess
 from hwnas.accuracy.predictors.automatic import AutomaticPredictor
 from hwnas.accuracy.predictors.gaussian_process import GaussianProcessPredictor
@@ -13,6 +14,7 @@ from hwnas.accuracy.predictors.trees import GradientBoostingPredictor, RandomFor
 
 __all__ = [
     "AdditiveGaussianProcess",
+    "AdditivePredictor",
     "AutomaticPredictor",
     "ConstantLabelsWarning",
     "DifferentiablePredictor",

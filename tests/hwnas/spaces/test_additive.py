@@ -11,6 +11,7 @@ def test_it_is_the_sum_over_ops():
     archs = space.sample(np.random.default_rng(0), 40)
     cost = AdditiveCost(space, of)
     assert cost(archs).tolist() == [sum(of[op] for op in space.ops(arch)) for arch in archs]
+    assert cost.factors(archs).tolist() == cost(archs).tolist()
     low, high = cost.range
     assert low <= cost(archs).min() < cost(archs).max() <= high
 

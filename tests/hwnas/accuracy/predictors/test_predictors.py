@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 from hwnas.accuracy.contract import check_predictor
 from hwnas.accuracy.predictors import (
     AdditiveGaussianProcess,
+    AdditivePredictor,
     AutomaticPredictor,
     ConstantLabelsWarning,
     Fitting,
@@ -25,6 +26,7 @@ QUICK = Fitting(members=3, hidden=24, steps=120)
 
 MAKERS = {
     "additive gp": AdditiveGaussianProcess,
+    "additive": AdditivePredictor,
     "ridge": RidgePredictor,
     "forest": RandomForestPredictor,
     "boosting": GradientBoostingPredictor,
@@ -156,6 +158,16 @@ def test_a_trend_reaches_beyond_what_was_seen():
         for trend in (False, True)
     )
     assert near.mean[0] < accuracy.max() < far.mean[0], (near, accuracy.max(), far)
+
+
+@pytest.mark.parametrize("space", [MBCONV, CELLS], ids=["mbconv-32", "nb201"])
+def test_an_additive_model_is_its_tables(space):
+    archs = space.sample(np.random.default_rng(0), 200)
+    effect = np.random.default_rng(1).normal(size=space.encode(archs).shape[1])
+    accuracy = 1 / (1 + np.exp(-space.encode(archs) @ effect))
+    fitted = AdditivePredictor(space).fit(archs[:150], accuracy[:150])
+    assert fitted.factors(archs) == pytest.approx(fitted.scores(archs)[0])
+    assert kendalltau(fitted.factors(archs[150:]), accuracy[150:])[0] > 0.5
 
 
 def test_the_automatic_choice_is_the_one_that_ranks_best(cells):
