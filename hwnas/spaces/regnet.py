@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, Slots
 from hwnas.spaces.blocks import conv_bn
+from hwnas.spaces.view import View
 from latency_tables import HwnasError, Op
 
 
@@ -163,6 +164,11 @@ class RegNetSpace(SearchSpace):
                 span = max(float(np.ptp(choices)), 1e-9)
                 columns.append(((choices - choices.min()) / span)[population[:, 3 * s + gene]])
         return np.stack(columns, axis=1)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """`encode`, which is numbers already."""
+        return (View("depths and widths", self.encode, trend=True),)
 
     def to_text(self, arch: Genotype) -> str:
         """Readable text of a genotype."""
