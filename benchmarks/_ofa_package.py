@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,12 +56,12 @@ class OfaTwin:
 
     def __init__(self, seed: int):
         self.space: MBConvSpace = mbconv_space("ofa-mbv3", num_classes=1000)
-        self._latency, self._evolution = _load("latency_table"), _load("evolution_finder")
-        self.estimator = self._latency.LatencyEstimator.__new__(self._latency.LatencyEstimator)
-        rng = np.random.default_rng(seed)
-        self.estimator.lut = _Recording(rng)
+        self._evolution, latency = _load("evolution_finder"), _load("latency_table").LatencyEstimator
+        estimator, rng = latency.__new__(latency), np.random.default_rng(seed)  # __init__ would download a table
+        self.their_ms: Callable[[Spec], float] = estimator.predict_network_latency_given_spec
+        estimator.lut = _Recording(rng)
         self.ms = self._our_table()
-        self.estimator.lut = dict(self.estimator.lut)
+        estimator.lut = dict(estimator.lut)
         gains = [rng.normal(0.1, 0.1, len(slot)) * [bool(choice) for choice in slot] for slot in self.space.slots]
         self.accuracy = Factors.of_slots(self.space, gains)
 
@@ -85,14 +85,14 @@ class OfaTwin:
         return Factors.of_slots(self.space, per_slot).plus_constant(whole)
 
     def _ms_of(self, arch: Genotype) -> float:
-        return float(self.estimator.predict_network_latency_given_spec(self.specs(arch[None])[0]))
+        return float(self.their_ms(self.specs(arch[None])[0]))
 
     def specs(self, population: Population) -> list[Spec]:
         """Genotypes [n, genes] as their dictionaries of kernels, expansions, depths."""
         blocks = self.space.preset.stages[0].blocks
         stages = population.reshape(len(population), -1, 1 + _BLOCKS_A_STAGE)
         kernels, expands = (np.array([getattr(b, name) for b in blocks]) for name in ("kernel", "expand"))
-        depths = 2 + stages[:, :, 0]
+        depths = _ALWAYS_THERE + stages[:, :, 0]
         mine = stages[:, :, 1:].reshape(len(population), -1)
         rows = zip(kernels[mine].tolist(), expands[mine].tolist(), depths.tolist(), strict=True)
         return [{"wid": None, "ks": ks, "e": e, "d": d, "r": [_SIDE]} for ks, e, d in rows]
@@ -105,7 +105,7 @@ class OfaTwin:
         for spec in specs:
             genes = [index[pair] for pair in zip(spec["ks"], spec["e"], strict=True)]
             by_stage = [genes[i : i + _BLOCKS_A_STAGE] for i in range(0, len(genes), _BLOCKS_A_STAGE)]
-            rows.append([g for d, own in zip(spec["d"], by_stage, strict=True) for g in (d - 2, *own)])
+            rows.append([g for d, own in zip(spec["d"], by_stage, strict=True) for g in (d - _ALWAYS_THERE, *own)])
         return self.space.canonical(np.array(rows, dtype=np.int64))
 
     def evolve(self, budget_ms: float, seed: int, generations: int = 500) -> tuple[float, float]:
@@ -120,7 +120,7 @@ class OfaTwin:
 
         class Efficiency:
             def predict_efficiency(self, spec: Spec) -> float:
-                return float(twin.estimator.predict_network_latency_given_spec(spec))
+                return float(twin.their_ms(spec))
 
         finder = self._evolution.EvolutionFinder(
             "flops", 300, Efficiency(), Accuracy(), population_size=100, max_time_budget=generations

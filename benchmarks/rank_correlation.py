@@ -38,11 +38,12 @@ from hwnas.accuracy.predictors import (
     RandomForestPredictor,
     RidgePredictor,
 )
-from hwnas.spaces import SearchSpace, View
+from hwnas.search import BayesianStrategy
+from hwnas.spaces import SearchSpace
 
 PREDICTORS: dict[str, Callable[[SearchSpace, int], Predictor]] = {
     "additive-gp": lambda space, seed: AdditiveGaussianProcess(space),
-    "plain-gp": lambda space, seed: AdditiveGaussianProcess(space, [View("usual", space.encode)]),
+    "plain-gp": BayesianStrategy.default_predictor,
     "gp": GaussianProcessPredictor,
     "additive": lambda space, seed: AdditivePredictor(space),
     "ridge": lambda space, seed: RidgePredictor(space),

@@ -13,7 +13,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import psutil
@@ -22,25 +22,14 @@ from numpy.typing import NDArray
 from benchmarks._growth import growth, plot_growth
 from benchmarks._ofa_package import OfaTwin
 from benchmarks._speak import add_output_options, listed, publish, say
+from benchmarks._timing import seconds, timed
 from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
+from hwnas.spaces.every import every_value
 
 Figures = dict[str, float]
-Result = TypeVar("Result")
 
 PARTS = ("estimation", "exact", "infeasible", "brute-force", "growth")
 _COPIED = 256 * 2**20  # bytes: many times what any cache holds
-
-
-def timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    """What a call gives, and its wall-clock seconds."""
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall-clock time of one call."""
-    return timed(work)[1]
 
 
 def estimation(twin: OfaTwin, rounds: int, count: int) -> tuple[Figures, Mapping[str, Any]]:
@@ -48,7 +37,7 @@ def estimation(twin: OfaTwin, rounds: int, count: int) -> tuple[Figures, Mapping
     archs = twin.space.sample(np.random.default_rng(1), count)
     by_gene = np.asfortranarray(archs.astype(np.uint8))
     specs = twin.specs(archs[: count // 1000])
-    their_ms = np.array([twin.estimator.predict_network_latency_given_spec(s) for s in specs])
+    their_ms = np.array([twin.their_ms(s) for s in specs])
     assert np.abs(twin.ms(archs[: len(specs)]) - their_ms).max() < 1e-9, "both sides must estimate the same"
     source = np.ones(_COPIED, dtype=np.uint8)
     target = np.empty_like(source)
@@ -56,7 +45,7 @@ def estimation(twin: OfaTwin, rounds: int, count: int) -> tuple[Figures, Mapping
     for _ in range(rounds):
         ours.append(count / seconds(lambda: twin.ms(by_gene)))
         ours_in_rows.append(count / seconds(lambda: twin.ms(archs)))
-        asked = seconds(lambda: [twin.estimator.predict_network_latency_given_spec(s) for s in specs])
+        asked = seconds(lambda: [twin.their_ms(s) for s in specs])
         theirs.append(len(specs) / asked)
         copies.append(2 * _COPIED / seconds(lambda: np.copyto(target, source)))
     streamed = by_gene.itemsize * by_gene.shape[1] + 8  # bytes a network: genes are read, milliseconds written
@@ -152,10 +141,8 @@ def _blocks(cardinalities: list[int], size: int = 1_000_000) -> Iterator[NDArray
     inner = len(cardinalities)
     while inner and np.prod(cardinalities[inner - 1 :]) <= size:
         inner -= 1
-    rows = int(np.prod(cardinalities[inner:]))
-    inside = np.indices(cardinalities[inner:], dtype=np.uint8).reshape(len(cardinalities) - inner, rows)
-    block = np.zeros((len(cardinalities), rows), dtype=np.uint8)
-    block[inner:] = inside
+    inside = range(inner, len(cardinalities))
+    block = np.ascontiguousarray(every_value(cardinalities, inside).T, dtype=np.uint8)
     for outside in np.ndindex(*cardinalities[:inner]):
         block[:inner] = np.array(outside, dtype=np.uint8)[:, None]
         yield block.T

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimator
 from hwnas.search.budget import Budget, InfeasibleBudget, descend
+from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Genotype, Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel
 from latency_tables.progress import Progress, silent
@@ -45,10 +46,7 @@ class Evaluated:
 
     def front(self) -> Evaluated:
         """The Pareto front of accuracy (up) against milliseconds (down), fastest first."""
-        order = np.lexsort((-self.accuracy, self.ms))
-        best = np.maximum.accumulate(self.accuracy[order])
-        better = np.concatenate([[True], best[1:] > best[:-1]]) if len(order) else np.zeros(0, dtype=bool)
-        return self[order[better]]
+        return self[pareto_front(self.accuracy, self.ms)]
 
 
 def together(parts: Sequence[Evaluated]) -> Evaluated:

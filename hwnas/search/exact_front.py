@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.search.budget import InfeasibleBudget
+from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.factors import Factors, Genes, NotSeparable, every_value, joined, shape_of
+from hwnas.spaces.every import every_value, shape_of
+from hwnas.spaces.factors import Factors, Genes, NotSeparable, joined
 
 Floats = NDArray[np.float64]
 
@@ -52,14 +54,14 @@ def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float 
     """
     groups = joined(len(value.cardinalities), [*value.tables, *cost.tables])
     parts = [_front_of_group(space, genes, value, cost) for genes in groups]
-    cheapest = [float(part.cost.min()) for part in parts]
-    constant = float(value.tables.get((), 0)), float(cost.tables.get((), 0))
-    front = ExactFront(np.zeros((1, len(value.cardinalities)), np.int64), *(np.array([c]) for c in constant))
+    cheapest = [float(part.cost[0]) for part in parts]
+    nothing = np.zeros((1, len(value.cardinalities)), dtype=np.int64)
+    front = ExactFront(nothing, np.array([value.constant]), np.array([cost.constant]))
     for done, part in enumerate(parts):
         front = _combined(front, part, limit * (1 + _ROUNDING) - sum(cheapest[done + 1 :]))
     front = front[cost(front.population) <= limit]
     if not len(front):
-        least = constant[1] + sum(cheapest)
+        least = cost.constant + sum(cheapest)
         arch = space.canonical(np.sum([part.population[:1] for part in parts], axis=0))[0]
         raise InfeasibleBudget(
             f"no network of {space.name} costs {limit:g} or less: "
@@ -77,7 +79,8 @@ def _front_of_group(space: SearchSpace, genes: Genes, value: Factors, cost: Fact
         Factors(f.cardinalities, {g: t for g, t in f.tables.items() if g and set(g) <= set(genes)})
         for f in (value, cost)
     ]
-    return _undominated(ExactFront(archs, *(f(archs) for f in mine)))
+    every = ExactFront(archs, *(f(archs) for f in mine))
+    return every[pareto_front(every.value, every.cost)]
 
 
 def _combined(one: ExactFront, other: ExactFront, limit: float) -> ExactFront:
@@ -87,20 +90,7 @@ def _combined(one: ExactFront, other: ExactFront, limit: float) -> ExactFront:
     cost = (one.cost[:, None] + other.cost).ravel()
     pairs = np.flatnonzero(cost <= limit)
     mine, theirs = np.divmod(pairs, len(other))
-    front = _undominated_indices(one.value[mine] + other.value[theirs], cost[pairs])
+    front = pareto_front(one.value[mine] + other.value[theirs], cost[pairs])
     mine, theirs = mine[front], theirs[front]
     population = one.population[mine] + other.population[theirs]  # each gene is set in one of them alone
     return ExactFront(population, one.value[mine] + other.value[theirs], cost[pairs][front])
-
-
-def _undominated(front: ExactFront) -> ExactFront:
-    return front[_undominated_indices(front.value, front.cost)]
-
-
-def _undominated_indices(value: Floats, cost: Floats) -> NDArray[np.int64]:
-    """The Pareto front of [n], cheapest first."""
-    order = np.lexsort((-value, cost))
-    best = np.maximum.accumulate(value[order])
-    new = np.concatenate([[True], best[1:] > best[:-1]]) if len(order) else np.zeros(0, dtype=bool)
-    chosen: NDArray[np.int64] = order[new]
-    return chosen

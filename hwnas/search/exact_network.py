@@ -17,7 +17,8 @@ from scipy.sparse import csr_array
 
 from hwnas.search.budget import Budget, InfeasibleBudget, kept
 from hwnas.spaces import Genotype, SearchSpace
-from hwnas.spaces.factors import Factors, Genes, NotSeparable, every_value, shape_of
+from hwnas.spaces.every import every_value, shape_of
+from hwnas.spaces.factors import Factors, Genes, NotSeparable
 
 Floats = NDArray[np.float64]
 
@@ -55,10 +56,11 @@ def best_network(
             raise _infeasible(space, budgets)
         if solved.x is None:
             raise TimeoutError(f"no network of {space.name} was found in {time_limit_s:g} s; give it more time")
-        bound = min(bound, -solved.mip_dual_bound) if not tightened else bound
+        if not tightened:
+            bound = float(value.constant - solved.mip_dual_bound)
         arch = space.canonical(programme.genotype(solved.x)[None])
         if kept(budgets, arch)[0]:
-            return ExactAnswer(arch[0], float(value(arch)[0]), float(bound + value.tables.get((), 0)))
+            return ExactAnswer(arch[0], float(value(arch)[0]), bound)
         tightened += _TIGHTER  # rounding overstepped a limit, and limits are hard
 
 
@@ -91,7 +93,7 @@ class _Programme:
             self.joint[genes] = self.size
             self.size += prod(shape_of(self.cardinalities, genes))
         self.gain = self._row(value)
-        self.costs, self.constants = [self._row(c) for c in costs], [float(c.tables.get((), 0)) for c in costs]
+        self.costs, self.constants = [self._row(c) for c in costs], [c.constant for c in costs]
         self.equal, self.right = self._consistency()
 
     def _row(self, factors: Factors) -> Floats:

@@ -10,8 +10,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces._base import Population, SearchSpace
+from hwnas.spaces._base import SearchSpace
+from hwnas.spaces.every import every_value, shape_of
 from latency_tables import HwnasError
+from latency_tables.model import slot_sums
 
 Floats = NDArray[np.float64]
 Genes = tuple[int, ...]
@@ -53,15 +55,18 @@ class Factors:
 
         Raises `NotSeparable` where a slot follows so many genes that its table would not fit.
         """
+        slots_of: dict[Genes, list[int]] = {}
+        for slot, (genes, _) in enumerate(zip(space.slot_genes, per_slot, strict=True)):
+            slots_of.setdefault(genes, []).append(slot)
         tables: dict[Genes, Floats] = {}
-        for slot, (genes, values) in enumerate(zip(space.slot_genes, per_slot, strict=True)):
+        for genes, slots in slots_of.items():
             shape = shape_of(space.cardinalities, genes)
             if prod(shape) > _LARGEST:
                 raise NotSeparable(
-                    f"slot {slot} of {space.name} follows {len(genes)} genes together: too many for a table"
+                    f"slot {slots[0]} of {space.name} follows {len(genes)} genes together: too many for a table"
                 )
-            choices = space.slot_choices(every_value(space.cardinalities, genes))[:, slot]
-            tables[genes] = tables.get(genes, 0) + np.asarray(values, dtype=np.float64)[choices].reshape(shape)
+            choices = space.slot_choices(every_value(space.cardinalities, genes))
+            tables[genes] = slot_sums([per_slot[s] for s in slots], choices[:, slots]).reshape(shape)
         return cls(space.cardinalities, tables)
 
     def __call__(self, population: NDArray[np.integer]) -> Floats:
@@ -76,13 +81,18 @@ class Factors:
         return total
 
     @property
+    def constant(self) -> float:
+        """What every network has: the table of no gene."""
+        return float(self.tables.get((), 0.0))
+
+    @property
     def look_ups(self) -> int:
         """How many values are looked up for one network."""
         return len(self._gathers)
 
     def _sums(self, by_gene: NDArray[np.integer], total: Floats) -> None:
         """Of values [genes, n], few enough to stay in the cache, into `total` [n]."""
-        total[:] = self.tables.get((), 0.0)
+        total[:] = self.constant
         index, looked_up = np.empty(len(total), dtype=np.intp), np.empty_like(total)
         for gather in self._gathers:
             index[:] = self._joint(by_gene, gather.genes)
@@ -137,19 +147,6 @@ class Factors:
         for genes, table in other.tables.items():
             tables[genes] = tables[genes] + table if genes in tables else table
         return Factors(self.cardinalities, tables)
-
-
-def shape_of(cardinalities: Sequence[int], genes: Genes) -> tuple[int, ...]:
-    """How many values each of some genes has."""
-    return tuple(cardinalities[g] for g in genes)
-
-
-def every_value(cardinalities: Sequence[int], genes: Genes) -> Population:
-    """Genotypes [states, all genes] with every joint value of some genes, in the order of a table; others are 0."""
-    shape = shape_of(cardinalities, genes)
-    archs = np.zeros((prod(shape), len(cardinalities)), dtype=np.int64)
-    archs[:, genes] = np.indices(shape).reshape(len(shape), prod(shape)).T
-    return archs
 
 
 def joined(count: int, together: Mapping[Genes, object] | Sequence[Genes]) -> tuple[Genes, ...]:

@@ -24,7 +24,7 @@ def twin():
 def test_both_sides_estimate_the_same(twin):
     archs = twin.space.sample(np.random.default_rng(0), 300)
     specs = twin.specs(archs)
-    theirs = [twin.estimator.predict_network_latency_given_spec(spec) for spec in specs]
+    theirs = [twin.their_ms(spec) for spec in specs]
     assert twin.ms(archs) == pytest.approx(theirs, abs=1e-9)
     assert np.array_equal(twin.population(specs), archs)
 

@@ -6,41 +6,31 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import BayesianRidge
 
 from hwnas.accuracy._base import Floats
-from hwnas.accuracy.predictors._ranks import RankPredictor
+from hwnas.accuracy.predictors.linear import RidgePredictor
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.factors import Factors
 
 
-class AdditivePredictor(RankPredictor):
+class AdditivePredictor(RidgePredictor):
     """Bayesian ridge regression (MacKay 1992) on one-hot choices; `factors` go to `hwnas.search.exact_front`."""
 
     def __init__(self, space: SearchSpace):
+        super().__init__(space)
         self.space = space
-        self._model = BayesianRidge()
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
         """The first column of each slot, and one past the last."""
         return np.concatenate([[0], np.cumsum([len(slot) for slot in self.space.slots])])
 
-    def _one_hot(self, population: Population) -> Floats:
+    def features(self, population: Population) -> Floats:
+        """One-hot choices of every slot, [n, choices of all slots]."""
         columns = self.space.slot_choices(population) + self._starts[:-1]
         features = np.zeros((len(population), self._starts[-1]))
         features[np.arange(len(population))[:, None], columns] = 1
         return features
-
-    def learn(self, population: Population, scores: Floats) -> None:
-        """Fit scores [n]."""
-        self._model.fit(self._one_hot(population), scores)
-
-    def scores(self, population: Population) -> tuple[Floats, Floats]:
-        """Posterior mean and deviation, the noise of one training included."""
-        self.require_fitted()
-        mean, std = self._model.predict(self._one_hot(population), return_std=True)
-        return mean, std
 
     @property
     def factors(self) -> Factors:

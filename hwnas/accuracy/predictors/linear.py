@@ -17,12 +17,16 @@ class RidgePredictor(RankPredictor):
         self._views = ScaledViews(space)
         self._model = BayesianRidge()
 
+    def features(self, population: Population) -> Floats:
+        """What the model is linear in, [n, f]: all views side by side."""
+        return self._views.joined(population)
+
     def learn(self, population: Population, scores: Floats) -> None:
         """Fit scores [n]."""
-        self._model.fit(self._views.joined(population), scores)
+        self._model.fit(self.features(population), scores)
 
     def scores(self, population: Population) -> tuple[Floats, Floats]:
         """Posterior mean and deviation, the noise of one training included."""
         self.require_fitted()
-        mean, std = self._model.predict(self._views.joined(population), return_std=True)
+        mean, std = self._model.predict(self.features(population), return_std=True)
         return mean, std
