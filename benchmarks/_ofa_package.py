@@ -108,15 +108,24 @@ class OfaTwin:
             rows.append([g for d, own in zip(spec["d"], by_stage, strict=True) for g in (d - _ALWAYS_THERE, *own)])
         return self.space.canonical(np.array(rows, dtype=np.int64))
 
-    def evolve(self, budget_ms: float, seed: int, generations: int = 500) -> tuple[float, float]:
-        """Their evolution at its own settings (population 100): the best accuracy and its milliseconds."""
+    def evolve(
+        self,
+        budget_ms: float,
+        seed: int,
+        generations: int = 500,
+        accuracy: Callable[[Population], Floats] | None = None,
+    ) -> tuple[float, float]:
+        """Their evolution at its own settings (population 100): the best accuracy and its milliseconds.
+
+        `accuracy` [n] of genotypes [n, genes] is the additive one unless another is given.
+        """
         random.seed(seed)
         np.random.seed(seed)  # the rival draws from the global generators
-        twin = self
+        twin, predict = self, accuracy or self.accuracy
 
         class Accuracy:
             def predict_accuracy(self, specs: list[Spec]) -> Floats:
-                return twin.accuracy(twin.population(specs))
+                return predict(twin.population(specs))
 
         class Efficiency:
             def predict_efficiency(self, spec: Spec) -> float:
@@ -127,8 +136,8 @@ class OfaTwin:
         )
         finder.set_efficiency_constraint(budget_ms)
         finder.arch_manager.resolutions = [_SIDE]
-        _, (accuracy, _, ms) = finder.run_evolution_search()
-        return float(accuracy), float(ms)
+        _, (best, _, ms) = finder.run_evolution_search()
+        return float(best), float(ms)
 
 
 class _Recording(dict[str, dict[str, float]]):

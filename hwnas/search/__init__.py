@@ -23,6 +23,7 @@ from hwnas.search.pnas import PNASStrategy
 from hwnas.search.predictor_strategy import PredictorStrategy
 from hwnas.search.prednas import PredNASStrategy
 from hwnas.search.random import RandomStrategy
+from hwnas.search.surrogate import SurrogateStrategy
 from hwnas.search.weaknas import WeakNASStrategy
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RandomStrategy",
     "SearchStrategy",
     "SpaceExhausted",
+    "SurrogateStrategy",
     "WeakNASStrategy",
     "best_network",
     "exact_front",

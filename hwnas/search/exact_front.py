@@ -16,7 +16,8 @@ from hwnas.search.budget import InfeasibleBudget
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.every import every_value, shape_of
-from hwnas.spaces.factors import Factors, Genes, NotSeparable, joined
+from hwnas.spaces.factors import Factors, NotSeparable, joined
+from hwnas.spaces.gather import Genes
 
 Floats = NDArray[np.float64]
 
@@ -75,11 +76,7 @@ def _front_of_group(space: SearchSpace, genes: Genes, value: Factors, cost: Fact
     if prod(shape_of(value.cardinalities, genes)) > _STATES:
         raise NotSeparable(f"{len(genes)} genes of {space.name} depend on each other: too many for an exact front")
     archs = every_value(value.cardinalities, genes)
-    mine = [
-        Factors(f.cardinalities, {g: t for g, t in f.tables.items() if g and set(g) <= set(genes)})
-        for f in (value, cost)
-    ]
-    every = ExactFront(archs, *(f(archs) for f in mine))
+    every = ExactFront(archs, value.of_joint(genes), cost.of_joint(genes))
     return every[pareto_front(every.value, every.cost)]
 
 

@@ -18,7 +18,8 @@ from scipy.sparse import csr_array
 from hwnas.search.budget import Budget, InfeasibleBudget, kept
 from hwnas.spaces import Genotype, SearchSpace
 from hwnas.spaces.every import every_value, shape_of
-from hwnas.spaces.factors import Factors, Genes, NotSeparable
+from hwnas.spaces.factors import Factors, NotSeparable
+from hwnas.spaces.gather import Genes
 
 Floats = NDArray[np.float64]
 

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces._base import SearchSpace
+from hwnas.spaces._base import Population, SearchSpace
 from hwnas.spaces.every import every_value, shape_of
+from hwnas.spaces.gather import Genes, LookUps, of_joint
 from latency_tables import HwnasError
 from latency_tables.model import slot_sums
 
 Floats = NDArray[np.float64]
-Genes = tuple[int, ...]
 
 _LARGEST = 1_000_000
-_CHUNK = 32768  # networks at a time
-_PACKED = 20_000  # values of a table that is gathered from: they stay in the cache
 
 
 class NotSeparable(HwnasError):
     """A function in which too many genes depend on each other for tables or for exact search."""
-
-
-@dataclass(frozen=True)
-class _Gather:
-    """One look-up: `values` [states] at the joint value of some genes, the last of them the fastest."""
-
-    genes: Genes
-    values: Floats
 
 
 class Factors:
@@ -55,78 +44,32 @@ class Factors:
 
         Raises `NotSeparable` where a slot follows so many genes that its table would not fit.
         """
-        slots_of: dict[Genes, list[int]] = {}
-        for slot, (genes, _) in enumerate(zip(space.slot_genes, per_slot, strict=True)):
-            slots_of.setdefault(genes, []).append(slot)
-        tables: dict[Genes, Floats] = {}
-        for genes, slots in slots_of.items():
-            shape = shape_of(space.cardinalities, genes)
-            if prod(shape) > _LARGEST:
-                raise NotSeparable(
-                    f"slot {slots[0]} of {space.name} follows {len(genes)} genes together: too many for a table"
-                )
-            choices = space.slot_choices(every_value(space.cardinalities, genes))
-            tables[genes] = slot_sums([per_slot[s] for s in slots], choices[:, slots]).reshape(shape)
-        return cls(space.cardinalities, tables)
+        return SlotFactors(space)(per_slot)
 
     def __call__(self, population: NDArray[np.integer]) -> Floats:
         """The sums of genotypes [n, genes], [n]; fastest where they lie gene after gene in bytes (Fortran order)."""
-        total = np.empty(len(population))
-        narrow = np.min_scalar_type(max(self.cardinalities))
-        for start in range(0, len(total), _CHUNK):
-            rows = population[start : start + _CHUNK]
-            if not population.flags.f_contiguous:
-                rows = np.asfortranarray(rows.astype(narrow))
-            self._sums(rows.T, total[start : start + _CHUNK])
-        return total
+        only: Floats = self._look_ups(population)[0]
+        return only
+
+    def beside(self, *others: Factors) -> LookUps:
+        """This and other functions of the same genes in one go: called with genotypes it gives a tuple of [n]."""
+        return LookUps(self.cardinalities, [f.tables for f in (self, *others)])
 
     @property
     def constant(self) -> float:
         """What every network has: the table of no gene."""
         return float(self.tables.get((), 0.0))
 
-    @property
-    def look_ups(self) -> int:
-        """How many values are looked up for one network."""
-        return len(self._gathers)
-
-    def _sums(self, by_gene: NDArray[np.integer], total: Floats) -> None:
-        """Of values [genes, n], few enough to stay in the cache, into `total` [n]."""
-        total[:] = self.constant
-        index, looked_up = np.empty(len(total), dtype=np.intp), np.empty_like(total)
-        for gather in self._gathers:
-            index[:] = self._joint(by_gene, gather.genes)
-            total += np.take(gather.values, index, out=looked_up, mode="clip")
-
-    def _joint(self, by_gene: NDArray[np.integer], genes: Genes) -> NDArray[np.integer]:
-        """Which joint value some genes have, [n], in the narrowest integers: those are counted many at a time."""
-        if len(genes) == 1:
-            own: NDArray[np.integer] = by_gene[genes[0]]
-            return own
-        half = len(genes) // 2
-        first, second = (self._joint(by_gene, part) for part in (genes[:half], genes[half:]))
-        times = prod(shape_of(self.cardinalities, genes[half:]))
-        narrow = np.min_scalar_type(times * prod(shape_of(self.cardinalities, genes[:half])))
-        joint: NDArray[np.integer] = first.astype(narrow)
-        joint *= narrow.type(times)
-        joint += second.astype(narrow, copy=False)
-        return joint
-
     @cached_property
-    def _gathers(self) -> tuple[_Gather, ...]:
-        """The tables, packed into as few as stay in the cache: a look-up costs the same in a small one."""
-        packed: list[tuple[Genes, list[Genes]]] = []
-        for genes in sorted(filter(None, self.tables), key=lambda g: (min(g), g)):
-            union = tuple(sorted({*packed[-1][0], *genes})) if packed else ()
-            if packed and prod(shape_of(self.cardinalities, union)) <= _PACKED:
-                packed[-1] = union, [*packed[-1][1], genes]
-            else:
-                packed.append((tuple(sorted(genes)), [genes]))
-        return tuple(self._packed(union, parts) for union, parts in packed)
+    def _look_ups(self) -> LookUps:
+        return self.beside()
 
-    def _packed(self, union: Genes, parts: Sequence[Genes]) -> _Gather:
-        states = every_value(self.cardinalities, union)
-        return _Gather(union, np.sum([self.tables[p][tuple(states[:, g] for g in p)] for p in parts], axis=0))
+    def of_joint(self, genes: Genes) -> Floats:
+        """What the tables of no other gene than some ascending `genes` add at every joint value of those, [states].
+
+        The last gene changes first; the constant is left out.
+        """
+        return of_joint(self.cardinalities, {mine: table for mine, table in self.tables.items() if mine}, genes)
 
     def limited(self, cardinalities: Sequence[int]) -> Factors:
         """The same function of fewer networks: those with the first so many values of each gene."""
@@ -147,6 +90,58 @@ class Factors:
         for genes, table in other.tables.items():
             tables[genes] = tables[genes] + table if genes in tables else table
         return Factors(self.cardinalities, tables)
+
+
+class SlotFactors:
+    """`Factors` of what every choice of every slot adds, for one space and any numbers."""
+
+    def __init__(self, space: SearchSpace):
+        self.space = space
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """The first column of each slot, and one past the last."""
+        return np.concatenate([[0], np.cumsum([len(slot) for slot in self.space.slots])])
+
+    def one_hot(self, population: Population) -> Floats:
+        """The choices of every slot, [n, choices of all slots], of genotypes [n, genes]."""
+        columns = self.space.slot_choices(population) + self._starts[:-1]
+        features = np.zeros((len(population), self._starts[-1]))
+        features[np.arange(len(population))[:, None], columns] = 1
+        return features
+
+    def linear(self, coefficients: Floats) -> Factors:
+        """The function `one_hot(population) @ coefficients`, of coefficients [choices of all slots]."""
+        return self(np.split(coefficients, self._starts[1:-1]))
+
+    @cached_property
+    def _slots(self) -> dict[Genes, tuple[list[int], Population]]:
+        """For each group of genes, the slots that follow it and their choices at its joint values, [states, slots]."""
+        space, slots_of = self.space, dict[Genes, list[int]]()
+        for slot, genes in enumerate(space.slot_genes):
+            slots_of.setdefault(genes, []).append(slot)
+        choices = {}
+        for genes, slots in slots_of.items():
+            if prod(shape_of(space.cardinalities, genes)) > _LARGEST:
+                raise NotSeparable(
+                    f"slot {slots[0]} of {space.name} follows {len(genes)} genes together: too many for a table"
+                )
+            choices[genes] = slots, space.slot_choices(every_value(space.cardinalities, genes))[:, slots]
+        return choices
+
+    def __call__(self, per_slot: Sequence[Floats]) -> Factors:
+        """From what each choice adds, [choices] a slot; slots that follow the same genes share a table.
+
+        Raises `NotSeparable` where a slot follows so many genes that its table would not fit.
+        """
+        if len(per_slot) != len(self.space.slot_genes):
+            raise ValueError(f"{self.space.name} has {len(self.space.slot_genes)} slots, got {len(per_slot)}")
+        cardinalities = self.space.cardinalities
+        tables = {
+            genes: slot_sums([per_slot[s] for s in slots], choices).reshape(shape_of(cardinalities, genes))
+            for genes, (slots, choices) in self._slots.items()
+        }
+        return Factors(cardinalities, tables)
 
 
 def joined(count: int, together: Mapping[Genes, object] | Sequence[Genes]) -> tuple[Genes, ...]:
