@@ -7,8 +7,7 @@ NSGA-II and TPE on categories, both with the budget as a constraint.
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -112,14 +111,8 @@ def _optuna(sampler: str, asked: Asked, seed: int, evaluations: int) -> None:
     def accuracy(trial: Any) -> float:
         genes = [trial.suggest_categorical(f"gene {g}", range(n)) for g, n in enumerate(space.cardinalities)]
         arch = space.canonical(np.array([genes]))
-        trial.set_user_attr("over", float(asked.twin.ms(arch)[0]) - asked.budget_ms)
+        trial.set_constraint("over budget", float(asked.twin.ms(arch)[0]) - asked.budget_ms)
         return float(asked(arch)[0])
 
-    def over(trial: Any) -> Sequence[float]:
-        return (trial.user_attrs["over"],)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints are
-        made = getattr(optuna.samplers, sampler)(seed=seed, constraints_func=over)
-    study = optuna.create_study(direction="maximize", sampler=made)
+    study = optuna.create_study(direction="maximize", sampler=getattr(optuna.samplers, sampler)(seed=seed))
     study.optimize(accuracy, n_trials=evaluations)
