@@ -3,6 +3,7 @@
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
 from hwnas.accuracy.batches import Batch, Batches
 from hwnas.accuracy.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
+from hwnas.accuracy.numerics import Numerics
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, GaussianProcessPredictor
 from hwnas.accuracy.supernet import Supernet, accuracy, likelihood, recalibrate
 from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
@@ -20,6 +21,7 @@ __all__ = [
     "CheckpointError",
     "Curve",
     "GaussianProcessPredictor",
+    "Numerics",
     "Predictor",
     "Recipe",
     "Supernet",

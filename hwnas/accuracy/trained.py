@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ import torch
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
 from hwnas.accuracy.batches import Batches
+from hwnas.accuracy.numerics import Numerics
 from hwnas.accuracy.training import Recipe, train_network
-from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.blocks import initialise
+from hwnas.workers import InProcess, Workers
 from latency_tables.files import write_atomically
 from latency_tables.progress import Progress, silent
 
@@ -23,8 +25,10 @@ from latency_tables.progress import Progress, silent
 class TrainedAccuracy(AccuracyEstimator):
     """Validation accuracy after `recipe`, from scratch. Answers are kept in `folder`, a file a network.
 
-    Several processes may share the folder: at worst both train the same network, and find the same. A folder belongs to
-    one data set, recipe and seed; another gets another sub-folder.
+    The networks of one population are trained by `workers` (default: here, one after another), whichever they are with
+    the same answers. Several processes may share the folder: at worst both train the same network, and find the same.
+    A folder belongs to one data set, recipe and seed; another gets another sub-folder. `progress` hears of every
+    network and of the best so far.
     """
 
     def __init__(
@@ -35,28 +39,55 @@ class TrainedAccuracy(AccuracyEstimator):
         folder: Path,
         seed: int = 0,
         progress: Progress = silent,
+        workers: Workers | None = None,
     ):
-        self.space, self.batches, self.recipe, self.seed, self._progress = space, batches, recipe, seed, progress
+        self.space, self._progress, self._workers = space, progress, workers or InProcess()
+        self._train = _Training(space, batches, recipe, seed)
         identity = [space.name, batches.data.digest, batches.size, asdict(recipe), seed]
         self._folder = folder / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def estimate(self, population: Population) -> AccuracyEstimate:
-        """Trained accuracies of genotypes [n, genes]; the noise of one training is not known, so the deviation is 0."""
-        accuracy = np.array([self._accuracy(arch) for arch in self.space.canonical(population)])
-        return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
+        """Trained accuracies of genotypes [n, genes]; the noise of one training is not known, so the deviation is 0.
 
-    def _accuracy(self, arch: Genotype) -> float:
-        text = self.space.to_text(arch)
-        path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
-        if path.exists():
-            return float(json.loads(path.read_text())["validation_accuracy"])
-        network = self.space.build(arch)
+        Raises `JobFailed` where a network cannot be trained; what was trained is kept.
+        """
+        texts = [self.space.to_text(arch) for arch in self.space.canonical(population)]
+        networks = list(dict.fromkeys(texts))
+        known = {text: self._read(text) for text in networks if self._file(text).exists()}
+        missing = [text for text in networks if text not in known]
+        for index, accuracy in self._workers.run(self._train, missing):
+            text = missing[index]
+            answer = {"arch": text, "validation_accuracy": accuracy}
+            write_atomically(self._file(text), (json.dumps(answer) + "\n").encode())
+            known[text] = accuracy
+            self._progress(len(known), len(networks), f"best so far {100 * max(known.values()):.2f} %")
+        mean = np.array([known[text] for text in texts])
+        return AccuracyEstimate(mean, np.zeros(len(mean)))
+
+    def _file(self, text: str) -> Path:
+        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+    def _read(self, text: str) -> float:
+        return float(json.loads(self._file(text).read_text())["validation_accuracy"])
+
+
+@dataclass(frozen=True)
+class _Training:
+    """The job: an architecture as text to its validation accuracy. Holds all that a worker needs for it."""
+
+    space: SearchSpace
+    batches: Batches
+    recipe: Recipe
+    seed: int
+    numerics: Numerics = field(default_factory=Numerics.current)
+
+    def __call__(self, text: str) -> float:
+        self.numerics.take_on()
+        network = self.space.build(self.space.from_text(text))
         initialise(network, torch.Generator().manual_seed(self.seed))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with tempfile.TemporaryDirectory() as scratch:
             checkpoint = Path(scratch) / "network.safetensors"
-            curve = train_network(network, text, self.batches, self.recipe, self.seed, checkpoint, self._progress)
-        answer = {"arch": text, "validation_accuracy": curve.validation_accuracy[-1]}
-        write_atomically(path, (json.dumps(answer) + "\n").encode())
+            curve = train_network(network, text, self.batches, self.recipe, self.seed, checkpoint)
         return curve.validation_accuracy[-1]

@@ -17,6 +17,7 @@ _EXTRAS = {
     "openvino": "openvino",
     "ncnn": "ncnn",
     "pynvml": "nvidia",
+    "ray": "ray",
 }
 
 

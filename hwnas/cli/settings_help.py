@@ -37,4 +37,9 @@ HELP: dict[str, tuple[Any, str]] = {
     "queries": (int, "networks any other strategy asks the supernet about [default: 40]"),
     "finalists": (int, "networks that are trained; validation picks the winner among them [default: 9]"),
     "train_epochs": (int, "epochs of training each of them [default: 6]"),
+    "workers": (
+        str,
+        "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster this "
+        "machine belongs to), ray://host:10001 [default: here]",
+    ),
 }

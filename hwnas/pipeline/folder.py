@@ -102,12 +102,11 @@ class RunFolder:
 
         `inputs` is anything JSON; `outputs` are the files `work` leaves behind, digested when it is done.
         """
-        record = self.path / "stages" / f"{name}.json"
         wanted = digest_json(dict(inputs))
         outputs = list(outputs)
         if self._done.get(name, ("", {}))[0] == wanted:
             return dict(self._done[name][1])
-        if (stored := _read(record)) is not None and stored["inputs"] == wanted:
+        if (stored := _read(self._record(name))) is not None and stored["inputs"] == wanted:
             if stored["outputs"] == self._digests(outputs):
                 self.seconds[name] = stored["seconds"]
                 self.display.say(f"{title}: already done")
@@ -117,20 +116,32 @@ class RunFolder:
         started = time.monotonic()
         with self.display.stage(title) as progress:
             result = work(progress)
-        self.seconds[name] = round(time.monotonic() - started, 3)
+        self.record(name, inputs, outputs, time.monotonic() - started, result)
+        return dict(self._done[name][1])
+
+    def record(
+        self, name: str, inputs: Mapping[str, Any], outputs: Iterable[Path], seconds: float, result: Result
+    ) -> None:
+        """Store that a stage is done; for work that was not done by `stage` itself."""
+        wanted, self.seconds[name] = digest_json(dict(inputs)), round(seconds, 3)
         content = {
             "inputs": wanted,
             "outputs": self._digests(outputs),
             "seconds": self.seconds[name],
             "result": result,
         }
-        write_atomically(record, (json.dumps(content, indent=1) + "\n").encode())
+        write_atomically(self._record(name), (json.dumps(content, indent=1) + "\n").encode())
         self._done[name] = wanted, json.loads(json.dumps(result))
-        return dict(self._done[name][1])
+
+    def is_done(self, name: str, inputs: Mapping[str, Any], outputs: Iterable[Path]) -> bool:
+        """Whether `stage` would find this stage done, and what it wrote whole."""
+        stored = _read(self._record(name))
+        wanted = digest_json(dict(inputs)), self._digests(outputs)
+        return stored is not None and (stored["inputs"], stored["outputs"]) == wanted
 
     def stored(self, name: str, inputs: Mapping[str, Any]) -> Result | None:
         """The result of a stage that was done for these inputs, without doing it; None when it was not."""
-        record = _read(self.path / "stages" / f"{name}.json")
+        record = _read(self._record(name))
         return dict(record["result"]) if record is not None and record["inputs"] == digest_json(dict(inputs)) else None
 
     def seconds_by_kind(self) -> dict[str, float]:
@@ -140,6 +151,9 @@ class RunFolder:
             kind = name.partition("-")[0]
             total[kind] = round(total.get(kind, 0.0) + seconds, 2)
         return total
+
+    def _record(self, name: str) -> Path:
+        return self.path / "stages" / f"{name}.json"
 
     def _digests(self, outputs: Iterable[Path]) -> dict[str, str | None]:
         return {str(p.relative_to(self.path)): _file_digest(p) for p in outputs}

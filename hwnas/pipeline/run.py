@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from hwnas.pipeline.shipping import Shipping
 from hwnas.report import plot_files, write_report
 from hwnas.search import InfeasibleBudget
 from hwnas.spaces import Genotype
+from hwnas.workers import make_workers
 from latency_tables.files import digest_json, write_atomically
 from latency_tables.progress import Progress
 
@@ -39,6 +39,7 @@ class Run:
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
         self.settings = settings
+        self.workers = make_workers(settings.workers)
         self.folder = RunFolder(path, settings, display)
         self.measuring = Measuring(self.folder)
 
@@ -55,7 +56,7 @@ class Run:
     @cached_property
     def shipping(self) -> Shipping:
         """Train, export, verify."""
-        return Shipping(self.folder, self.measuring, self.learning)
+        return Shipping(self.folder, self.measuring, self.learning, self.workers)
 
     def profile(self) -> None:
         """Table and calibration; says how far it was off on networks it had not seen."""
@@ -161,7 +162,7 @@ class Run:
             write_report(data, self.folder.path)
             return {}
 
-        inputs = {"summary": digest_json(summary), "settings": asdict(self.settings)}
+        inputs = {"summary": digest_json(summary), "settings": self.settings.decisive}
         self.folder.stage("report", "report", inputs, [path, *plot_files(self.folder.path)], work)
 
     def close(self) -> None:

@@ -15,7 +15,10 @@ NSGA2 = "nsga2"
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides a run's result. A changed effort or budget redoes only the stages that it concerns."""
+    """Everything that decides a run's result, and who works on it.
+
+    A changed effort or budget redoes only the stages that it concerns; other `workers` change nothing.
+    """
 
     space: str = "mbconv-32"
     data: str = "digits"
@@ -38,6 +41,7 @@ class Settings:
     queries: int = 40
     finalists: int = 9
     train_epochs: int = 6
+    workers: str = "here"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, naming the option."""
@@ -67,6 +71,11 @@ class Settings:
         """What makes a run this run: another value means another run folder."""
         names = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads", "precision")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """All that the result depends on."""
+        return {name: value for name, value in asdict(self).items() if name != "workers"}
 
     def to_json(self) -> str:
         """Text for the run folder."""

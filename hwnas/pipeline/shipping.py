@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +16,13 @@ from torch import nn
 
 from deploy.export import Export, export_network
 from deploy.verify import Verification, verify
-from hwnas.accuracy import (
-    Batches,
-    Curve,
-    Recipe,
-    accuracy,
-    likelihood,
-    load_checkpoint,
-    load_weights,
-    recalibrate,
-    save_checkpoint,
-    train_network,
-)
+from hwnas.accuracy import Batches, Curve, Recipe, accuracy, load_checkpoint, load_weights, save_checkpoint
+from hwnas.pipeline.fine_tuning import FineTuned, FineTuning
 from hwnas.pipeline.folder import Result, RunFolder
 from hwnas.pipeline.learning import Learning
 from hwnas.pipeline.measuring import Measuring
 from hwnas.spaces import Genotype
+from hwnas.workers import InProcess, Workers
 from latency_tables import HwnasError
 from latency_tables.progress import Progress
 
@@ -50,8 +43,8 @@ class Trained:
 class Shipping:
     """What happens to the network that a search chose, or to any other of the space."""
 
-    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning):
-        self.folder, self.settings = folder, folder.settings
+    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning, workers: Workers):
+        self.folder, self.settings, self.workers = folder, folder.settings, workers
         self.measuring, self.learning, self.space = measuring, learning, measuring.space
 
     def candidate(self, arch: Genotype) -> Path:
@@ -59,31 +52,22 @@ class Shipping:
         text = self.space.to_text(arch)
         return self.folder.path / "candidates" / hashlib.sha256(text.encode()).hexdigest()[:10]
 
+    @cached_property
+    def _fine_tuning(self) -> FineTuning:
+        s, batches = self.settings, Batches(self.measuring.data, _TRAIN_BATCH)
+        return FineTuning(self.learning.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
+
     def train(self, arch: Genotype) -> Trained:
-        """Stage `train`: starts from the supernet's weights and goes on with labels."""
-        s, text, where = self.settings, self.space.to_text(arch), self.candidate(arch)
-        final, underway = where / "weights.safetensors", where / "training.safetensors"
-        recipe = Recipe(s.train_epochs, learning_rate=3e-3)
-        batches = Batches(self.measuring.data, _TRAIN_BATCH)
-        inputs = {
-            "arch": text,
-            "supernet": self.learning.supernet_digest,
-            "data": batches.data.digest,
-            "recipe": asdict(recipe),
-            "batch": _TRAIN_BATCH,
-            "seed": s.seed,
-        }
+        """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint an epoch."""
+        text, final = self.space.to_text(arch), self._weights(arch)
+        underway = final.with_name("training.safetensors")
 
         def work(progress: Progress) -> Result:
-            network = self.learning.supernet.extract(arch)
-            recalibrate(network, batches.plain(batches.data.train, limit=512))
-            curve = train_network(network, text, batches, recipe, s.seed, underway, progress)
-            save_checkpoint(final, network.state_dict(), {"arch": text})
+            result = _keep(self._fine_tuning.train(text, underway, progress), text, final)
             underway.unlink(missing_ok=True)
-            judged = likelihood(network, batches.plain(batches.data.validation))
-            return {"arch": text, "curve": asdict(curve), "likelihood": judged}
+            return result
 
-        name = f"train-{where.name}"
+        name, inputs = self._training_record(arch)
         result = self.folder.stage(name, "training a network", inputs, [final], work)
         network = self.space.build(arch)
         load_weights(network, load_checkpoint(final).tensors, final)
@@ -93,7 +77,40 @@ class Shipping:
 
     def best(self, archs: Sequence[Genotype]) -> int:
         """Which of several networks is the best on the validation split once trained, by likelihood."""
+        if not isinstance(self.workers, InProcess):
+            self._train_elsewhere(archs)
         return int(np.argmax([self.train(arch).likelihood for arch in archs]))
+
+    def _train_elsewhere(self, archs: Sequence[Genotype]) -> None:
+        """Let the workers train what is not trained yet; each network is a finished stage as soon as it arrives."""
+        missing = [a for a in archs if not self.folder.is_done(*self._training_record(a), [self._weights(a)])]
+        if not missing:
+            return
+        texts = [self.space.to_text(arch) for arch in missing]
+        with self.folder.display.stage("training networks on workers") as progress, self.workers:
+            best, before = 0.0, time.monotonic()
+            progress(0, len(texts), "")
+            for done, (index, tuned) in enumerate(self.workers.run(self._fine_tuning, texts), start=1):
+                arch, final = missing[index], self._weights(missing[index])
+                result, now = _keep(tuned, texts[index], final), time.monotonic()
+                self.folder.record(*self._training_record(arch), [final], now - before, result)
+                best, before = max(best, tuned.curve.validation_accuracy[-1]), now
+                progress(done, len(texts), f"best so far {100 * best:.2f} %")
+
+    def _weights(self, arch: Genotype) -> Path:
+        return self.candidate(arch) / "weights.safetensors"
+
+    def _training_record(self, arch: Genotype) -> tuple[str, dict[str, Any]]:
+        tuning = self._fine_tuning
+        inputs = {
+            "arch": self.space.to_text(arch),
+            "supernet": self.learning.supernet_digest,
+            "data": tuning.batches.data.digest,
+            "recipe": asdict(tuning.recipe),
+            "batch": tuning.batches.size,
+            "seed": tuning.seed,
+        }
+        return f"train-{self.candidate(arch).name}", inputs
 
     def test_accuracy(self, arch: Genotype) -> float:
         """Stage `test`: accuracy on the test split, which nothing before has looked at."""
@@ -150,6 +167,12 @@ class Shipping:
         budget_ms, table = self.measuring.budget_ms, self.measuring.table
         inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
         return f"verify-{self.candidate(arch).name}", inputs
+
+
+def _keep(tuned: FineTuned, text: str, path: Path) -> Result:
+    """Write the weights of a trained network; what its stage says of it."""
+    save_checkpoint(path, tuned.weights, {"arch": text})
+    return {"arch": text, "curve": asdict(tuned.curve), "likelihood": tuned.likelihood}
 
 
 def _verification(result: Result) -> Verification:

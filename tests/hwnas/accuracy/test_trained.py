@@ -1,5 +1,6 @@
 """Networks that are really trained: each once, the same in every process, another recipe apart."""
 
+import importlib.util
 import json
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 
 from hwnas.accuracy import Recipe, TrainedAccuracy
 from hwnas.accuracy.contract import check_estimator
+from hwnas.workers import InProcess, JobFailed, make_workers
 
 RECIPE = Recipe(epochs=1)
 
@@ -44,3 +46,38 @@ def test_another_recipe_or_seed_is_kept_apart(space, batches, tmp_path, archs):
         TrainedAccuracy(space, batches, recipe, tmp_path, seed).estimate(archs[:1])
     assert len(list(tmp_path.iterdir())) == 3
     assert len(list(tmp_path.glob("*/*.json"))) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray: pip install 'hwnas[ray]'")
+def test_workers_give_the_same_answers_and_files(space, batches, tmp_path):
+    archs = space.sample(np.random.default_rng(1), 4)
+    recipe = Recipe(epochs=4)  # long enough that networks differ
+    here = TrainedAccuracy(space, batches, recipe, tmp_path / "here").estimate(archs).mean
+    told = []
+    with make_workers("local:2") as workers:
+        elsewhere = TrainedAccuracy(
+            space, batches, recipe, tmp_path / "there", progress=lambda *said: told.append(said), workers=workers
+        )
+        assert elsewhere.estimate(archs).mean.tolist() == here.tolist()
+        assert elsewhere.estimate(archs[::-1]).mean.tolist() == here[::-1].tolist()
+    assert len(set(here)) > 1
+    assert [said[:2] for said in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told[-1][2] == f"best so far {100 * here.max():.2f} %"
+    kept = [
+        {p.relative_to(tmp_path / w): p.read_text() for p in (tmp_path / w).rglob("*.json")} for w in ("here", "there")
+    ]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 4
+
+
+def test_a_network_that_cannot_be_trained_is_named_and_those_before_are_kept(space, batches, tmp_path, archs):
+    class Failing(InProcess):
+        def run(self, work, jobs):
+            return super().run(lambda text: work(text) if text != jobs[1] else 1 / 0, jobs)
+
+    failing = TrainedAccuracy(space, batches, RECIPE, tmp_path, workers=Failing())
+    with pytest.raises(JobFailed, match=f"^the job {space.to_text(archs[1])} failed: ZeroDivisionError"):
+        failing.estimate(archs)
+    (kept,) = tmp_path.glob("*/*.json")
+    assert json.loads(kept.read_text())["arch"] == space.to_text(archs[0])

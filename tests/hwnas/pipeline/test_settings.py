@@ -82,10 +82,25 @@ def test_a_budget_that_is_not_positive_names_the_option(budget):
 
 def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do():
     base = Settings()
-    efforts = {"budget_ms": 1.0, "arch": "x", "seed": 1, "pairs": 11, "strategy": "prednas", "queries": 9}
+    efforts = {
+        "budget_ms": 1.0,
+        "arch": "x",
+        "seed": 1,
+        "pairs": 11,
+        "strategy": "prednas",
+        "queries": 9,
+        "workers": "local:2",
+    }
     for name, value in efforts.items():
         assert Settings(**{name: value}).identity == base.identity, name
     others = {"space": "x", "data": "x", "test_data": "x", "limit": 50, "mirror": True, "runtime": "x", "threads": 2}
     for name, value in others.items():
         assert Settings(**{name: value}).identity != base.identity, name
     assert set(json.loads(base.to_json())) == {f.name for f in fields(Settings)}
+
+
+def test_who_works_on_a_run_is_kept_but_decides_nothing():
+    here, there = Settings(), Settings(workers="local:2")
+    assert Settings.from_json(there.to_json()) == there
+    assert here.decisive == there.decisive
+    assert {**here.decisive, "workers": "here"} == json.loads(here.to_json())

@@ -1,0 +1,26 @@
+"""What decides the last bits of a training besides its seed; a worker takes it on from whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How torch adds up: threads (in how many parts), and whether it may use an order that changes."""
+
+    threads: int
+    deterministic: bool
+
+    @classmethod
+    def current(cls) -> Self:
+        """This process's."""
+        return cls(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+
+    def take_on(self) -> None:
+        """Let this process compute as the one where these are `current`."""
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
