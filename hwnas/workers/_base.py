@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Self, TypeVar
 
 from latency_tables import HwnasError
@@ -29,13 +29,13 @@ class Workers(ABC):
     """Runs independent jobs. A context manager, which may be entered again after it was left; jobs run inside it."""
 
     @abstractmethod
-    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[int, Result]]:
+    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[tuple[int, Result]]:
         """Yield (index, `work(jobs[index])`) as each job ends: every index once, in any order.
 
         `work` and the jobs may be sent elsewhere, so they must pickle: `work`, and the data it holds, goes once, a job
         goes each time; its `str` is its name in messages. A job may run twice, where a worker has died: it must not
         mind. Raises `JobFailed` when a job cannot be done; none is begun any more then, and those that had begun are
-        yielded first. Closing the iterator cancels them.
+        yielded first. Closing the generator cancels them.
         """
 
     def __enter__(self) -> Self:

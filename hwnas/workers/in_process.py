@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from hwnas.workers._base import Job, JobFailed, Result, Workers
 
@@ -10,7 +10,7 @@ from hwnas.workers._base import Job, JobFailed, Result, Workers
 class InProcess(Workers):
     """Runs each job when its result is asked for. What raises here would raise again, so it is not tried twice."""
 
-    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[int, Result]]:
+    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[tuple[int, Result]]:
         """In the order of the jobs."""
         for index, job in enumerate(jobs):
             try:

@@ -61,7 +61,7 @@ class RayWorkers(Workers):
                 with _environment(_QUIET):
                     self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **start)
             except (OSError, RuntimeError, ValueError) as e:
-                raise HwnasError(f"no Ray cluster at {self._address}: {e}") from e
+                raise HwnasError(f"no Ray cluster at {self._address}: {' '.join(str(e).split())}") from e
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -71,7 +71,7 @@ class RayWorkers(Workers):
         if self._connected:
             self._ray.shutdown()
 
-    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[int, Result]]:
+    def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[tuple[int, Result]]:
         """As they end. `work` is sent again only when it is another object than the last time."""
         run = self._run(work, jobs)
         self._runs.add(run)
@@ -130,7 +130,9 @@ class RayWorkers(Workers):
 
     def _failure(self, job: object, error: Any) -> JobFailed:
         raised = getattr(error, "cause", None)
-        why = f"{type(raised).__name__}: {raised}" if raised else f"its worker died ({type(error).__name__})"
+        why = (
+            f"{type(raised).__name__}: {raised}" if raised is not None else f"its worker died ({type(error).__name__})"
+        )
         failure = JobFailed(job, why, self._retries + 1)
         failure.__cause__ = error
         return failure
