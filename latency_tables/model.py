@@ -44,6 +44,20 @@ class LatencyPrediction:
     upper_ms: Floats
 
 
+@dataclass(frozen=True)
+class UpperTerms:
+    """Upper bounds of latency as a sum: `constant`, what every choice of every slot adds, [choices] each, and `knees`.
+
+    Each knee is the megabytes of weights at which it lies, and the ms of every megabyte over it (less than 0 where they
+    get cheaper); `weight_mb` is what every choice of every slot weighs, [choices] each.
+    """
+
+    constant: float
+    per_slot: Sequence[Floats]
+    weight_mb: Sequence[Floats]
+    knees: tuple[tuple[float, float], ...]
+
+
 def slot_sums(per_slot: Sequence[Floats], choices: Population) -> Floats:
     """Sum one additive cost over slots: one gather a slot, shape [n] from choices [n, slots]."""
     total = np.zeros(len(choices))
@@ -124,21 +138,21 @@ class LatencyModel:
             ms += self.calibration.over_knees_ms(slot_sums(self._weight_mb, choices))
         return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
 
-    def additive_upper_ms(self) -> tuple[float, list[Floats]] | None:
-        """The upper end of the interval as a constant and what each choice of every slot adds, [choices] each.
+    def upper_ms_terms(self) -> UpperTerms | None:
+        """The upper end of the interval taken apart, for an exact search.
 
-        None where it is no such sum: a runtime that drops dead branches, weights that cost more once a cache is full,
-        a choice without a time.
+        None where it is no such sum: a runtime that drops dead branches, a choice without a time.
         """
         per_slot = self._additive_ms
         if self.table.pruning or not all(np.isfinite(ms).all() for ms in per_slot):
             return None
         if (calibration := self.calibration) is None:
-            return 0.0, per_slot
-        if any(map(calibration.coefficient, KNEES)):
-            return None
+            return UpperTerms(0.0, per_slot, self._weight_mb, ())
         wider = 1 + calibration.relative_half_width
-        return calibration.coefficient("constant") * wider, [ms * wider for ms in per_slot]
+        per_mb = (wider * calibration.coefficient(name) for name in KNEES)
+        knees = tuple((knee, price) for knee, price in zip(calibration.knees_mb, per_mb, strict=False) if price)
+        constant = calibration.coefficient("constant") * wider
+        return UpperTerms(constant, [ms * wider for ms in per_slot], self._weight_mb, knees)
 
     def calibrated(self, population: Population, measured_ms: Floats) -> LatencyModel:
         """This model, calibrated on genotypes [n, genes] that were measured, [n] ms."""

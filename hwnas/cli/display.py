@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +18,20 @@ def answer_console() -> Console:
     """Standard output, as wide as the terminal; no line is broken where nobody looks."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=10_000)
+
+
+@contextmanager
+def solver_silent() -> Iterator[None]:
+    """HiGHS now and then prints a line of its own past Python: standard output is for the answer alone."""
+    sys.stdout.flush()
+    answers, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(answers, 1)
+        os.close(answers)
+        os.close(nowhere)
 
 
 class ConsoleDisplay:

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from hwnas.cli import boards, tables, verbs
+from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
 from latency_tables import HwnasError
 
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
         verbs.report,
     ):
         app.command(verb.__name__.replace("_", "-"))(with_settings(verb))
+    app.command()(fleet)
     app.command()(boards.kit)
     app.add_typer(tables.app, name="table")
     return app

@@ -41,14 +41,19 @@ DARK = Theme("#0f1217", "#191e25", "#e8eaed", "#9aa3ad", "#2c333c", "#78818b", "
 
 
 def new_figure(
-    theme: Theme, rows: int = 1, columns: int = 1, height_in: float = HEIGHT_IN, ratios: tuple[float, ...] = ()
+    theme: Theme,
+    rows: int = 1,
+    columns: int = 1,
+    height_in: float = HEIGHT_IN,
+    ratios: tuple[float, ...] = (),
+    share_x: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `rows` x `columns` styled axes (row by row) that no pyplot state knows of."""
+    """A figure of `rows` x `columns` styled axes (row by row) that no pyplot state knows of; rows may share their x."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_IN, height_in), facecolor=theme.surface, layout="constrained")
     grid = figure.subplots(
-        rows, columns, squeeze=False, sharex=rows > 1, gridspec_kw={"height_ratios": ratios or [1.0] * rows}
+        rows, columns, squeeze=False, sharex=share_x and rows > 1, gridspec_kw={"height_ratios": ratios or [1.0] * rows}
     )
     axes: list[Axes] = list(grid.flat)
     for ax in axes:

@@ -10,13 +10,15 @@ from hwnas.search._base import (
     search,
     together,
 )
+from hwnas.search.adjust import Adjusted, Utilisation, adjust, few_changes, utilisation
 from hwnas.search.bananas import BananasStrategy
 from hwnas.search.bayesian import BayesianStrategy
 from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
 from hwnas.search.by_name import STRATEGIES, make_strategy
 from hwnas.search.evolution import EvolutionStrategy
 from hwnas.search.exact_front import ExactFront, exact_front
-from hwnas.search.exact_network import ExactAnswer, best_network
+from hwnas.search.exact_network import ExactAnswer, OutOfTime, best_network, cheapest
+from hwnas.search.fleet import DeviceFront, Fleet
 from hwnas.search.local_search import LocalSearchStrategy
 from hwnas.search.nsga2 import NSGA2Strategy
 from hwnas.search.pnas import PNASStrategy
@@ -28,16 +30,20 @@ from hwnas.search.weaknas import WeakNASStrategy
 
 __all__ = [
     "STRATEGIES",
+    "Adjusted",
     "BananasStrategy",
     "BayesianStrategy",
     "Budget",
+    "DeviceFront",
     "Evaluated",
     "EvolutionStrategy",
     "ExactAnswer",
     "ExactFront",
+    "Fleet",
     "InfeasibleBudget",
     "LocalSearchStrategy",
     "NSGA2Strategy",
+    "OutOfTime",
     "PNASStrategy",
     "PredNASStrategy",
     "PredictorStrategy",
@@ -46,13 +52,18 @@ __all__ = [
     "SearchStrategy",
     "SpaceExhausted",
     "SurrogateStrategy",
+    "Utilisation",
     "WeakNASStrategy",
+    "adjust",
     "best_network",
+    "cheapest",
     "exact_front",
     "fastest",
+    "few_changes",
     "make_strategy",
     "require_feasible",
     "sample_within",
     "search",
     "together",
+    "utilisation",
 ]

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimator
 from hwnas.search.budget import Budget, InfeasibleBudget, descend
+from hwnas.search.exact_network import cheapest
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.spaces.factors import NotSeparable
 from latency_tables import HwnasError, LatencyModel
 from latency_tables.progress import Progress, silent
 
@@ -118,8 +120,15 @@ def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progres
 
 
 def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:
-    """The network with the lowest predicted upper bound: exact in all spaces that are chains."""
-    return descend(space, lambda population: latency.predict(population).upper_ms, starts)
+    """The network with the lowest predicted upper bound: exact where latency adds up over genes, or all can be listed.
+
+    Elsewhere the best of `starts` steepest descents.
+    """
+    upper_ms = Budget.latency(latency, np.inf).cost
+    try:
+        return cheapest(space, upper_ms)
+    except NotSeparable:
+        return descend(space, upper_ms, starts)
 
 
 def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwnas.spaces import Genotype, Population, SearchSpace
 from hwnas.spaces.factors import Factors, NotSeparable
+from hwnas.spaces.hinged import Hinge, Hinged
 from latency_tables import HwnasError, LatencyModel
 
 Floats = NDArray[np.float64]
@@ -38,17 +39,20 @@ class Budget:
 
     def overrun(self, population: Population) -> Floats:
         """How far above the limit, as a fraction of it, [n]; 0 where it is kept."""
-        over: Floats = np.maximum(self.cost(population) / self.limit - 1, 0)
+        over: Floats = np.maximum((self.cost(population) - self.limit) / (abs(self.limit) or 1.0), 0)
         return over
 
 
 def _upper_ms(model: LatencyModel) -> Callable[[Population], Floats]:
     """As tables where it adds up: they are faster, and can be searched exactly."""
-    additive = model.additive_upper_ms()
-    if additive is not None and isinstance(model.space, SearchSpace):
-        constant, per_slot = additive
+    terms = model.upper_ms_terms()
+    if terms is not None and isinstance(model.space, SearchSpace):
         with suppress(NotSeparable):
-            return Factors.of_slots(model.space, per_slot).plus_constant(constant)
+            additive = Factors.of_slots(model.space, terms.per_slot).plus_constant(terms.constant)
+            if not terms.knees:
+                return additive
+            weight_mb = Factors.of_slots(model.space, terms.weight_mb)
+            return Hinged(additive, tuple(Hinge(price, weight_mb, knee) for knee, price in terms.knees))
     return lambda population: model.predict(population).upper_ms
 
 
@@ -89,8 +93,7 @@ def _step_by_step(space: SearchSpace, arch: Genotype, budgets: Sequence[Budget])
     over = float(overrun(budgets, arch[None])[0])
     while over > 0:
         around = space.neighbours(arch)
-        closer = overrun(budgets, around)
-        if closer.min() >= over:
+        if not len(around) or (closer := overrun(budgets, around)).min() >= over:
             return None
         arch, over = around[closer.argmin()], float(closer.min())
     return arch
@@ -142,8 +145,7 @@ def descend(space: SearchSpace, cost: Callable[[Population], Floats], starts: in
     best: tuple[float, Genotype] | None = None
     for arch in space.sample(np.random.default_rng(0), starts):
         here = float(cost(arch[None])[0])
-        while True:
-            around = space.neighbours(arch)
+        while len(around := space.neighbours(arch)):
             costs = cost(around)
             if costs.min() >= here:
                 break

@@ -63,20 +63,20 @@ def test_predict_is_a_loop_over_ops(table, grid_space, slots, calibration, data)
 @given(slots=SLOTS, calibration=st.sampled_from(CALIBRATIONS), data=st.data())
 def test_what_adds_up_is_given_slot_by_slot(table, grid_space, slots, calibration, data):
     model = LatencyModel(table(rows=rows()), grid_space(slots), calibration)
-    additive = model.additive_upper_ms()
-    if calibration is not None and set(calibration.terms) & set(KNEES):
-        assert additive is None
-        return
-    constant, per_slot = additive
+    terms = model.upper_ms_terms()
+    bent = calibration is not None and set(calibration.terms) & set(KNEES)
+    assert len(terms.knees) == (len(bent) if bent else 0)
     choices = [data.draw(st.integers(0, len(s) - 1)) for s in slots]
-    upper_ms = constant + sum(ms[c] for ms, c in zip(per_slot, choices, strict=True))
+    upper_ms = terms.constant + sum(ms[c] for ms, c in zip(terms.per_slot, choices, strict=True))
+    weight_mb = sum(mb[c] for mb, c in zip(terms.weight_mb, choices, strict=True))
+    upper_ms += sum(price * max(weight_mb - knee, 0) for knee, price in terms.knees)
     assert upper_ms == pytest.approx(model.predict(np.array([choices])).upper_ms[0])
 
 
 def test_an_op_without_a_time_adds_up_to_nothing_that_is_known(table, grid_space):
     failed = TableRow(OPS[0], OpCost(0.5, 0, 0), error="out of memory")
     space = grid_space([[(OPS[0],), (OPS[1],)]])
-    assert LatencyModel(table(rows=[failed, *rows(OPS[1:])]), space).additive_upper_ms() is None
+    assert LatencyModel(table(rows=[failed, *rows(OPS[1:])]), space).upper_ms_terms() is None
 
 
 def test_predict_by_hand(table, grid_space):

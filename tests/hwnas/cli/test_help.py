@@ -45,7 +45,7 @@ def test_the_help_of_a_verb_shows_every_option_and_its_default(verb, capsys):
 def test_the_help_lists_every_verb(arguments, capsys):
     assert main(arguments) == 0
     text = capsys.readouterr().out
-    for verb in [*RUN_VERBS, "table"]:
+    for verb in [*RUN_VERBS, "fleet", "table"]:
         assert re.search(rf"^ *{verb} ", text, re.MULTILINE), verb
 
 
@@ -61,7 +61,7 @@ def test_no_help_imports_anything_heavy():
         "import sys; from hwnas.cli.main import main\n"
         f"for verb in {RUN_VERBS!r}: assert main([verb, '--help']) == 0\n"
         "for verb in ('show', 'measure'): assert main(['table', verb, '--help']) == 0\n"
-        "assert main(['--help']) == 0\n"
+        "assert main(['fleet', '--help']) == main(['--help']) == 0\n"
         "heavy = {'torch', 'onnx', 'onnxruntime', 'onnxscript', 'pymoo', 'matplotlib', 'PIL', 'safetensors'}\n"
         "print('imported', sorted(heavy & set(sys.modules)))"
     )

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
-from hwnas.search.budget import closest, kept, overrun, repair
-from hwnas.spaces import NasBenchMacro, mbconv_space
+from hwnas.search.budget import closest, descend, kept, overrun, repair
+from hwnas.spaces import NasBench101, NasBenchMacro, mbconv_space
 from hwnas.spaces.factors import Factors
+from hwnas.spaces.hinged import Hinged
+from latency_tables import Calibration, LatencyModel
+from latency_tables.calibration import KNEES
 
 SPACE = NasBenchMacro()
 
@@ -27,6 +30,9 @@ def test_overruns_by_hand():
     assert overrun([layers(4), large(2)], archs).tolist() == [0, 1, 1]
     assert kept([layers(4), large(2)], archs).tolist() == [True, False, False]
     assert kept([], archs).all()
+    assert layers(0).overrun(archs).tolist() == [0, 8, 4]
+    below = Budget("balance", -2.0, lambda population: -(population > 0).sum(axis=1).astype(float))
+    assert below.overrun(archs).tolist() == [1, 0, 0]
 
 
 def test_an_upper_bound_is_what_counts(latency):
@@ -36,6 +42,24 @@ def test_an_upper_bound_is_what_counts(latency):
     budget = Budget.latency(model, 1.0)
     assert budget.cost(archs) == pytest.approx(model.predict(archs).upper_ms, rel=1e-12)
     assert isinstance(budget.cost, Factors), "it adds up, so that it can be searched exactly"
+
+
+def test_knees_are_hinges(latency):
+    space = mbconv_space("mbconv-32")
+    calibration = Calibration(("sum_ms", *KNEES, "constant"), (1.0, 2.0, 0.0, -1.0, 0.5), 0.1, knees_mb=(0.9, 1.0, 1.1))
+    model = LatencyModel(latency(space).table, space, calibration)
+    archs = space.sample(np.random.default_rng(0), 200)
+    cost = Budget.latency(model, 1.0).cost
+    assert cost(archs) == pytest.approx(model.predict(archs).upper_ms, rel=1e-12)
+    assert isinstance(cost, Hinged)
+    assert [(hinge.knee, round(hinge.slope, 9)) for hinge in cost.hinges] == [(0.9, 2.2), (1.1, -1.1)]
+
+
+def test_a_network_without_neighbours_is_where_a_descent_ends():
+    space = NasBench101()
+    found = descend(space, lambda archs: archs.sum(axis=1).astype(float), 8)
+    assert found.sum() == 1  # the edge from input to output
+    assert not len(space.neighbours(found))
 
 
 @pytest.mark.parametrize("limit", [0.5, 1, 3, 8])

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
-from hwnas.spaces import NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
+from hwnas.search import Budget, InfeasibleBudget, OutOfTime, best_network, cheapest, exact_front
+from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
 from hwnas.spaces.factors import Factors, NotSeparable
+from hwnas.spaces.hinged import Hinge, Hinged
 
 CELLS, MACRO, REGNET = NasBench201(), NasBenchMacro(), regnet_space("regnet-224")
 
@@ -81,6 +82,14 @@ def test_a_limit_that_is_met_to_the_last_digit():
         assert cost(front.population).max() == limit
 
 
+def test_a_limit_near_nothing_ends():
+    """Costs of both signs: what is left to tighten is then no share of the limit."""
+    value, cost = random_factors(MACRO, 5), random_factors(MACRO, 6, low=-1.0)
+    costs = np.sort(np.abs(cost(every_network(MACRO))))
+    answer = best_network(MACRO, value, [Budget("ms", float(costs[0]) / 2, cost)])
+    assert cost(answer.arch[None])[0] <= costs[0] / 2
+
+
 def test_nothing_so_cheap_names_the_cheapest():
     cost = random_factors(MACRO, 3)
     every = every_network(MACRO)
@@ -91,10 +100,84 @@ def test_nothing_so_cheap_names_the_cheapest():
         best_network(MACRO, cost, [Budget("ms", 0.1, cost)])
 
 
-def test_a_budget_that_is_no_sum_is_refused():
-    value = random_factors(MACRO, 0)
+def test_a_budget_that_is_no_sum_is_refused_where_not_all_can_be_listed():
+    space = mbconv_space("mbconv-32")
+    value = random_factors(space, 0)
     with pytest.raises(NotSeparable, match="costs in joules"):
-        best_network(MACRO, value, [Budget("joules", 1.0, lambda archs: value(archs) ** 2)])
+        best_network(space, value, [Budget("joules", 1.0, lambda archs: value(archs) ** 2)])
+    with pytest.raises(NotSeparable, match="is worth"):
+        best_network(space, lambda archs: value(archs) ** 2)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0))
+def test_what_is_no_sum_is_looked_up_where_all_can_be_listed(seed, share):
+    every = every_network(CELLS)
+    value, cost = random_factors(CELLS, seed), random_factors(CELLS, seed + 1)
+    squares = cost(every) ** 2
+    budget = Budget("joules", float(np.quantile(squares, share)), lambda archs: cost(archs) ** 2)
+    answer = best_network(CELLS, lambda archs: np.sin(9 * value(archs)), [budget])
+    inside = every[squares <= budget.limit]
+    assert answer.value == answer.bound == np.sin(9 * value(inside)).max()
+    assert budget.cost(answer.arch[None])[0] <= budget.limit
+    with pytest.raises(InfeasibleBudget, match=r"has the fewest joules, .*; give a larger budget"):
+        best_network(CELLS, value, [Budget("joules", squares.min() / 2, budget.cost)])
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 10**6),
+    slopes=st.lists(st.floats(-0.8, 0.8), min_size=1, max_size=3),
+    knees=st.permutations([0.2, 0.5, 0.8]),
+    share=st.floats(0.02, 0.98),
+)
+@example(seed=12392, slopes=[1e-8], knees=[0.2, 0.5, 0.8], share=0.5)  # hardly a bend
+def test_costs_that_bend_up_and_down(seed, slopes, knees, share, tiny_mbconv):
+    """As weights that overflow a cache: dearer or cheaper by the megabyte from some megabytes on."""
+    space = tiny_mbconv
+    every = every_network(space)
+    value, load = random_factors(space, seed, low=-0.3), random_factors(space, seed + 2)
+    at = np.quantile(load(every), knees)
+    bent = Hinged(random_factors(space, seed + 1), tuple(Hinge(s, load, k) for s, k in zip(slopes, at, strict=False)))
+    costs, values = bent(every), value(every)
+    other = random_factors(space, seed + 3)
+    limits = [
+        Budget("ms", float(np.quantile(costs, share)), bent),
+        Budget("MB", float(np.quantile(other(every), 0.7)), other),
+    ]
+    inside = (costs <= limits[0].limit) & (other(every) <= limits[1].limit)
+    assert bent(cheapest(space, bent)[None])[0] == pytest.approx(costs.min(), abs=1e-5)
+    if not inside.any():
+        with pytest.raises(InfeasibleBudget):
+            best_network(space, value, limits)
+        return
+    answer = best_network(space, value, limits)
+    assert bent(answer.arch[None])[0] <= limits[0].limit
+    assert answer.value == pytest.approx(values[inside].max(), abs=1e-5)
+    assert answer.bound >= values[inside].max() - 1e-9
+    worth = best_network(space, bent, limits[1:])
+    assert worth.value == pytest.approx(costs[other(every) <= limits[1].limit].max(), abs=1e-5)
+
+
+def test_a_budget_that_counts_idle_genes_is_refused(tiny_mbconv):
+    """Gene 2 is idle where gene 0, its stage's depth, is 0; no network has another value there than 0."""
+    shallow = Factors(tiny_mbconv.cardinalities, {(0,): [1, 0]})
+    zeros = Factors(tiny_mbconv.cardinalities, {(2,): [1, 0, 0, 0]})
+    with pytest.raises(NotSeparable, match="genes that have no effect"):
+        best_network(tiny_mbconv, shallow, [Budget("zeros", 0.5, zeros)])
+
+
+def test_no_time_is_an_error_for_people():
+    space = mbconv_space("ofa-mbv3")
+    value, cost = random_factors(space, 0), random_factors(space, 1)
+    limit = float(np.quantile(cost(space.sample(np.random.default_rng(0), 1000)), 0.1))
+    with pytest.raises(OutOfTime, match="no network of ofa-mbv3 was found in 0 s; give it more time"):
+        best_network(space, value, [Budget("ms", limit, cost)], time_limit_s=0.0)
+
+
+def test_the_cheapest_of_a_graph_is_left_to_search():
+    with pytest.raises(NotSeparable):
+        cheapest(NasBench101(), lambda archs: archs.sum(axis=1))
 
 
 def test_widths_that_hang_together_have_no_exact_front_but_an_exact_best():

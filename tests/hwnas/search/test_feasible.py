@@ -4,6 +4,7 @@ import pytest
 from hwnas.search import InfeasibleBudget, fastest, require_feasible
 from hwnas.spaces import mbconv_space
 from latency_tables import Calibration, LatencyModel, MissingOpError
+from latency_tables.calibration import KNEES
 
 
 def test_fastest_is_what_brute_force_finds(tiny_mbconv, chain, latency, enumerated):
@@ -14,6 +15,23 @@ def test_fastest_is_what_brute_force_finds(tiny_mbconv, chain, latency, enumerat
             assert len(every) == space.size
             best = every[model.predict(every).ms.argmin()]
             assert np.array_equal(fastest(space, model), best)
+
+
+@pytest.mark.parametrize("prices", [(0.9, 0.4), (-0.9, 0.5), (-0.3, -0.4)])
+def test_fastest_minds_knees(prices, tiny_mbconv, latency, enumerated):
+    """Steepest descent may end where weights get cheaper; the answer may not."""
+    plain, every = latency(tiny_mbconv), enumerated(tiny_mbconv)
+    rng = np.random.default_rng(0)
+    rows = [
+        type(r)(r.op, type(r.cost)(float(rng.uniform(0, 1)), 1, 1), median_us=r.median_us) for r in plain.table.rows
+    ]
+    table = type(plain.table)(tuple(rows), plain.table.provenance, b"")
+    terms = ("sum_ms", "weight_mb", *KNEES[:2], "constant")
+    model = LatencyModel(table, tiny_mbconv, Calibration(terms, (1.0, 0.1, *prices, 5.0), 0.1, knees_mb=(2.0, 3.0)))
+    upper_ms = model.predict(every).upper_ms
+    assert np.array_equal(fastest(tiny_mbconv, model), every[upper_ms.argmin()])
+    with pytest.raises(InfeasibleBudget, match=f"upper bound {upper_ms.min():.4g} ms"):
+        require_feasible(tiny_mbconv, model, 0.99 * upper_ms.min())
 
 
 @pytest.mark.parametrize("name", ["mbconv-32", "mbconv-112", "ofa-mbv3"])

@@ -1,0 +1,126 @@
+"""`hwnas fleet`: the fronts of several devices, and one network within the budgets of all of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hwnas.cli.display import ConsoleDisplay, solver_silent
+from latency_tables import HwnasError
+
+if TYPE_CHECKING:
+    from hwnas.pipeline.fleet import Chosen
+
+_RESOURCES = {"MB": "--budget-mb", "M MACs": "--budget-macs", "M parameters": "--budget-params"}
+
+
+def fleet(
+    space: Annotated[str, typer.Option(help="the networks: a space that ships, or file.py:ClassName")],
+    accuracy: Annotated[Path, typer.Option(help="CSV file with the columns arch and accuracy, or a run folder")],
+    table: Annotated[list[str], typer.Option(help="NAME=FOLDER: a device and its latency table; may repeat")],
+    budget_ms: Annotated[list[str] | None, typer.Option(help="NAME=MS: a device's budget; may repeat")] = None,
+    budget_mb: Annotated[float | None, typer.Option(help="megabytes of weights, at most")] = None,
+    budget_macs: Annotated[float | None, typer.Option(help="million multiply-accumulates, at most")] = None,
+    budget_params: Annotated[float | None, typer.Option(help="million parameters, at most")] = None,
+    start: Annotated[str | None, typer.Option(help="a network to stay near, with --changes")] = None,
+    changes: Annotated[int | None, typer.Option(min=1, help="how many genes of --start may change")] = None,
+    rungs: Annotated[int, typer.Option(min=2, help="networks of a front that cannot be listed whole")] = 24,
+    seconds: Annotated[float, typer.Option(min=0.1, help="at most this long for one exact search")] = 60.0,
+    classes: Annotated[int, typer.Option(min=1, help="classes that the networks tell apart")] = 10,
+    out: Annotated[Path, typer.Option(help="folder for fronts.csv, fleet.json and fleet.png")] = Path("fleet"),
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Find every device's front of accuracy against ms, and the best network within the budgets of all of them."""
+    from hwnas.pipeline.fleet import FleetAnswer, choose, fit_accuracy, load_fleet, read_pairs, write_fleet
+    from hwnas.search import few_changes
+    from hwnas.spaces import load_space
+
+    if (start is None) != (changes is None):
+        raise HwnasError("--start and --changes go together: a network, and how many of its genes may change")
+    folders = {name: Path(folder) for name, folder in _by_name("--table", table, None).items()}
+    limits_ms = _by_name("--budget-ms", budget_ms or (), next(iter(folders)) if len(folders) == 1 else None)
+    resources = dict(zip(_RESOURCES, (budget_mb, budget_macs, budget_params), strict=True))
+    of_space = load_space(space, classes)
+    near = None if start is None else of_space.from_text(start)
+    fitted = fit_accuracy(of_space, read_pairs(accuracy, of_space))
+    devices = load_fleet(of_space, folders)
+    budgets = [devices.budget_ms(name, _limit("--budget-ms", text)) for name, text in limits_ms.items()]
+    budgets += [
+        devices.budget(resource, _limit(_RESOURCES[resource], str(limit)))
+        for resource, limit in resources.items()
+        if limit is not None
+    ]
+    if near is not None and changes is not None:
+        budgets.append(few_changes(of_space, near, changes))
+    with solver_silent():
+        # An impossible budget is answered first, the sweep takes longer.
+        chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None
+        with ConsoleDisplay().stage("fronts") as progress:
+            fronts = devices.sweep(fitted.predictor.factors, rungs, seconds, progress)
+    answer = FleetAnswer(devices, fitted, fronts, chosen)
+    write_fleet(answer, out)
+    if as_json:
+        print(json.dumps(answer.record()))
+        return
+    print("\n".join([*_say_fronts(answer.record()), *_say_chosen(chosen), f"all of it: {out}"]))
+
+
+def _by_name(option: str, given: Sequence[str], only: str | None) -> dict[str, str]:
+    """NAME=VALUE options; a bare value is of the device `only`."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals and only is not None:
+            name, value = only, text
+        if not name or not value:
+            raise HwnasError(f"{option} {text}: write NAME=VALUE, with the name of a device")
+        if name in found:
+            raise HwnasError(f"{option} names {name} twice; give every device a name of its own")
+        found[name] = value
+    return found
+
+
+def _limit(option: str, text: str) -> float:
+    try:
+        limit = float(text)
+    except ValueError:
+        raise HwnasError(f"{option}: {text!r} is not a number") from None
+    if not math.isfinite(limit) or limit <= 0:
+        raise HwnasError(f"{option} must be more than 0, got {limit:g}")
+    return limit
+
+
+def _say_fronts(answer: dict[str, Any]) -> list[str]:
+    tau = answer["heldout_tau"]
+    ranked = "unknown" if tau is None else f"{tau:.2f}"
+    lines = [f"accuracy from {answer['networks']} networks: Kendall's tau {ranked} on a fifth held out"]
+    for name, device in answer["devices"].items():
+        fast, best = device["fastest"], device["best"]
+        kind = "every best trade" if device["whole"] else "a ladder of budgets, each with its best network"
+        kind += "" if device["proven"] else " as far as --seconds went"
+        plain = "" if device["calibrated"] else ", a plain sum of ops that no whole network has calibrated"
+        lines += [
+            f"{name}: {device['front']} networks on the front, {kind}{plain}",
+            f"  fastest  {fast['upper_ms']:.4g} ms  {100 * fast['accuracy']:.2f} %  {fast['arch']}",
+            f"  best     {best['upper_ms']:.4g} ms  {100 * best['accuracy']:.2f} %  {best['arch']}",
+        ]
+    return lines
+
+
+def _say_chosen(chosen: Chosen | None) -> list[str]:
+    if chosen is None:
+        return []
+    proof = "nothing within the budgets is better" if chosen.proven else f"nothing above {100 * chosen.bound:.2f} %"
+    changed = "" if chosen.changed is None else f", {chosen.changed} genes changed"
+    lines = [
+        f"one network for all: {chosen.arch}",
+        f"  predicted accuracy {100 * chosen.accuracy:.2f} %, {proof}{changed}",
+    ]
+    lines += [f"  {name}: {ms:.4g} ms, at most {chosen.upper_ms[name]:.4g} ms" for name, ms in chosen.ms.items()]
+    lines += [f"  {s.cost:.4g} of {s.limit:g} {s.name}, {s.left_pct:.1f} % left" for s in chosen.budgets]
+    return [*lines, f"  limited by {chosen.tightest.name}"]
