@@ -1,8 +1,9 @@
 """How fast and how good the search itself is: `python -m benchmarks.search_engine`.
 
 On once-for-all's MobileNetV3 space, with the same random table for both sides: networks estimated a second against the
-`ofa` package's own table, and the best accuracy under ten budgets, exact against its evolution (additive accuracy).
-Comparisons are in pairs inside one run, on one core. Then a brute-force check over a sub-space, and how time grows.
+`ofa` package's own table, and the best accuracy under ten budgets, exact against its evolution (additive accuracy), and
+by a neural predictor against its evolution, pymoo and optuna. Comparisons are in pairs inside one run, on one core.
+Then a brute-force check over a sub-space, how time grows, and what is lost when workers and their driver are killed.
 
 Needs the rival: `pip install 'hwnas[rivals]'`.
 """
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from benchmarks._growth import growth, plot_growth
 from benchmarks._mlp_search import mlp
 from benchmarks._ofa_package import OfaTwin
+from benchmarks._ray_kill import killed_workers
 from benchmarks._speak import add_output_options, listed, publish, say
 from benchmarks._timing import seconds, timed
 from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
@@ -30,7 +32,7 @@ from hwnas.spaces.gather import LookUps
 
 Figures = dict[str, float]
 
-PARTS = ("estimation", "exact", "mlp", "infeasible", "brute-force", "growth")
+PARTS = ("estimation", "exact", "mlp", "infeasible", "brute-force", "growth", "ray")
 _COPIED = 256 * 2**20  # bytes: many times what any cache holds
 
 
@@ -186,6 +188,7 @@ def main() -> None:
         "infeasible": lambda: infeasible(twin),
         "brute-force": lambda: brute_force(twin, int(args.networks)),
         "growth": lambda: growth(args.quick),
+        "ray": lambda: killed_workers(20 if args.quick else 200),
     }
     for part in parts:
         found, details[part] = run[part]()
