@@ -76,7 +76,7 @@ def run_one(task: Task) -> Outcome:
     start = time.perf_counter()
     strategy = make_strategy(task.strategy, space, task.seed, budgets)
     spent = _count_fitting(strategy)
-    found = search(Problem(space, benchmark, budgets=budgets), strategy, task.queries)
+    found = search(Problem(space, benchmark, budgets=budgets), strategy, task.queries).uninterrupted()
     seconds = time.perf_counter() - start
     everything = benchmark.population[kept(budgets, benchmark.population)]
     optimum = benchmark.estimate(everything).mean.max()

@@ -94,10 +94,11 @@ def main() -> None:
         problem = Problem(space, Capacity(space, made.table), latency)
         quickest = fastest(space, latency)[None]
         with display.stage("search") as progress:
-            found = search(problem, NSGA2Strategy(space, options.seed, 200, quickest), EVALUATIONS, progress)
+            strategy = NSGA2Strategy(space, options.seed, 200, quickest)
+            seen = search(problem, strategy, EVALUATIONS, progress).uninterrupted()
         calibration = {space.to_text(a) for a in made.calibrated.archs}
-        fresh = np.array([space.to_text(a) not in calibration for a in found.population])
-        found = found[fresh]
+        fresh = np.array([space.to_text(a) not in calibration for a in seen.population])
+        found = seen[fresh]
         upper = found.front().upper_ms
         budgets = np.linspace(upper.min(), upper.max(), options.budgets + 1)[1:] * (1 + 1e-9)
         display.say("the winners, measured ...")

@@ -68,7 +68,7 @@ def run_one(job: Job) -> list[float]:
     accuracy = TrainedAccuracy(space, Batches(data, BATCH), job.recipe, job.folder / "trained")
     budgets = (job.budget(space),)
     strategy = make_strategy(job.strategy, space, job.seed, budgets)
-    found = search(Problem(space, accuracy, budgets=budgets), strategy, job.queries)
+    found = search(Problem(space, accuracy, budgets=budgets), strategy, job.queries).uninterrupted()
     return [100 * float(a) for a in found.accuracy[: job.queries]]
 
 

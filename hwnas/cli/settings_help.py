@@ -35,6 +35,10 @@ HELP: dict[str, tuple[Any, str]] = {
     ),
     "evaluations": (int, "networks nsga2 looks at [default: 5000]"),
     "queries": (int, "networks any other strategy asks the supernet about [default: 40]"),
+    "search_minutes": (
+        float,
+        "search for so many minutes at most and go on with the best so far [default: no limit]",
+    ),
     "finalists": (int, "networks that are trained; validation picks the winner among them [default: 9]"),
     "train_epochs": (int, "epochs of training each of them [default: 6]"),
     "workers": (

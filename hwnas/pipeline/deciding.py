@@ -19,6 +19,9 @@ from hwnas.search import (
     Evaluated,
     NSGA2Strategy,
     Problem,
+    Searched,
+    SearchStrategy,
+    best_so_far,
     fastest,
     make_strategy,
     require_feasible,
@@ -31,6 +34,7 @@ from latency_tables.progress import Progress, silent
 
 SHORTLIST = 16
 APART = 3
+FAST_ENOUGH = 0.8  # of the budget: NSGA-II gains nothing by networks that are faster still
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class Deciding:
     def _effort(self) -> dict[str, Any]:
         s = self.settings
         if s.strategy == NSGA2:
-            return {"evaluations": s.evaluations}
-        return {"strategy": s.strategy, "queries": s.queries}
+            return {"evaluations": s.evaluations, "minutes": s.search_minutes}
+        return {"strategy": s.strategy, "queries": s.queries, "minutes": s.search_minutes}
 
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
         s, learning, space = self.settings, self.learning, self.space
@@ -128,11 +132,13 @@ class Deciding:
         assert latency is not None
         quickest = fastest(self.space, latency)[None]
         warm_start = np.concatenate([quickest, self.learning.pairs.population])
-        strategy = NSGA2Strategy(self.space, s.seed, warm_start=warm_start)
-        seen = search(problem, strategy, s.evaluations, progress)
-        feasible = seen.within(self.measuring.budget_ms)
-        order = np.argsort(-(feasible.accuracy + 0.5 * feasible.std), kind="stable")
-        hopeful = feasible.population[order[apart(feasible.population[order], SHORTLIST, APART)]]
+        fast_enough_ms = FAST_ENOUGH * self.measuring.budget_ms
+        strategy = NSGA2Strategy(
+            self.space, s.seed, warm_start=warm_start, budgets=problem.budgets, fast_enough_ms=fast_enough_ms
+        )
+        seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
+        order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
+        hopeful = seen.population[order[apart(seen.population[order], SHORTLIST, APART)]]
         return _Found(seen, Pairs(hopeful, np.array(self.learning.evaluate(hopeful, "shortlist", progress))), hopeful)
 
     def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
@@ -142,9 +148,18 @@ class Deciding:
         supernet = replace(problem, accuracy=_SupernetAnswers(self.learning))
         known = supernet.evaluate(self.learning.pairs.population)
         strategy.update(known)
-        asked = search(supernet, strategy, s.queries, progress)
+        asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
         seen = together([asked, known.within(self.measuring.budget_ms)])
         return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
+
+    def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> Searched:
+        """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
+        minutes = self.settings.search_minutes
+        found = search(problem, strategy, count, progress, time_limit_s=None if minutes is None else 60 * minutes)
+        if found.stopped != "evaluations":
+            best = best_so_far(problem, problem.best(found), len(found))
+            self.folder.display.say(f"the search ended early ({found.stopped}); {best}")
+        return found.uninterrupted()
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Settings:
     strategy: str = NSGA2
     evaluations: int = 5000
     queries: int = 40
+    search_minutes: float | None = None
     finalists: int = 9
     train_epochs: int = 6
     workers: str = "here"
@@ -63,8 +64,10 @@ class Settings:
                 raise HwnasError(f"{option} must be at least {minimum}, got {getattr(self, name)}")
         if self.strategy not in (NSGA2, *STRATEGIES):
             raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join((NSGA2, *STRATEGIES))}")
-        if self.budget_ms is not None and not self.budget_ms > 0:
-            raise HwnasError(f"--budget-ms must be more than 0, got {self.budget_ms:g}")
+        for name in ("budget_ms", "search_minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise HwnasError(f"--{name.replace('_', '-')} must be more than 0, got {value:g}")
 
     @property
     def identity(self) -> dict[str, Any]:

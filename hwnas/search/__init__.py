@@ -7,7 +7,6 @@ from hwnas.search._base import (
     SpaceExhausted,
     fastest,
     require_feasible,
-    search,
     together,
 )
 from hwnas.search.adjust import Adjusted, Utilisation, adjust, few_changes, utilisation
@@ -20,6 +19,8 @@ from hwnas.search.exact_front import ExactFront, exact_front
 from hwnas.search.exact_network import ExactAnswer, OutOfTime, best_network, cheapest
 from hwnas.search.fleet import DeviceFront, Fleet
 from hwnas.search.local_search import LocalSearchStrategy
+from hwnas.search.loop import Searched, best_so_far, search
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.search.nsga2 import NSGA2Strategy
 from hwnas.search.pnas import PNASStrategy
 from hwnas.search.predictor_strategy import PredictorStrategy
@@ -42,6 +43,7 @@ __all__ = [
     "Fleet",
     "InfeasibleBudget",
     "LocalSearchStrategy",
+    "MemoryStrategy",
     "NSGA2Strategy",
     "OutOfTime",
     "PNASStrategy",
@@ -50,12 +52,14 @@ __all__ = [
     "Problem",
     "RandomStrategy",
     "SearchStrategy",
+    "Searched",
     "SpaceExhausted",
     "SurrogateStrategy",
     "Utilisation",
     "WeakNASStrategy",
     "adjust",
     "best_network",
+    "best_so_far",
     "cheapest",
     "exact_front",
     "fastest",

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimator
-from hwnas.search.budget import Budget, InfeasibleBudget, descend
+from hwnas.search.budget import Budget, InfeasibleBudget, descend, kept
 from hwnas.search.exact_network import cheapest
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Genotype, Population, SearchSpace
 from hwnas.spaces.factors import NotSeparable
 from latency_tables import HwnasError, LatencyModel
-from latency_tables.progress import Progress, silent
 
 Floats = NDArray[np.float64]
 
@@ -77,6 +76,11 @@ class Problem:
         latency = self.latency.predict(population)
         return Evaluated(population, estimate.mean, estimate.std, latency.ms, latency.upper_ms)
 
+    def best(self, evaluated: Evaluated) -> Evaluated:
+        """The most accurate one that keeps every budget, [1], the first of equals; [0] where none does."""
+        inside = evaluated[kept(self.budgets, evaluated.population)]
+        return inside[np.argsort(-inside.accuracy, kind="stable")[:1]]
+
 
 class SpaceExhausted(HwnasError):
     """Every network that keeps the budgets has been suggested."""
@@ -92,31 +96,6 @@ class SearchStrategy(ABC):
     @abstractmethod
     def update(self, evaluated: Evaluated) -> None:
         """Learn from the evaluation of the last suggestion, in the same order."""
-
-
-def search(problem: Problem, strategy: SearchStrategy, evaluations: int, progress: Progress = silent) -> Evaluated:
-    """Run a strategy for at least `evaluations` evaluations; every distinct network it saw, in order.
-
-    Stops early, and says so, when a strategy has seen every network there is.
-    """
-    seen: list[Evaluated] = []
-    count = 0
-    while count < evaluations:
-        try:
-            suggested = strategy.suggest()
-        except SpaceExhausted as e:
-            if not seen:
-                raise
-            progress(evaluations, evaluations, f"stopped after {count} evaluations: {e}")
-            break
-        evaluated = problem.evaluate(suggested)
-        strategy.update(evaluated)
-        seen.append(evaluated)
-        count += len(evaluated)
-        progress(min(count, evaluations), evaluations, f"best {evaluated.accuracy.max():.4f} predicted accuracy")
-    everything = together(seen)
-    _, first = np.unique(everything.population, axis=0, return_index=True)
-    return everything[np.sort(first)]
 
 
 def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:

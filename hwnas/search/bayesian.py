@@ -34,8 +34,9 @@ class BayesianStrategy(PredictorStrategy):
         initial: int | None = None,
         batch: int | None = None,
         optimism: float = 1.0,
+        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch)
+        super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
         self.optimism = optimism
 
     @staticmethod

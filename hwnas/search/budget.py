@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 _STEPS = 200
 _TRIES = 4
+_FEW = 8
 
 
 class InfeasibleBudget(HwnasError):
@@ -93,7 +94,8 @@ def _step_by_step(space: SearchSpace, arch: Genotype, budgets: Sequence[Budget])
     over = float(overrun(budgets, arch[None])[0])
     while over > 0:
         around = space.neighbours(arch)
-        if not len(around) or (closer := overrun(budgets, around)).min() >= over:
+        closer = overrun(budgets, around)
+        if closer.min(initial=np.inf) >= over:
             return None
         arch, over = around[closer.argmin()], float(closer.min())
     return arch
@@ -104,9 +106,11 @@ def sample_within(space: SearchSpace, budgets: Sequence[Budget], rng: np.random.
 
     Raises `InfeasibleBudget` naming the cheapest network when none is found.
     """
+    if budgets and n > _FEW:
+        sample_within(space, budgets, np.random.default_rng(0), 1)  # so that impossible budgets are refused at once
     found = space.sample(rng, 0)
     for _ in range(_TRIES):
-        drawn = space.sample(rng, max(n - len(found), 8))
+        drawn = space.sample(rng, max(n - len(found), _FEW))
         found = np.concatenate([found, repair(space, drawn, budgets, rng)])
         if len(found) >= n:
             return found[:n]

@@ -15,7 +15,7 @@ from hwnas.search.pnas import PNASStrategy
 from hwnas.search.prednas import PredNASStrategy
 from hwnas.search.random import RandomStrategy
 from hwnas.search.weaknas import WeakNASStrategy
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import Population, SearchSpace
 from latency_tables import HwnasError
 
 STRATEGIES: dict[str, Callable[..., SearchStrategy]] = {
@@ -30,8 +30,10 @@ STRATEGIES: dict[str, Callable[..., SearchStrategy]] = {
 }
 
 
-def make_strategy(name: str, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()) -> SearchStrategy:
+def make_strategy(
+    name: str, space: SearchSpace, seed: int, budgets: Sequence[Budget] = (), warm_start: Population | None = None
+) -> SearchStrategy:
     """A strategy with its own defaults; raises `HwnasError` naming them all for an unknown one."""
     if name not in STRATEGIES:
         raise HwnasError(f"unknown strategy {name!r}; there are {', '.join(STRATEGIES)}")
-    return STRATEGIES[name](space, seed, budgets=budgets)
+    return STRATEGIES[name](space, seed, budgets=budgets, warm_start=warm_start)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from hwnas.search._base import Evaluated, SearchStrategy, SpaceExhausted
+from hwnas.search.budget import Budget, kept
 from hwnas.spaces import Population, SearchSpace
 
 
-def check_strategy(make: Callable[[int], SearchStrategy], space: SearchSpace, rounds: int = 4, seed: int = 0) -> None:
-    """Raise AssertionError unless the strategies that `make(seed)` gives keep the contract on `space`.
+def check_strategy(
+    make: Callable[[int], SearchStrategy],
+    space: SearchSpace,
+    rounds: int = 4,
+    seed: int = 0,
+    budgets: Sequence[Budget] = (),
+) -> None:
+    """Raise AssertionError unless the strategies that `make(seed)` gives keep the contract on `space`, and `budgets`.
 
     Two of one seed take turns, so that one which draws from a generator that is not its own is found out. One that
     suggests every network once may stop with `SpaceExhausted`.
@@ -22,23 +29,23 @@ def check_strategy(make: Callable[[int], SearchStrategy], space: SearchSpace, ro
     first, second = make(seed), make(seed)
     for round_ in range(rounds):
         try:
-            mine = _suggestion(space, first)
+            mine = _suggestion(space, first, budgets)
         except SpaceExhausted:
             assert round_ > 0, "the first suggestion must not find the space exhausted"
             break
-        twin = _suggestion(space, second)
+        twin = _suggestion(space, second, budgets)
         assert np.array_equal(mine, twin), f"same seed and same answers, but round {round_ + 1} suggests other networks"
         before = mine.copy()
         first.update(_evaluated(space, mine, weights))
         assert np.array_equal(mine, before), "update must not change the genotypes it is given"
         second.update(_evaluated(space, twin, weights))
     if space.size > 100:
-        other = _suggestion(space, make(seed + 1))
-        same = np.array_equal(other, _suggestion(space, make(seed)))
+        other = _suggestion(space, make(seed + 1), budgets)
+        same = np.array_equal(other, _suggestion(space, make(seed), budgets))
         assert not same, "another seed must suggest other networks"
 
 
-def _suggestion(space: SearchSpace, strategy: SearchStrategy) -> Population:
+def _suggestion(space: SearchSpace, strategy: SearchStrategy, budgets: Sequence[Budget]) -> Population:
     population = strategy.suggest()
     assert population is not None, "suggest must always suggest something"
     assert population.ndim == 2, "suggest must give genotypes [n, genes]"
@@ -49,6 +56,7 @@ def _suggestion(space: SearchSpace, strategy: SearchStrategy) -> Population:
     inside = (population >= 0).all() and (population < np.array(space.cardinalities)).all()
     assert inside, "suggest must keep every gene in 0..cardinality - 1"
     assert np.array_equal(space.canonical(population), population), "suggest must give canonical genotypes"
+    assert kept(budgets, population).all(), "suggest must keep every budget"
     return population
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.search._base import Evaluated, SearchStrategy
 from hwnas.search.budget import Budget
-from hwnas.search.memory import Memory
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace
 
 
-class EvolutionStrategy(SearchStrategy):
+class EvolutionStrategy(MemoryStrategy):
     """The best of `tournament` among the youngest `population` networks has one new child."""
 
     def __init__(
-        self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = (), population: int = 30, tournament: int = 10
+        self,
+        space: SearchSpace,
+        seed: int,
+        budgets: Sequence[Budget] = (),
+        population: int = 30,
+        tournament: int = 10,
+        warm_start: Population | None = None,
     ):
-        self.memory, self.population, self.tournament = Memory(space, seed, budgets), population, tournament
+        super().__init__(space, seed, budgets, warm_start)
+        self.population, self.tournament = population, tournament
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """Random networks until the population is full, then children."""
         memory = self.memory
         if len(memory) < self.population:
@@ -28,7 +34,3 @@ class EvolutionStrategy(SearchStrategy):
         parent = drawn[memory.accuracy[drawn].argmax()]
         child = memory.mutants(memory.population[parent][None], 1)
         return child if len(child) else memory.random_new(1)
-
-    def update(self, evaluated: Evaluated) -> None:
-        """The child joins, and so the oldest leaves."""
-        self.memory.add(evaluated)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.search._base import Evaluated, SearchStrategy
+from hwnas.search._base import Evaluated
 from hwnas.search.budget import Budget
-from hwnas.search.memory import Memory
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.spaces import Genotype, Population, SearchSpace
 
 
-class LocalSearchStrategy(SearchStrategy):
+class LocalSearchStrategy(MemoryStrategy):
     """Asks the neighbours of the best network so far in random order, moves at the first that is better.
 
     A network that is better than all its neighbours ends a climb; the next begins at a random network.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()):
-        self.space, self.memory = space, Memory(space, seed, budgets)
+    def __init__(
+        self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = (), warm_start: Population | None = None
+    ):
+        super().__init__(space, seed, budgets, warm_start)
+        self.space = space
         self._here: tuple[float, Genotype] | None = None
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """One neighbour not seen before, or a new start."""
         if self._here is not None:
             around = self.memory.new(self.space.neighbours(self._here[1]))
@@ -32,7 +35,7 @@ class LocalSearchStrategy(SearchStrategy):
 
     def update(self, evaluated: Evaluated) -> None:
         """Move where it is better."""
-        self.memory.add(evaluated)
+        super().update(evaluated)
         accuracy, arch = float(evaluated.accuracy[0]), evaluated.population[0]
         if self._here is None or accuracy > self._here[0]:
             self._here = accuracy, arch

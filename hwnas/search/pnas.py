@@ -31,8 +31,9 @@ class PNASStrategy(PredictorStrategy):
         budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
+        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch)
+        super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
         self._adds = [np.array([len(choice) > 0 for choice in slot]) for slot in space.slots]
         self._levels = np.unique(self.complexity(self.memory.random_new(500)))
         self._level = 0
@@ -48,7 +49,7 @@ class PNASStrategy(PredictorStrategy):
         total: NDArray[np.int64] = np.sum([add[c] for add, c in zip(self._adds, choices.T, strict=True)], axis=0)
         return total
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """The least complex networks first."""
         if len(self.memory) < self.initial:
             drawn = self.memory.random_new(_CANDIDATES)
@@ -56,7 +57,7 @@ class PNASStrategy(PredictorStrategy):
             simplest: Population = drawn[order[: min(self.batch, self.initial - len(self.memory))]]
             return simplest
         self._level = min(self._level + 1, len(self._levels) - 1)
-        return super().suggest()
+        return super().choose()
 
     def propose(self) -> Population:
         """Mutants of the best that are as complex as is allowed by now, by predicted accuracy."""

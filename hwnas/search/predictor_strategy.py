@@ -6,13 +6,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from hwnas.accuracy import Predictor
-from hwnas.search._base import Evaluated, SearchStrategy
 from hwnas.search.budget import Budget
-from hwnas.search.memory import Memory
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace
 
 
-class PredictorStrategy(SearchStrategy):
+class PredictorStrategy(MemoryStrategy):
     """Suggests `initial` random networks, then `batch` at a time what `propose` finds with a fresh fit.
 
     A strategy of this kind says which predictor, how many to begin with and how many at a time are its own.
@@ -29,11 +28,12 @@ class PredictorStrategy(SearchStrategy):
         budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
+        warm_start: Population | None = None,
     ):
+        super().__init__(space, seed, budgets, warm_start)
         self.space, self.predictor = space, predictor or self.default_predictor(space, seed)
         self.initial = self.default_initial if initial is None else initial
         self.batch = self.default_batch if batch is None else batch
-        self.memory = Memory(space, seed, budgets)
 
     @staticmethod
     @abstractmethod
@@ -44,7 +44,7 @@ class PredictorStrategy(SearchStrategy):
     def propose(self) -> Population:
         """New networks, most hopeful first, [<= batch, genes], by the predictor just fitted on all that was seen."""
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """The next networks; random ones when there is nothing to propose."""
         memory = self.memory
         if len(memory) < self.initial:
@@ -52,7 +52,3 @@ class PredictorStrategy(SearchStrategy):
         self.predictor.fit(memory.population, memory.accuracy)
         proposed = self.propose()[: self.batch]
         return proposed if len(proposed) else memory.random_new(self.batch)
-
-    def update(self, evaluated: Evaluated) -> None:
-        """Remember the evaluation."""
-        self.memory.add(evaluated)

@@ -46,8 +46,9 @@ class PredNASStrategy(BayesianStrategy):
         optimism: float = 2.0,
         starts: int = 20,
         steps: int = 20,
+        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch, optimism)
+        super().__init__(space, seed, predictor, budgets, initial, batch, optimism, warm_start)
         self.starts, self.steps = starts, steps
         self._moves = _Moves(space)
         self._runners_up = self.memory.population  # of the last suggestion: the next one is rarely far

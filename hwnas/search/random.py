@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwnas.search._base import Evaluated, SearchStrategy
 from hwnas.search.budget import Budget
-from hwnas.search.memory import Memory
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace
 
 
-class RandomStrategy(SearchStrategy):
+class RandomStrategy(MemoryStrategy):
     """Networks with uniform genes, each suggested once."""
 
-    def __init__(self, space: SearchSpace, seed: int, batch: int = 100, budgets: Sequence[Budget] = ()):
-        self._memory, self._batch = Memory(space, seed, budgets), batch
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        batch: int = 100,
+        budgets: Sequence[Budget] = (),
+        warm_start: Population | None = None,
+    ):
+        super().__init__(space, seed, budgets, warm_start)
+        self._batch = batch
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """A fresh batch."""
-        return self._memory.random_new(self._batch)
-
-    def update(self, evaluated: Evaluated) -> None:
-        """Remember what not to ask again."""
-        self._memory.add(evaluated)
+        return self.memory.random_new(self._batch)

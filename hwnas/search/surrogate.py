@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from hwnas.search._base import Evaluated, SearchStrategy
+from hwnas.search._base import Evaluated
 from hwnas.search.budget import Budget, kept
 from hwnas.search.exact_front import exact_front
 from hwnas.search.memory import Memory
+from hwnas.search.memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from hwnas.spaces.factors import Factors, SlotFactors
 
@@ -30,7 +31,7 @@ _MOST = 4000  # networks that a surrogate is fitted to
 _CLIMBED = 3  # networks whose neighbours are asked
 
 
-class SurrogateStrategy(SearchStrategy):
+class SurrogateStrategy(MemoryStrategy):
     """Starts from `first` random networks, twice as many at every new start; asks about `batch` at a time.
 
     Raises `NotSeparable` for a space whose slots follow too many genes for tables.
@@ -44,36 +45,39 @@ class SurrogateStrategy(SearchStrategy):
         first: int = 400,
         batch: int = 100,
         draws: int = 8,
+        warm_start: Population | None = None,
     ):
+        super().__init__(space, seed, budgets, warm_start)
         self.space, self.batch, self.draws = space, batch, draws
-        self.memory = Memory(space, seed, budgets)
         self._surrogates = _Surrogates(space, self.memory)
         self._known: dict[bytes, float] = {}
-        self._size = first
-        self._begin()
+        self._size, self._begun = first, False
+        self._forget()
 
-    def _begin(self) -> None:
-        """Forget what this start has seen, but not what was answered."""
+    def _forget(self) -> None:
+        """What this start has seen, but not what was answered."""
         self._pool, self._values = self.memory.population[:0], np.zeros(0)
         self._in_vain = 0
 
-    def suggest(self) -> Population:
+    def choose(self) -> Population:
         """Random networks at a start, then those that surrogates propose."""
-        while self._in_vain < _PATIENCE and len(self._pool):
+        while self._begun and self._in_vain < _PATIENCE:
+            self._in_vain += 1
             proposed = unique_genotypes(self._proposed(), self._pool)
             known = np.array([arch.tobytes() in self._known for arch in proposed], dtype=bool)
             self._learn(proposed[known])  # by an earlier start
             if not known.all():
                 fresh: Population = proposed[~known]
                 return fresh
-        if len(self._pool):
+        if self._begun:
             self._size = min(2 * self._size, _MOST)
-            self._begin()
+            self._forget()
+        self._begun = True
         return self.memory.random_new(self._size)
 
     def update(self, evaluated: Evaluated) -> None:
         """Remember the answers."""
-        self.memory.add(evaluated)
+        super().update(evaluated)
         rows = np.ascontiguousarray(evaluated.population)
         self._known |= {arch.tobytes(): float(a) for arch, a in zip(rows, evaluated.accuracy, strict=True)}
         self._learn(rows)
@@ -84,7 +88,8 @@ class SurrogateStrategy(SearchStrategy):
         answers = [self._known[arch.tobytes()] for arch in population]
         self._pool = np.concatenate([self._pool, population])
         self._values = np.concatenate([self._values, answers])
-        self._in_vain = 0 if self._values.max(initial=-np.inf) > best else self._in_vain + 1
+        if self._values.max(initial=-np.inf) > best:
+            self._in_vain = 0
 
     def _proposed(self) -> Population:
         """Networks within the budgets that surrogates hold for the best, and neighbours of the best seen."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +19,9 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 
 
-def stopped_when(ready, sent, arguments):
-    """Start `hwnas run`, send the signal as soon as `ready()`; the exit code and standard error."""
-    command = [sys.executable, "-P", "-m", "hwnas.cli.main", "run", *map(str, arguments)]
+def stopped_when(ready, sent, arguments, verb="run"):
+    """Start `hwnas run`, or another verb, send the signal as soon as `ready()`; the exit code and standard error."""
+    command = [sys.executable, "-P", "-m", "hwnas.cli.main", verb, *map(str, arguments)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -112,3 +114,40 @@ def test_a_run_stopped_again_and_again_ends_as_if_nothing_had_happened(tmp_path,
     trained = json.loads(next((folder / "stages").glob("train-*.json")).read_text())["result"]["curve"]
     assert trained["epoch"] == [1, 2, 3]
     assert not list(folder.glob("candidates/*/training.safetensors"))
+
+
+def test_a_search_stopped_again_and_again_asks_the_supernet_nothing_twice(own_copy, tmp_path, hwnas):
+    """Ctrl-C says the best so far; what the supernet answered before a kill is known afterwards."""
+    (own_copy / "stages" / "search-1.json").unlink()
+    other = shutil.copytree(own_copy, tmp_path / "undisturbed")
+    options = ["--strategy", "prednas", "--queries", "12"]
+    undisturbed = hwnas("search", *options, "--out", other, "--json")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+
+    (journal,) = own_copy.glob("journals/accuracy-*")
+
+    def asked(more):
+        had = len(visits(journal))
+        return lambda: len(visits(journal)) >= had + more
+
+    code, said = stopped_when(asked(3), signal.SIGINT, [*options, "--out", own_copy], "search")
+    assert code == 130
+    best = r"^the search ended early \(interrupted\); best 0\.\d{4} at \S+ ms of \d+ networks: mbconv-32:"
+    assert re.search(best, said, re.MULTILINE)
+    assert "Traceback" not in said
+    code, _ = stopped_when(asked(3), signal.SIGKILL, ["--resume", "--out", own_copy], "search")
+    assert code == -signal.SIGKILL
+
+    done = hwnas("search", "--resume", "--out", own_copy, "--json")
+    assert done.stdout == undisturbed.stdout
+    (same,) = other.glob("journals/accuracy-*")
+    archs, once = [record["arch"] for record in visits(journal)], [record["arch"] for record in visits(same)]
+    assert archs == once
+    assert len(set(archs)) == len(archs)
+
+
+def test_a_search_out_of_time_goes_on_with_what_it_found(own_copy, hwnas):
+    done = hwnas("search", "--evaluations", "1000000", "--search-minutes", "0.001", "--out", own_copy, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "the search ended early (time); best 0." in done.stderr
+    assert json.loads(done.stdout)["finalists"]

@@ -74,10 +74,11 @@ def test_an_unknown_strategy_is_answered_with_all_there_are():
         Settings(strategy="grid")
 
 
-@pytest.mark.parametrize("budget", [0, -1.5, math.nan, -math.inf])
-def test_a_budget_that_is_not_positive_names_the_option(budget):
-    with pytest.raises(HwnasError, match=r"^--budget-ms must be more than 0, got "):
-        Settings(budget_ms=budget)
+@pytest.mark.parametrize("option", ["budget_ms", "search_minutes"])
+@pytest.mark.parametrize("value", [0, -1.5, math.nan, -math.inf])
+def test_a_budget_or_limit_that_is_not_positive_names_the_option(option, value):
+    with pytest.raises(HwnasError, match=rf"^--{option.replace('_', '-')} must be more than 0, got "):
+        Settings(**{option: value})
 
 
 def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do():
@@ -90,6 +91,7 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
         "strategy": "prednas",
         "queries": 9,
         "workers": "local:2",
+        "search_minutes": 0.5,
     }
     for name, value in efforts.items():
         assert Settings(**{name: value}).identity == base.identity, name

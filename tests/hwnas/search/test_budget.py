@@ -5,7 +5,7 @@ import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
 from hwnas.search.budget import closest, descend, kept, overrun, repair
-from hwnas.spaces import NasBench101, NasBenchMacro, mbconv_space
+from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
 from hwnas.spaces.factors import Factors
 from hwnas.spaces.hinged import Hinged
 from latency_tables import Calibration, LatencyModel
@@ -88,3 +88,25 @@ def test_an_infeasible_budget_names_the_closest_network():
         sample_within(SPACE, [impossible], np.random.default_rng(0), 5)
     assert len(str(said.value).splitlines()) == 1
     assert closest(SPACE, [impossible]).tolist() == [0] * 8
+
+
+def test_an_infeasible_budget_is_refused_after_as_little_work_for_many_samples_as_for_one():
+    space, calls = mbconv_space("ofa-mbv3", num_classes=1000), []
+
+    def cost(population):
+        calls.append(len(population))
+        return 2.0 + population.sum(axis=1)
+
+    work = []
+    for n in (1, 1000):
+        calls.clear()
+        with pytest.raises(InfeasibleBudget, match="the closest is ofa-mbv3:"):
+            sample_within(space, [Budget("ms", 1.0, cost)], np.random.default_rng(0), n)
+        work.append(len(calls))
+    assert work[1] == work[0]
+
+
+def test_a_network_without_neighbours_is_a_dead_end_not_an_error():
+    impossible = Budget("ms", 1.0, lambda population: 2.0 + population.sum(axis=1))
+    with pytest.raises(InfeasibleBudget, match="no network of nb101 fits 1 ms"):
+        sample_within(load_space("nb101"), [impossible], np.random.default_rng(0), 50)

@@ -31,6 +31,16 @@ def test_strategies_keep_the_contract(name, space, chain):
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
+def test_strategies_keep_the_contract_under_a_budget(name, latency):
+    space = mbconv_space("mbconv-32")
+    model = latency(space)
+    random = model.predict(space.sample(np.random.default_rng(0), 200)).upper_ms
+    budgets = [Budget.latency(model, float(np.quantile(random, 0.1)))]
+    rounds = {"evolution": 40, "gp-ucb": 13}.get(name, 4)
+    check_strategy(lambda seed: make_strategy(name, space, seed, budgets), space, rounds, budgets=budgets)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_budgets_are_kept_by_every_suggestion(name):
     budget = Budget("layers", 4, lambda population: (population > 0).sum(axis=1).astype(float))
     problem = Problem(MACRO, Rugged(), budgets=(budget,))

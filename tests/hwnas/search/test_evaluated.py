@@ -1,10 +1,8 @@
-from dataclasses import dataclass
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.search import Evaluated, Problem, RandomStrategy, search
+from hwnas.search import Budget, Evaluated, Problem
 from latency_tables import Calibration
 
 
@@ -74,34 +72,11 @@ def test_problems_ask_estimator_and_table(chain, additive, latency):
     assert np.allclose(got.accuracy, sum(accuracy.worth[slot][c] for slot, c in enumerate(arch)))
 
 
-@dataclass
-class _Scripted:
-    """Suggests what it was told to, and notes what it is told."""
-
-    script: list
-    told: list
-
-    def suggest(self):
-        return np.array(self.script[len(self.told)])
-
-    def update(self, evaluated):
-        self.told.append(evaluated)
-
-
-def test_search_counts_reports_and_names_each_network_once(chain, additive, latency):
-    space = chain(genes=2, values=3)
-    problem = Problem(space, additive(space), latency(space))
-    strategy = _Scripted([[[2, 2], [0, 1]], [[0, 1], [2, 2], [1, 1]], [[0, 0]]], [])
-    said = []
-    found = search(problem, strategy, 5, lambda done, total, what: said.append((done, total)))
-    assert found.population.tolist() == [[2, 2], [0, 1], [1, 1]]  # in order of first appearance
-    assert len(strategy.told) == 2
-    assert said == [(2, 5), (5, 5)]
-    assert np.array_equal(found.ms, problem.evaluate(found.population).ms)
-    assert np.array_equal(found.accuracy, problem.evaluate(found.population).accuracy)
-
-
-def test_search_with_a_strategy_that_ships(chain, additive, latency):
-    space = chain()
-    found = search(Problem(space, additive(space), latency(space)), RandomStrategy(space, 0, batch=30), 100)
-    assert 100 <= len(found) <= 120
+def test_the_best_is_the_most_accurate_one_inside_the_budgets(chain, additive):
+    points = evaluated((0.5, 1.0), (0.9, 2.0), (0.7, 3.0), (0.7, 4.0))  # genotypes 0 to 3
+    space = chain(genes=1)
+    even = Budget("odd", 0.5, lambda population: population[:, 0] % 2)
+    assert Problem(space, additive(space)).best(points).population.tolist() == [[1]]
+    assert Problem(space, additive(space), budgets=(even,)).best(points).population.tolist() == [[2]]
+    nothing = Budget("index", 1, lambda population: population[:, 0] + 2.0)
+    assert len(Problem(space, additive(space), budgets=(nothing,)).best(points)) == 0

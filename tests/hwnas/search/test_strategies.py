@@ -94,7 +94,7 @@ class _Unlucky(RandomStrategy):
 
     def __init__(self, space, seed):
         super().__init__(space, seed, batch=10)
-        self._memory.rng = self.shared
+        self.memory.rng = self.shared
 
 
 class _Outside(RandomStrategy):
