@@ -93,25 +93,26 @@ class _Answers:
     def __init__(self, problem: Problem, journal: Journal | None):
         self.problem, self.journal = problem, journal
         self.recorded = {record["arch"]: record for record in journal or ()}
-        self.seen: dict[str, Evaluated] = {}
+        self.seen: dict[bytes, Evaluated] = {}
 
     def to(self, population: Population) -> Evaluated:
-        """The answers to genotypes [n, genes], in their order."""
-        texts = [self.problem.space.to_text(arch) for arch in population]
-        new: dict[str, int] = {}  # and where it comes first
-        for i, text in enumerate(texts):
-            if text not in self.seen:
-                new.setdefault(text, i)
+        """The answers to canonical genotypes [n, genes], in their order."""
+        keys = [arch.tobytes() for arch in np.ascontiguousarray(population)]
+        new: dict[bytes, int] = {}  # and where it comes first
+        for i, key in enumerate(keys):
+            if key not in self.seen:
+                new.setdefault(key, i)
         if self.journal is not None:
-            for text, i in new.items():
-                self.seen[text] = self._journalled(self.journal, text, population[i][None])
+            for key, i in new.items():
+                self.seen[key] = self._journalled(self.journal, population[i][None])
         elif new:
             evaluated = self.problem.evaluate(population[list(new.values())])
-            self.seen.update((text, evaluated[np.array([row])]) for row, text in enumerate(new))
-        return together([self.seen[text] for text in texts])
+            self.seen.update((key, evaluated[np.array([row])]) for row, key in enumerate(new))
+        return together([self.seen[key] for key in keys])
 
-    def _journalled(self, journal: Journal, text: str, arch: Population) -> Evaluated:
+    def _journalled(self, journal: Journal, arch: Population) -> Evaluated:
         """As recorded, also where it was recorded just now: both runs of a search see the same numbers."""
+        text = self.problem.space.to_text(arch[0])
         if text not in self.recorded:
             evaluated = self.problem.evaluate(arch)
             answer = {name: float(getattr(evaluated, name)[0]) for name in _ANSWER}

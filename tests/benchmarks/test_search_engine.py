@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 
 from benchmarks._growth import Row, _exponent
-from benchmarks.search_engine import _blocks, brute_force, exact, infeasible
+from benchmarks._search_rivals import Asked
+from benchmarks.search_engine import _blocks, brute_force, exact, infeasible, mlp
+from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import every_network
+
+
+class TheirAccuracy(AccuracyEstimator):
+    """The additive accuracy of both sides."""
+
+    def __init__(self, twin):
+        self.twin = twin
+
+    def estimate(self, population):
+        accuracy = self.twin.accuracy(population)
+        return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
+
 
 HAVE_RIVAL = all(importlib.util.find_spec(name) for name in ("ofa", "yaml", "tqdm"))
 
@@ -36,6 +50,38 @@ def test_exact_is_never_worse_and_an_impossible_budget_is_refused(twin, capsys):
     assert all(row["ofa_ms"] <= row["budget_ms"] for row in details["budgets"])
     _, refusals = infeasible(twin)
     assert all("larger" in message for message in refusals["messages"])
+
+
+def test_what_was_asked_is_on_record_with_what_keeps_the_budget(twin):
+    archs = twin.space.sample(np.random.default_rng(1), 200)
+    middle = float(np.median(twin.ms(archs)))
+    asked = Asked(twin, TheirAccuracy(twin), middle)
+    said = asked(archs[:100]), asked(archs[100:])
+    inside = [
+        accuracy[twin.ms(part) <= middle] for accuracy, part in zip(said, (archs[:100], archs[100:]), strict=True)
+    ]
+    assert asked.evaluations == 200
+    assert asked.at(evaluations=99) == -np.inf
+    assert asked.at(evaluations=100) == inside[0].max()
+    assert asked.best == asked.at() == max(part.max() for part in inside)
+    assert 0 < asked.seconds_to(inside[0].max()) <= asked.seconds_to(asked.best) < np.inf
+    assert asked.seconds_to(1e9) == np.inf
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="pip install 'hwnas[rivals]' for optuna")
+def test_searches_of_a_neural_predictor_are_compared_at_equal_evaluations_and_time(twin, capsys):
+    figures, details = mlp(seed=3, budgets=1, quick=True)
+    (row,) = details["budgets"]
+    assert set(row["rivals"]) == {"ofa", "pymoo-nsga2", "optuna-nsga2", "optuna-tpe"}
+    for rival in row["rivals"].values():
+        assert 900 <= rival["evaluations"] <= 1200
+        assert 0 < rival["seconds_to_best"] <= rival["seconds"]
+    worse = any(
+        min(r["ours_at_its_evaluations"], r["ours_at_its_seconds"]) < r["best"] - 1e-9 for r in row["rivals"].values()
+    )
+    assert figures["mlp_never_worse"] == (not worse)
+    assert row["accuracy"] >= max(rival["ours_at_its_evaluations"] for rival in row["rivals"].values())
 
 
 def test_brute_force_agrees(twin):
