@@ -39,34 +39,32 @@ _COPIED = 256 * 2**20  # bytes: many times what any cache holds
 def estimation(twin: OfaTwin, rounds: int, count: int) -> tuple[Figures, Mapping[str, Any]]:
     """Networks a second, ours and theirs in turn; and ours as a share of what this machine copies.
 
-    A search asks for several columns of a network, and they share the finding of where to look: the share is that of
-    three, and beside it that of one.
+    A search asks for milliseconds and accuracy, and these share the finding of where to look: the share is that of both
+    together, and beside it that of milliseconds alone.
     """
     archs = twin.space.sample(np.random.default_rng(1), count)
     by_gene = np.asfortranarray(archs.astype(np.uint8))
-    one, three = twin.ms.beside(), twin.ms.beside(twin.accuracy, twin.ms.scaled(3.0))
+    one, both = twin.ms.beside(), twin.ms.beside(twin.accuracy)
     specs = twin.specs(archs[: count // 1000])
     their_ms = np.array([twin.their_ms(s) for s in specs])
     assert np.abs(one(archs[: len(specs)])[0] - their_ms).max() < 1e-9, "both sides must estimate the same"
     source = np.ones(_COPIED, dtype=np.uint8)
     target = np.empty_like(source)
-    ours, ours_of_three, theirs, ours_in_rows, copies = [], [], [], [], []
+    ours, ours_of_both, theirs, ours_in_rows, copies = [], [], [], [], []
     for _ in range(rounds):
         ours.append(count / seconds(lambda: one(by_gene)))
-        ours_of_three.append(count / seconds(lambda: three(by_gene)))
+        ours_of_both.append(count / seconds(lambda: both(by_gene)))
         ours_in_rows.append(count / seconds(lambda: one(archs)))
         asked = seconds(lambda: [twin.their_ms(s) for s in specs])
         theirs.append(len(specs) / asked)
         copies.append(2 * _COPIED / seconds(lambda: np.copyto(target, source)))
     figures = {
         "archs_per_second": float(np.median(ours)),
-        "archs_per_second_three_columns": float(np.median(ours_of_three)),
+        "archs_per_second_both": float(np.median(ours_of_both)),
         "archs_per_second_int64_rows": float(np.median(ours_in_rows)),
         "ratio_vs_ofa_estimator": float(np.median(np.divide(ours, theirs))),
-        "bandwidth_pct": _moved(by_gene, one) * 100 * float(np.median(np.divide(ours, copies))),
-        "bandwidth_pct_three_columns": _moved(by_gene, three)
-        * 100
-        * float(np.median(np.divide(ours_of_three, copies))),
+        "bandwidth_pct": _moved(by_gene, both) * 100 * float(np.median(np.divide(ours_of_both, copies))),
+        "bandwidth_pct_ms_alone": _moved(by_gene, one) * 100 * float(np.median(np.divide(ours, copies))),
     }
     return figures, {"ofa_archs_per_second": float(np.median(theirs)), "copy_gb_per_second": np.median(copies) / 1e9}
 
@@ -171,7 +169,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, default=10)
     parser.add_argument("--generations", type=int, default=500, help="of the rival's evolution, 100 networks each")
     parser.add_argument("--networks", type=float, default=1e9, help="at least so many for the brute-force check")
-    parser.add_argument("--seed", type=int, default=0, help="of the tables")
+    parser.add_argument("--seed", type=int, default=1, help="of the tables; 0 is what the search was tuned on")
     parser.add_argument("--quick", action="store_true", help="3 budgets, 50 generations, 1e7 networks, less growth")
     add_output_options(parser)
     args = parser.parse_args()
