@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 from weakref import WeakSet
 
-from hwnas.workers._base import Job, JobFailed, Result, Workers
+from hwnas.workers._base import Job, JobFailed, Result, Workers, _line
 from latency_tables import HwnasError
 
 LOCAL = "local"
 _AHEAD = 2  # jobs beyond the room there is, so that no worker waits for its next one
+_CONNECT_S = 10.0
 _LOOK_AGAIN_S = 60.0  # whether there still is a node that can do the jobs
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # else every retry is told on standard output, where our answers go
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "5",  # of each of three attempts
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the way of future versions, without a warning
 }
 # Several processes share the cores: threads that spin while they wait would cost ten times the work.
@@ -34,8 +38,8 @@ class RayWorkers(Workers):
     running one: "auto", "host:6379", "ray://host:10001". Where this process is already connected, that connection is
     used and left as it is. `asks` is what a job takes of a node (default one CPU): nodes of a fleet of boards that
     were started with `ray start --resources='{"jetson": 1}'` get one job each at a time by `asks={"jetson": 1}`.
-    A job that fails is tried `retries` times more. Raises `HwnasError` where Ray is not installed, and on entering
-    when no cluster answers.
+    A job that fails is tried `retries` times more. Raises `HwnasError` where Ray is not installed, on entering when no
+    cluster answers, and while jobs run once that of a `ray://` address is gone.
     """
 
     def __init__(
@@ -58,10 +62,14 @@ class RayWorkers(Workers):
         if self._connected:
             start = {"num_cpus": self._cpus, "include_dashboard": False} if self._address == LOCAL else {}
             try:
-                with _environment(_QUIET):
+                with _environment(_QUIET), warnings.catch_warnings(action="ignore"):
+                    _check_somebody_listens(self._address)
                     self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **start)
-            except (OSError, RuntimeError, ValueError) as e:
-                raise HwnasError(f"no Ray cluster at {self._address}: {' '.join(str(e).split())}") from e
+            except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as e:
+                why = " ".join(str(e).split())
+                if "client connection timeout" in why:  # what Ray Client also says to a token that is missing
+                    why += "; set RAY_AUTH_MODE=token if it asks for Ray's token"
+                raise HwnasError(f"no Ray cluster at {self._address}: {why}") from e
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -78,12 +86,13 @@ class RayWorkers(Workers):
         return run
 
     def _run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[tuple[int, Result]]:
-        ray, sent = self._ray, self._send(work)
+        ray = self._ray
         call = ray.remote(_call).options(**self._options())
         waiting = list(range(len(jobs)))[::-1]
         in_flight: dict[Any, int] = {}
         failure: JobFailed | None = None
         try:
+            sent = self._send(work)
             while in_flight or (waiting and failure is None):
                 room = self._room()  # asked again and again: nodes come and go
                 while waiting and failure is None and len(in_flight) < room + _AHEAD:
@@ -97,6 +106,9 @@ class RayWorkers(Workers):
                         failure = failure or self._failure(jobs[index], e)
                     else:
                         yield index, result
+        except _connection_errors() as e:
+            in_flight.clear()  # there is no one to cancel them
+            raise HwnasError(f"the Ray cluster at {self._address} is gone: {_line(e)}") from e
         finally:
             for reference in in_flight:
                 ray.cancel(reference, force=True)
@@ -150,6 +162,22 @@ def _import_ray() -> Any:
     except ImportError:
         raise HwnasError("these workers need Ray: pip install 'hwnas[ray]'") from None
     return ray
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What Ray Client raises once its connection is lost: `cluster_resources` what gRPC does, the others their own."""
+    try:
+        from grpc import RpcError
+    except ImportError:
+        return (ConnectionError,)
+    return (ConnectionError, RpcError)
+
+
+def _check_somebody_listens(address: str) -> None:
+    """OSError within seconds where nobody listens at host:port; Ray itself would wait there for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 @contextmanager
