@@ -73,9 +73,8 @@ class Head:
 def head_node():
     port, client_port = free_ports(2)
     environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
-    with tempfile.TemporaryDirectory(
-        prefix="ray", ignore_cleanup_errors=True
-    ) as folder:  # its sockets need short paths
+    # Not pytest's folder: the paths of Ray's sockets must be short.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         command = [
             *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"),
             *(f"--port={port}", f"--ray-client-server-port={client_port}"),
@@ -131,6 +130,11 @@ def wait_until(done):
         time.sleep(0.02)
 
 
+def wait_until_it_works(driver, begun):
+    wait_until(lambda: len(list(begun.iterdir())) >= 3 or driver.poll() is not None)
+    assert driver.poll() is None, f"ended by itself: {driver.stderr.read()}"
+
+
 @pytest.fixture(scope="module")
 def head():
     with head_node() as head:
@@ -140,7 +144,7 @@ def head():
 def test_a_cluster_that_dies_is_one_line(tmp_path):
     with head_node() as mortal:  # first in this file: one cluster at a time on a small machine
         driver = mortal.driver(SQUARES, tmp_path, RAY_CLIENT_RECONNECT_GRACE_PERIOD="1")
-        wait_until(lambda: len(list(tmp_path.iterdir())) >= 3 or driver.poll() is not None)
+        wait_until_it_works(driver, tmp_path)
         kill_session(mortal.pid)
         _, complaint = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 1
@@ -156,7 +160,7 @@ def test_the_contract_is_kept_and_ray_does_not_talk_in_between(head):
 
 def test_a_killed_worker_loses_nothing(head, tmp_path):
     driver = head.driver(SQUARES, tmp_path)
-    wait_until(lambda: len(list(tmp_path.iterdir())) >= 3 or driver.poll() is not None)
+    wait_until_it_works(driver, tmp_path)
     last = max(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime_ns)
     os.kill(int(last.name.split()[1]), signal.SIGKILL)
     said = driver.communicate(timeout=PATIENCE_S)
