@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
@@ -35,7 +34,6 @@ _QUICK = 1_000  # evaluations at most
 
 def mlp(seed: int, budgets: int, quick: bool) -> tuple[dict[str, float], Mapping[str, Any]]:
     """One predictor, one core; the best predicted accuracy under milliseconds over the whole range."""
-    torch.set_num_threads(1)
     twin = OfaTwin(seed)
     predictor, how_far = _predictor(twin, seed)
     costs = twin.ms(twin.space.sample(np.random.default_rng(2), 2000))

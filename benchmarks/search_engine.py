@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import torch
 from numpy.typing import NDArray
 
 from benchmarks._growth import growth, plot_growth
@@ -176,6 +177,7 @@ def main() -> None:
     if args.quick:
         args.rounds, args.budgets, args.generations, args.networks = 3, 3, 50, 1e7
     parts = listed(parser, "part", args.parts, PARTS)
+    torch.set_num_threads(1)
     twin = OfaTwin(args.seed)
     figures: Figures = {}
     details: dict[str, Any] = {}

@@ -24,12 +24,13 @@ def trained(folder):
 
 @needs_ray
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_weights_and_stages_that_are_done(finished, own_copy, tiny, capsys):
+def test_the_same_seed_gives_the_same_weights_and_stages_that_are_done(finished, own_copy, tiny, hwnas):
     for record in (own_copy / "stages").glob("train-*.json"):
         record.unlink()
     shutil.rmtree(own_copy / "candidates")
-    assert main(["train", *tiny, "--workers", "local:2", "--out", str(own_copy)]) == 0
-    said = capsys.readouterr().err
+    done = hwnas("train", *tiny, "--workers", "local:2", "--out", own_copy)
+    said = done.stderr
+    assert done.returncode == 0, said
     assert "training networks on workers ..." in said
     assert "training a network" not in said
     (here, weights_here), (there, weights_there) = trained(finished.folder), trained(own_copy)
@@ -40,8 +41,7 @@ def test_the_same_seed_gives_the_same_weights_and_stages_that_are_done(finished,
         assert all(torch.equal(tensor, weights_there[name][key]) for key, tensor in tensors.items())
 
     for workers in ("local:2", "here"):  # nothing is left to do for either, so no cluster is started
-        assert main(["train", *tiny, "--workers", workers, "--out", str(own_copy)]) == 0
-        said = capsys.readouterr().err
+        said = hwnas("train", *tiny, "--workers", workers, "--out", own_copy).stderr
         assert said.count("training a network: already done") == 2
         assert "on workers" not in said
 
