@@ -12,9 +12,9 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression, RidgeCV
 
 from benchmarks._help_data import DeviceData, Floats, Ints
-from latency_tables.few_shot import Counting, FewShotFit, fit_few_shot
-from latency_tables.op_prior import AdditiveTable, OpPrior, op_prior
-from latency_tables.which_networks import networks_to_time
+from latency_tables.few_shot.fit import Counting, FewShotFit, fit_few_shot
+from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
+from latency_tables.few_shot.which_networks import networks_to_time
 
 _ENOUGH_FOR_A_TABLE = 2000
 

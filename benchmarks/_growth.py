@@ -14,9 +14,9 @@ from benchmarks._speak import say
 from benchmarks._timing import seconds, timed
 from hwnas.search import exact_front
 from hwnas.spaces import SearchSpace
-from hwnas.spaces._base import Slots
-from hwnas.spaces.factors import Factors
+from hwnas.spaces.space import Slots
 from latency_tables import Op
+from latency_tables.additive.factors import Factors
 
 _SLOTS: Sequence[int] = (20, 50, 100, 200)
 _CHOICES: Sequence[int] = (10, 20, 50, 100)

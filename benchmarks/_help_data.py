@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._speak import DATA_FOLDER, say
-from hwnas.spaces import nb201
+from hwnas.spaces.nb201 import cell as nb201
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

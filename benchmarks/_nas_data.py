@@ -15,7 +15,8 @@ import numpy as np
 from benchmarks._speak import DATA_FOLDER, say
 from hwnas.accuracy import TabularBenchmark
 from hwnas.search import Budget
-from hwnas.spaces import ArchTable, ArchTableError, NasBench101, NasBench201, NasBenchMacro, nb101
+from hwnas.spaces import ArchTable, ArchTableError, NasBench101, NasBench201, NasBenchMacro
+from hwnas.spaces.nb101 import cell as nb101
 
 DATASETS = {"nb201": ("c10", "c100", "in16"), "nasbench-macro": ("c10",), "nb101": ("c10",)}
 COMPLETE = ("nb201", "nasbench-macro")  # every network of the space is there, so a strategy may ask for any

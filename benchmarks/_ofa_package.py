@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks._speak import say
 from hwnas.spaces import Genotype, MBConvSpace, Population, mbconv_space
-from hwnas.spaces.factors import Factors
+from latency_tables.additive.factors import Factors
 
 Floats = NDArray[np.float64]
 Spec = dict[str, Any]

@@ -22,7 +22,7 @@ import psutil
 
 from hwnas.workers import RayWorkers, journaled
 from latency_tables import Journal
-from latency_tables.journal import read_journal
+from latency_tables.storage.journal import read_journal
 
 _WORKERS = 2
 _KILLED_WORKERS = 3  # in each of the two lives of the driver

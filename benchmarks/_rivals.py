@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor
 
+from hwnas.lowering.op_models import plan_networks
 from hwnas.spaces import AdditiveCost, Population, SearchSpace
-from hwnas.spaces.plans import plan_networks
 from latency_tables import LatencyTable
-from latency_tables.features import Floats
+from latency_tables.arrays import Floats
 from profilers import Plan, Profiler
 from profilers.device import quiet
 

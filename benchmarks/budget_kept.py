@@ -19,9 +19,9 @@ from benchmarks._speak import add_output_options, publish
 from benchmarks.table_error import Task, make_table
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.cli.display import ConsoleDisplay
-from hwnas.pipeline.tabling import Workbench
 from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, search
 from hwnas.spaces import AdditiveCost, Population, SearchSpace
+from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel, LatencyTable
 
 EVALUATIONS = 20_000

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks._speak import add_output_options, publish, say
 from hwnas.cli.display import ConsoleDisplay
-from hwnas.pipeline import Run, Settings
+from hwnas.run import Run, Settings
 from hwnas.spaces import Genotype, Population, unique_genotypes
 
 RANDOM_NETWORKS = 10
@@ -43,7 +43,7 @@ class SeedOutcome:
     predictor_tau: float
     random_test_pct: tuple[float, ...]
     random_validation_pct: tuple[float, ...]
-    random_likelihood: tuple[float, ...]
+    random_true_class_probability: tuple[float, ...]
     random_ms: tuple[float, ...]
 
     @property
@@ -62,9 +62,9 @@ class SeedOutcome:
         return self.test_accuracy_pct >= self.random_test_pct[int(np.argmax(self.random_validation_pct))]
 
     @property
-    def reaches_likelihood_choice(self) -> bool:
-        """At least the random network that our own rule, likelihood on validation, would choose."""
-        return self.test_accuracy_pct >= self.random_test_pct[int(np.argmax(self.random_likelihood))]
+    def reaches_probability_choice(self) -> bool:
+        """At least the random network that our own rule, true_class_probability on validation, would choose."""
+        return self.test_accuracy_pct >= self.random_test_pct[int(np.argmax(self.random_true_class_probability))]
 
 
 def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[float]]:
@@ -104,7 +104,7 @@ def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
             predictor_tau=result["predictor_tau"],
             random_test_pct=tuple(test),
             random_validation_pct=tuple(100 * t.curve.validation_accuracy[-1] for t in trained),
-            random_likelihood=tuple(t.likelihood for t in trained),
+            random_true_class_probability=tuple(t.true_class_probability for t in trained),
             random_ms=tuple(rival_ms),
         )
 
@@ -117,7 +117,7 @@ def figures(outcomes: list[SeedOutcome]) -> dict[str, float]:
         "test_accuracy_pct_min": min(o.test_accuracy_pct for o in outcomes),
         "wins_over_random": sum(o.beats_mean for o in outcomes),
         "reaches_validation_choice": sum(o.reaches_validation_choice for o in outcomes),
-        "reaches_likelihood_choice": sum(o.reaches_likelihood_choice for o in outcomes),
+        "reaches_probability_choice": sum(o.reaches_probability_choice for o in outcomes),
         "within_budget": sum(o.measured_ms <= o.budget_ms for o in outcomes),
         "verified": sum(o.verified for o in outcomes),
         "pred_error_pct_max": max(o.pred_error_pct for o in outcomes),

@@ -21,12 +21,13 @@ import torch
 from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 from benchmarks.table_error import Task as TableTask
 from benchmarks.table_error import make_table
-from hwnas.accuracy import Batches, Recipe, TrainedAccuracy
+from hwnas.accuracy import TrainedAccuracy
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.data import load_dataset
 from hwnas.search import Budget, Problem, make_strategy, search
 from hwnas.spaces import AdditiveCost, SearchSpace, load_space
 from hwnas.spaces.cost import count_macs
+from hwnas.training import Batches, Recipe
 from latency_tables import LatencyModel
 
 SPACE = "regnet-32"

@@ -28,8 +28,8 @@ from benchmarks._ray_kill import killed_workers
 from benchmarks._speak import add_output_options, listed, publish, say
 from benchmarks._timing import seconds, timed
 from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
-from hwnas.spaces.every import every_value
-from hwnas.spaces.gather import LookUps
+from latency_tables.additive.gather import LookUps
+from latency_tables.additive.joint import every_value
 
 Figures = dict[str, float]
 

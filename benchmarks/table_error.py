@@ -24,16 +24,15 @@ from benchmarks._load import bursts
 from benchmarks._rivals import boosted_trees, macs_and_line, raw_table
 from benchmarks._speak import add_output_options, publish, say
 from hwnas.cli.display import ConsoleDisplay
-from hwnas.pipeline import Settings
-from hwnas.pipeline.measuring import LEAST_CALIBRATION_NETWORKS
-from hwnas.pipeline.table_check import Check, write_check
-from hwnas.pipeline.tabling import Calibrated, Workbench
 from hwnas.report.agreement import agreement_plot
+from hwnas.run import Settings
 from hwnas.spaces import Population, load_space
+from hwnas.tables.check import Check, write_check
+from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, Calibrated, Workbench
 from latency_tables import LatencyModel, LatencyPrediction, LatencyTable, load_table, save_table
-from latency_tables.agreement import Agreement
-from latency_tables.features import Floats
-from latency_tables.networks import write_networks
+from latency_tables.arrays import Floats
+from latency_tables.model.agreement import Agreement
+from latency_tables.storage.networks import write_networks
 from profilers.runtimes import make_profiler
 
 _BAD_ROW = 0.10

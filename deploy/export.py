@@ -10,10 +10,10 @@ import onnx
 import torch
 from torch import nn
 
+from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.spaces.cost import count_macs, count_params
-from hwnas.spaces.onnx_graph import onnx_from_module
 from latency_tables import HwnasError
-from latency_tables.files import write_atomically
+from latency_tables.storage.files import write_atomically
 
 PARITY_TOLERANCE = 1e-4
 

@@ -1,13 +1,13 @@
 """What was measured: rows, provenance, files, look-up, calibration. Needs numpy; pyarrow to read and write tables."""
 
-from latency_tables.calibration import Calibration, MeasuredNetworks, fit_calibration
 from latency_tables.errors import HwnasError, MissingOpError, ProfilerError, TableError
-from latency_tables.features import Features
-from latency_tables.files import load_table, save_table
-from latency_tables.journal import Journal, JournalError
 from latency_tables.measurement import Measurement, Statistics, quiet_reference_us, summarise
-from latency_tables.model import LatencyModel, LatencyPrediction
+from latency_tables.model.calibration import Calibration, MeasuredNetworks, fit_calibration
+from latency_tables.model.features import Features
+from latency_tables.model.model import LatencyModel, LatencyPrediction
 from latency_tables.op import Op
+from latency_tables.storage.files import load_table, save_table
+from latency_tables.storage.journal import Journal, JournalError
 from latency_tables.table import (
     Coverage,
     LatencyTable,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.features import Floats
+from latency_tables.arrays import Floats
 from latency_tables.op import Op
 from latency_tables.table import LatencyTable, Provenance, TableRow
 

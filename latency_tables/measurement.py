@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables.errors import HwnasError
-from latency_tables.plain import from_plain
+from latency_tables.storage.serialise import from_plain
 from latency_tables.student import student_975
 
 _PLAUSIBLE_US = (1e-3, 1e12)  # a nanosecond to eleven days

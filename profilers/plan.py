@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from latency_tables import HwnasError, Op, OpCost
-from latency_tables.files import write_atomically
-from latency_tables.plain import from_plain, parse_json
+from latency_tables.storage.files import write_atomically
+from latency_tables.storage.serialise import from_plain, parse_json
 
 _PLAN, _REFERENCE = "plan.json", "reference.onnx"
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from latency_tables import Journal, LatencyTable, ProfilerError, TableRow, Target
-from latency_tables.plain import from_plain
 from latency_tables.progress import Progress, silent
+from latency_tables.storage.serialise import from_plain
 from profilers._base import Session
 from profilers.device.energy import EnergyCounter, EnergyMeter, energy_mj_per_run
 from profilers.device.memory import peak_memory_mb

@@ -5,12 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hwnas.spaces import Population
-
-Floats = NDArray[np.float64]
+from latency_tables.arrays import Floats
 
 
 @dataclass(frozen=True)

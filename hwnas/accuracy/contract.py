@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import kendalltau
 
-from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Floats, Predictor
+from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from latency_tables.arrays import Floats
 
 _REACHED_TAU = 0.4  # of an additive accuracy: a modest ask
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
-from hwnas.accuracy.batches import Batches
-from hwnas.accuracy.supernet import Supernet, accuracy, recalibrate
 from hwnas.spaces import Genotype, Population
+from hwnas.training.batches import Batches
+from hwnas.training.evaluate import accuracy, recalibrate
+from hwnas.training.supernet import Supernet
 
 _CALIBRATION_IMAGES = 256
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Floats
+from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import ArchTable, Population, SearchSpace
+from latency_tables.arrays import Floats
 
 
 @dataclass(frozen=True)

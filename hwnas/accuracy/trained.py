@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
-from hwnas.accuracy.batches import Batches
-from hwnas.accuracy.numerics import Numerics
-from hwnas.accuracy.training import Recipe, train_network
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.blocks import initialise
+from hwnas.spaces.modules import initialise
+from hwnas.training.batches import Batches
+from hwnas.training.numerics import Numerics
+from hwnas.training.trainer import Recipe, train_network
 from hwnas.workers import InProcess, Workers
-from latency_tables.files import write_atomically
 from latency_tables.progress import Progress, silent
+from latency_tables.storage.files import write_atomically
 
 
 class TrainedAccuracy(AccuracyEstimator):

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwnas.accuracy._base import Floats
-from hwnas.accuracy.batches import Batch
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.blocks import initialise
 from hwnas.spaces.cost import count_macs, count_params
+from hwnas.spaces.modules import initialise
+from hwnas.training.batches import Batch
+from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
 Score = Callable[[nn.Module, Batch], float]

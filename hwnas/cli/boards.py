@@ -10,7 +10,7 @@ import typer
 
 from hwnas.cli.display import ConsoleDisplay
 from latency_tables import HwnasError, LatencyTable, save_table
-from latency_tables.networks import write_networks
+from latency_tables.storage.networks import write_networks
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
@@ -27,8 +27,8 @@ def kit(
     as_json: AsJson = False,
 ) -> None:
     """Write one file that measures a space on a board with python3 (3.11+), numpy and a runtime: nothing to install."""
-    from hwnas.pipeline.board import make_kit
     from hwnas.spaces import load_space
+    from hwnas.tables.kit import make_kit
     from profilers.boards.kit import KitSettings
     from profilers.protocol import networks_protocol
 

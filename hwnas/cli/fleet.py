@@ -14,7 +14,7 @@ from hwnas.cli.display import ConsoleDisplay, solver_silent
 from latency_tables import HwnasError
 
 if TYPE_CHECKING:
-    from hwnas.pipeline.fleet import Chosen
+    from hwnas.tables.fleet import Chosen
 
 _RESOURCES = {"MB": "--budget-mb", "M MACs": "--budget-macs", "M parameters": "--budget-params"}
 
@@ -36,9 +36,9 @@ def fleet(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Find every device's front of accuracy against ms, and the best network within the budgets of all of them."""
-    from hwnas.pipeline.fleet import FleetAnswer, choose, fit_accuracy, load_fleet, read_pairs, write_fleet
     from hwnas.search import few_changes
     from hwnas.spaces import load_space
+    from hwnas.tables.fleet import FleetAnswer, choose, fit_accuracy, load_fleet, read_pairs, write_fleet
 
     if (start is None) != (changes is None):
         raise HwnasError("--start and --changes go together: a network, and how many of its genes may change")

@@ -27,9 +27,9 @@ def check(
     A table without calibration networks beside it (networks.csv) is calibrated first. Writes check.json and check.png
     beside the table.
     """
-    from hwnas.pipeline.table_check import check_table, write_check
-    from hwnas.pipeline.tabling import Workbench
     from hwnas.spaces import load_space
+    from hwnas.tables.check import check_table, write_check
+    from hwnas.tables.workbench import Workbench
     from latency_tables import HwnasError, load_table
     from profilers.runtimes import profiler_for
 

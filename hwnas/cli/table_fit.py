@@ -26,8 +26,8 @@ def fit(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Fit a table on timings of ten or more whole networks, for a device on which blocks cannot be timed."""
-    from hwnas.pipeline.table_fit import fit_table, read_runs
     from hwnas.spaces import load_space
+    from hwnas.tables.fit import fit_table, read_runs
 
     target = Target(device, runtime, runtime_version, precision, batch, threads)
     of_space = load_space(space, num_classes)

@@ -14,9 +14,9 @@ from rich.table import Table
 from hwnas.cli import boards, table_check, table_diff, table_fit, table_resources
 from hwnas.cli.display import answer_console
 from latency_tables import LatencyTable, load_table
-from latency_tables.export import table_csv
-from latency_tables.files import write_atomically
-from latency_tables.find import FoundTable, find_tables, shipped_tables
+from latency_tables.storage.csv_export import table_csv
+from latency_tables.storage.files import write_atomically
+from latency_tables.storage.find import FoundTable, find_tables, shipped_tables
 
 app = typer.Typer(
     help="Latency tables: list, show, compare or export them, or measure a plan on this device.", rich_markup_mode=None

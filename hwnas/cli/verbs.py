@@ -12,7 +12,7 @@ from hwnas.cli.display import ConsoleDisplay
 from latency_tables import HwnasError
 
 if TYPE_CHECKING:
-    from hwnas.pipeline import Run
+    from hwnas.run import Run
 
 Given = dict[str, Any]
 Answer = tuple[dict[str, Any], str, int]
@@ -22,7 +22,7 @@ Answer = tuple[dict[str, Any], str, int]
 def _with_run(
     given: Given, out: Path | None, resume: bool, as_json: bool, fresh: bool, work: Callable[[Run], Answer]
 ) -> int:
-    from hwnas.pipeline import Run, RunFolder, Settings
+    from hwnas.run import Run, RunFolder, Settings
 
     path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
     stored = (path / "run.json").exists()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwnas.report._style import LIGHT, Theme, add_legend, limits, new_figure
-from latency_tables.agreement import Agreement
+from latency_tables.model.agreement import Agreement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from hwnas.report import plots
 from hwnas.report._base import ReportData
 from hwnas.report._format import accuracy_text, ms_text, number_text, pct_text, seconds_text
 from hwnas.report._style import DARK, HEIGHT_IN, LIGHT, ROW_IN, Theme
-from latency_tables.files import write_atomically
+from latency_tables.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

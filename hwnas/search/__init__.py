@@ -1,6 +1,12 @@
 """Search strategies: ask / tell, one file each."""
 
-from hwnas.search._base import (
+from hwnas.search.adjust import Adjusted, Utilisation, adjust, few_changes, utilisation
+from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
+from hwnas.search.exact.front import ExactFront, exact_front
+from hwnas.search.exact.network import ExactAnswer, OutOfTime, best_network, cheapest
+from hwnas.search.fleet import DeviceFront, Fleet
+from hwnas.search.loop import Searched, best_so_far, search
+from hwnas.search.problem import (
     Evaluated,
     Problem,
     SearchStrategy,
@@ -9,25 +15,19 @@ from hwnas.search._base import (
     require_feasible,
     together,
 )
-from hwnas.search.adjust import Adjusted, Utilisation, adjust, few_changes, utilisation
-from hwnas.search.bananas import BananasStrategy
-from hwnas.search.bayesian import BayesianStrategy
-from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
-from hwnas.search.by_name import STRATEGIES, make_strategy
-from hwnas.search.evolution import EvolutionStrategy
-from hwnas.search.exact_front import ExactFront, exact_front
-from hwnas.search.exact_network import ExactAnswer, OutOfTime, best_network, cheapest
-from hwnas.search.fleet import DeviceFront, Fleet
-from hwnas.search.local_search import LocalSearchStrategy
-from hwnas.search.loop import Searched, best_so_far, search
-from hwnas.search.memory_strategy import MemoryStrategy
-from hwnas.search.nsga2 import NSGA2Strategy
-from hwnas.search.pnas import PNASStrategy
-from hwnas.search.predictor_strategy import PredictorStrategy
-from hwnas.search.prednas import PredNASStrategy
-from hwnas.search.random import RandomStrategy
-from hwnas.search.surrogate import SurrogateStrategy
-from hwnas.search.weaknas import WeakNASStrategy
+from hwnas.search.strategies._memory_strategy import MemoryStrategy
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.search.strategies.bananas import BananasStrategy
+from hwnas.search.strategies.bayesian import BayesianStrategy
+from hwnas.search.strategies.bocs import SurrogateStrategy
+from hwnas.search.strategies.by_name import STRATEGIES, make_strategy
+from hwnas.search.strategies.evolution import EvolutionStrategy
+from hwnas.search.strategies.local_search import LocalSearchStrategy
+from hwnas.search.strategies.nsga2 import NSGA2Strategy
+from hwnas.search.strategies.pnas import PNASStrategy
+from hwnas.search.strategies.prednas import PredNASStrategy
+from hwnas.search.strategies.random import RandomStrategy
+from hwnas.search.strategies.weaknas import WeakNASStrategy
 
 __all__ = [
     "STRATEGIES",

@@ -9,7 +9,7 @@ until what it measured of layers says that a latency budget is met. Here a step 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from hwnas.search.budget import Budget, infeasible, kept, overrun
 from hwnas.spaces import Genotype, Population, SearchSpace
-from hwnas.spaces.every import LISTABLE, every_value, shape_of
-from hwnas.spaces.factors import Factors
-from hwnas.spaces.gather import Genes
-
-Floats = NDArray[np.float64]
-Function = Callable[[Population], Floats]
+from hwnas.spaces.enumerate import LISTABLE
+from latency_tables.additive.factors import Factors
+from latency_tables.additive.gather import Genes
+from latency_tables.additive.joint import every_value, shape_of
+from latency_tables.arrays import Floats, Function
 
 _LEAST = 1e-12  # a gain that is more than rounding
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.spaces import Genotype, Population, SearchSpace
-from hwnas.spaces.factors import Factors, NotSeparable
-from hwnas.spaces.hinged import Hinge, Hinged
 from latency_tables import HwnasError, LatencyModel
-
-Floats = NDArray[np.float64]
+from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.hinged import Hinge, Hinged
+from latency_tables.arrays import Floats
 
 _STEPS = 200
 _TRIES = 4

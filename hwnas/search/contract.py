@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwnas.search._base import Evaluated, SearchStrategy, SpaceExhausted
 from hwnas.search.budget import Budget, kept
+from hwnas.search.problem import Evaluated, SearchStrategy, SpaceExhausted
 from hwnas.spaces import Population, SearchSpace
 
 

@@ -7,19 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.search.budget import Budget
-from hwnas.search.exact_front import exact_front
-from hwnas.search.exact_network import ExactAnswer, best_network, cheapest
+from hwnas.search.exact.front import exact_front
+from hwnas.search.exact.network import ExactAnswer, best_network, cheapest
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import AdditiveCost, Population, SearchSpace, every_network
-from hwnas.spaces.factors import Factors, NotSeparable
 from latency_tables import HwnasError, LatencyModel, OpCost
+from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.arrays import Floats, Function
 from latency_tables.progress import Progress, silent
-
-Floats = NDArray[np.float64]
-Function = Callable[[Population], Floats]
 
 RESOURCES: Mapping[str, Callable[[OpCost], float]] = {
     "MB": lambda cost: cost.weight_mb,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hwnas.search._base import Evaluated, Problem, SearchStrategy, SpaceExhausted, together
+from hwnas.search.problem import Evaluated, Problem, SearchStrategy, SpaceExhausted, together
 from hwnas.spaces import Population
 from latency_tables import Journal
 from latency_tables.progress import Progress, silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from latency_tables.arrays import Floats
 
 
 def pareto_front(gain: Floats, cost: Floats) -> NDArray[np.int64]:

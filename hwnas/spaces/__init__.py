@@ -1,17 +1,18 @@
 """Search spaces: genotypes, ops, torch modules."""
 
-from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, unique_genotypes
 from hwnas.spaces.additive import AdditiveCost
 from hwnas.spaces.arch_table import ArchTable, ArchTableError
-from hwnas.spaces.every import every_network
+from hwnas.spaces.enumerate import every_network
 from hwnas.spaces.load import load_space
-from hwnas.spaces.mbconv import MBConvSpace
-from hwnas.spaces.nasbench_macro import NasBenchMacro
-from hwnas.spaces.nb101_space import NasBench101
-from hwnas.spaces.nb201_space import NasBench201
-from hwnas.spaces.presets import PRESETS, mbconv_space
-from hwnas.spaces.regnet import RegNetSpace, regnet_space
+from hwnas.spaces.macro.space import NasBenchMacro
+from hwnas.spaces.mbconv.presets import PRESETS, mbconv_space
+from hwnas.spaces.mbconv.space import MBConvSpace
+from hwnas.spaces.nb101.space import NasBench101
+from hwnas.spaces.nb201.space import NasBench201
+from hwnas.spaces.regnet.space import RegNetSpace, regnet_space
+from hwnas.spaces.space import ArchError, SearchSpace, unique_genotypes
 from hwnas.spaces.view import View
+from latency_tables.arrays import Genotype, Population
 
 __all__ = [
     "PRESETS",

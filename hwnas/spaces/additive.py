@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces._base import Population, SearchSpace
-from hwnas.spaces.factors import Factors
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
-from latency_tables.model import slot_sums
+from latency_tables.additive.factors import Factors
+from latency_tables.arrays import Population
+from latency_tables.model.model import slot_sums
 
 
 class AdditiveCost:

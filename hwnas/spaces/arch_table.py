@@ -12,10 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from hwnas.spaces._base import ArchError, Population, SearchSpace
+from hwnas.spaces.space import ArchError, SearchSpace
 from latency_tables import HwnasError
-
-Floats = NDArray[np.float64]
+from latency_tables.arrays import Floats, Population
 
 
 class ArchTableError(HwnasError):

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from hwnas.spaces._base import ArchError, Genotype, Population, SearchSpace, unique_genotypes
 from hwnas.spaces.cost import count_macs
-from hwnas.spaces.every import every_network
+from hwnas.spaces.enumerate import every_network
+from hwnas.spaces.space import ArchError, SearchSpace, unique_genotypes
 from latency_tables import Op
+from latency_tables.arrays import Genotype, Population
 
 _ENUMERABLE = 4096
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from hwnas.spaces._base import SearchSpace
-from hwnas.spaces.nasbench_macro import NasBenchMacro
-from hwnas.spaces.nb101_space import NasBench101
-from hwnas.spaces.nb201_space import NasBench201
-from hwnas.spaces.presets import PRESETS, mbconv_space
-from hwnas.spaces.regnet import REGNET_PRESETS, regnet_space
+from hwnas.spaces.macro.space import NasBenchMacro
+from hwnas.spaces.mbconv.presets import PRESETS, mbconv_space
+from hwnas.spaces.nb101.space import NasBench101
+from hwnas.spaces.nb201.space import NasBench201
+from hwnas.spaces.regnet.space import REGNET_PRESETS, regnet_space
+from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError
 
 SPACES: dict[str, Callable[[int], SearchSpace]] = {

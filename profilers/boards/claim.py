@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from latency_tables import HwnasError
-from latency_tables.plain import from_plain, parse_json
+from latency_tables.storage.serialise import from_plain, parse_json
 
 _FILE = "status.json"
 _SIZE, _LONGEST = 4096, 300

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from latency_tables import HwnasError, ProfilerError
-from latency_tables.files import write_atomically
-from latency_tables.plain import from_plain, parse_json
 from latency_tables.progress import Progress
+from latency_tables.storage.files import write_atomically
+from latency_tables.storage.serialise import from_plain, parse_json
 from profilers._base import Profiler
 from profilers.plan import Plan, read_plan
 from profilers.profile import measure_plan

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latency_tables import HwnasError, LatencyTable, Measurement, Target, summarise
-from latency_tables.journal import read_journal
-from latency_tables.plain import from_plain, parse_json
+from latency_tables.storage.journal import read_journal
+from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import NETWORKS, OPS, RECORD
 from profilers.plan import Plan, read_plan
 from profilers.profile import journal_header, table_from_plan

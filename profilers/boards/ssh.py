@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency_tables import HwnasError, ProfilerError
-from latency_tables.files import write_atomically
-from latency_tables.plain import from_plain, parse_json
 from latency_tables.progress import Progress, silent
+from latency_tables.storage.files import write_atomically
+from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import RECORD, read_kit
 from profilers.boards.kit_main import KILLED_CODE, LOG, parse_progress_line
 from profilers.boards.ssh_login import Address, Login, connect, explain, reason

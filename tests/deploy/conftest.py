@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from hwnas.spaces.onnx_graph import onnx_from_module
-from hwnas.spaces.plans import reference_network
+from hwnas.lowering.onnx_graph import onnx_from_module
+from hwnas.lowering.op_models import reference_network
 from latency_tables import LatencyTable, Provenance
 from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from deploy.export import PARITY_TOLERANCE, ExportError, export_network, parity
+from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.spaces import mbconv_space
-from hwnas.spaces.onnx_graph import onnx_from_module
 from latency_tables import HwnasError
 
 IMAGES = np.random.default_rng(0).standard_normal((5, 3, 8, 8)).astype(np.float32)

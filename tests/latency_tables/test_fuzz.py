@@ -26,10 +26,10 @@ from latency_tables import (
     save_table,
     table_from_measurements,
 )
-from latency_tables.export import table_csv
-from latency_tables.files import digest_json
-from latency_tables.journal import read_journal
-from latency_tables.rows import rows_from_parquet, rows_to_parquet
+from latency_tables.storage.csv_export import table_csv
+from latency_tables.storage.files import digest_json
+from latency_tables.storage.journal import read_journal
+from latency_tables.storage.rows import rows_from_parquet, rows_to_parquet
 from profilers import read_plan, write_plan
 
 FILES = ("rows.parquet", "provenance.json", "reference.onnx")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from latency_tables.find import find_tables, shipped_tables, table_path
-from latency_tables.networks import read_networks
+from latency_tables.storage.find import find_tables, shipped_tables, table_path
+from latency_tables.storage.networks import read_networks
 
 FOUND = find_tables([shipped_tables()]) if shipped_tables().is_dir() else []
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from hwnas.cli.main import main
-from hwnas.pipeline.board import make_kit
 from hwnas.spaces import load_space
-from hwnas.spaces.draws import calibration_networks
+from hwnas.spaces.sampling import calibration_networks
+from hwnas.tables.kit import make_kit
 from latency_tables import HwnasError, LatencyModel, load_table
 from profilers.boards.kit import KitSettings, read_kit
 from profilers.boards.results import import_results

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latency_tables import Op, OpCost, ProfilerError, Target
-from latency_tables.journal import read_journal
+from latency_tables.storage.journal import read_journal
 from profilers import Profiler, Protocol, Session, write_plan
 from profilers.boards.kit import KitSettings, pack_kit
 
@@ -49,7 +49,7 @@ def onnx_model():
 @pytest.fixture(scope="session")
 def int8_model(onnx_model):
     pytest.importorskip("torch", reason="the quantiser is in the room of the spaces, which needs torch")
-    from hwnas.spaces.quantise import quantised
+    from hwnas.lowering.precision import quantised
 
     return quantised(onnx_model(2))
 

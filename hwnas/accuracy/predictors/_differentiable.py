@@ -7,9 +7,9 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.spaces import Population
+from latency_tables.arrays import Floats
 
 
 class DifferentiablePredictor(RankPredictor):

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors._differentiable import DifferentiablePredictor
 from hwnas.accuracy.predictors.losses import LOSSES, mean_squared_error
 from hwnas.spaces import Population, SearchSpace
+from latency_tables.arrays import Floats
 
 FreeLabels = Callable[[Population], Floats]
 Weights = list[Tensor]

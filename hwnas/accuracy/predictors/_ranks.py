@@ -10,8 +10,9 @@ from typing import Self
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from hwnas.accuracy._base import AccuracyEstimate, Floats, Predictor
+from hwnas.accuracy._base import AccuracyEstimate, Predictor
 from hwnas.spaces import Population
+from latency_tables.arrays import Floats
 
 
 class ConstantLabelsWarning(UserWarning):

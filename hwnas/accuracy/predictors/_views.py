@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from hwnas.accuracy._base import Floats
 from hwnas.spaces import Population, SearchSpace, View
+from latency_tables.arrays import Floats
 
 _SAMPLE = 400
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors.linear import RidgePredictor
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.factors import Factors, SlotFactors
+from latency_tables.additive.factors import Factors, SlotFactors
+from latency_tables.arrays import Floats
 
 
 class AdditivePredictor(RidgePredictor):
-    """Bayesian ridge regression (MacKay 1992) on one-hot choices; `factors` go to `hwnas.search.exact_front`."""
+    """Bayesian ridge regression (MacKay 1992) on one-hot choices; `factors` go to `hwnas.search.exact.front`."""
 
     def __init__(self, space: SearchSpace):
         super().__init__(space)

@@ -11,10 +11,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from torch import Tensor
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors._differentiable import DifferentiablePredictor
 from hwnas.accuracy.predictors._views import ScaledViews, distances
 from hwnas.spaces import Population, SearchSpace, View
+from latency_tables.arrays import Floats
 
 _ROOT5 = 5**0.5
 _JITTER = 1e-6

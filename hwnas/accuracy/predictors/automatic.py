@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 from scipy.stats import kendalltau
 
-from hwnas.accuracy._base import AccuracyEstimate, Floats, Predictor
+from hwnas.accuracy._base import AccuracyEstimate, Predictor
 from hwnas.spaces import Population
+from latency_tables.arrays import Floats
 
 _FOLDS = 5
 

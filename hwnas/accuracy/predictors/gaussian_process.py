@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from hwnas.accuracy._base import AccuracyEstimate, Floats, Predictor
+from hwnas.accuracy._base import AccuracyEstimate, Predictor
 from hwnas.spaces import Population, SearchSpace
+from latency_tables.arrays import Floats
 
 
 class GaussianProcessPredictor(Predictor):

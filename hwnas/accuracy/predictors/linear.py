@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sklearn.linear_model import BayesianRidge
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.accuracy.predictors._views import ScaledViews
 from hwnas.spaces import Population, SearchSpace
+from latency_tables.arrays import Floats
 
 
 class RidgePredictor(RankPredictor):

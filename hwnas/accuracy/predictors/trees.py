@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
-from hwnas.accuracy._base import Floats
 from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.accuracy.predictors._views import ScaledViews
 from hwnas.spaces import Population, SearchSpace
+from latency_tables.arrays import Floats
 
 
 class RandomForestPredictor(RankPredictor):

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwnas.accuracy import Recipe, TrainedAccuracy
+from hwnas.accuracy import TrainedAccuracy
 from hwnas.accuracy.contract import check_estimator
+from hwnas.training import Recipe
 from hwnas.workers import InProcess, JobFailed, make_workers
 
 RECIPE = Recipe(epochs=1)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from hwnas.accuracy import Batch
 from hwnas.accuracy.zero_cost import SCORES, ZeroCostScores, grad_norm, macs, naswot, parameters, snip, synflow, zen
 from hwnas.spaces import NasBench201
-from hwnas.spaces.nb201 import from_text
+from hwnas.spaces.nb201.cell import from_text
+from hwnas.training import Batch
 
 WEIGHT = [[[[2.0]], [[-1.0]], [[0.5]]]]
 

@@ -9,7 +9,7 @@ import pytest
 from hwnas.cli.main import main
 from hwnas.spaces import NasBenchMacro, every_network, mbconv_space
 from latency_tables import LatencyModel, LatencyTable, OpCost, Provenance, TableRow, Target, load_table, save_table
-from latency_tables.find import shipped_tables
+from latency_tables.storage.find import shipped_tables
 
 SPACE = NasBenchMacro()
 EVERY = every_network(SPACE)

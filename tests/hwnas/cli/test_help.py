@@ -8,7 +8,7 @@ import pytest
 
 from hwnas.cli.main import main
 from hwnas.cli.settings_help import HELP
-from hwnas.pipeline import Settings
+from hwnas.run import Settings
 
 RUN_VERBS = ["run", "profile", "train-supernet", "search", "train", "export", "verify", "report"]
 

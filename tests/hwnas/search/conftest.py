@@ -5,7 +5,7 @@ import pytest
 
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import MBConvSpace, SearchSpace, every_network
-from hwnas.spaces.mbconv import HSWISH_SE, RELU, Block, Preset, Stage
+from hwnas.spaces.mbconv.space import HSWISH_SE, RELU, Block, Preset, Stage
 from latency_tables import LatencyModel, LatencyTable, Op, OpCost, Provenance, TableRow, Target
 
 

@@ -9,7 +9,7 @@ from hwnas.search import Budget, InfeasibleBudget, adjust, best_network, few_cha
 from hwnas.search.adjust import exchanges
 from hwnas.search.budget import kept
 from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, every_network, load_space
-from hwnas.spaces.factors import Factors
+from latency_tables.additive.factors import Factors
 
 MACRO = NasBenchMacro()
 

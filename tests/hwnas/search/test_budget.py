@@ -6,10 +6,10 @@ import pytest
 from hwnas.search import Budget, InfeasibleBudget, sample_within
 from hwnas.search.budget import closest, descend, kept, overrun, repair
 from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
-from hwnas.spaces.factors import Factors
-from hwnas.spaces.hinged import Hinged
 from latency_tables import Calibration, LatencyModel
-from latency_tables.calibration import KNEES
+from latency_tables.additive.factors import Factors
+from latency_tables.additive.hinged import Hinged
+from latency_tables.model.calibration import KNEES
 
 SPACE = NasBenchMacro()
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hwnas.search import Budget, InfeasibleBudget, OutOfTime, best_network, cheapest, exact_front
 from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
-from hwnas.spaces.factors import Factors, NotSeparable
-from hwnas.spaces.hinged import Hinge, Hinged
+from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.hinged import Hinge, Hinged
 
 CELLS, MACRO, REGNET = NasBench201(), NasBenchMacro(), regnet_space("regnet-224")
 

@@ -4,7 +4,7 @@ import pytest
 from hwnas.search import InfeasibleBudget, fastest, require_feasible
 from hwnas.spaces import mbconv_space
 from latency_tables import Calibration, LatencyModel, MissingOpError
-from latency_tables.calibration import KNEES
+from latency_tables.model.calibration import KNEES
 
 
 def test_fastest_is_what_brute_force_finds(tiny_mbconv, chain, latency, enumerated):

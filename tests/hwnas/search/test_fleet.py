@@ -6,9 +6,9 @@ import pytest
 from hwnas.search import Fleet, InfeasibleBudget
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import mbconv_space
-from hwnas.spaces.factors import Factors
 from latency_tables import Calibration, HwnasError, LatencyModel, OpCost
-from latency_tables.calibration import KNEES
+from latency_tables.additive.factors import Factors
+from latency_tables.model.calibration import KNEES
 
 
 def with_costs(model, seed=0, calibration=None):

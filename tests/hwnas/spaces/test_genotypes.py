@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hwnas.spaces import ArchError, mbconv_space, unique_genotypes
-from hwnas.spaces.blocks import MBConv, SqueezeExcite
+from hwnas.spaces.modules import MBConv, SqueezeExcite
 from latency_tables import HwnasError
 
 SPACE = mbconv_space("mbconv-32")
@@ -180,7 +180,7 @@ def test_weights_are_borrowed_within_a_kind(tiny_space):
 
 
 def test_initialise_is_reproducible(tiny_space):
-    from hwnas.spaces.blocks import initialise
+    from hwnas.spaces.modules import initialise
 
     arch = tiny_space.sample(np.random.default_rng(0), 1)[0]
     states = []

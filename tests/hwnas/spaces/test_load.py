@@ -8,7 +8,7 @@ from latency_tables import HwnasError
 
 OWN = """
 from hwnas.spaces import MBConvSpace
-from hwnas.spaces.presets import PRESETS
+from hwnas.spaces.mbconv.presets import PRESETS
 
 class Mine(MBConvSpace):
     def __init__(self, num_classes):

@@ -5,8 +5,8 @@ import pytest
 from torch import nn
 
 from hwnas.spaces import mbconv_space
-from hwnas.spaces.blocks import SqueezeExcite
 from hwnas.spaces.cost import count_params
+from hwnas.spaces.modules import SqueezeExcite
 
 SPACE = mbconv_space("ofa-mbv3", num_classes=1000)
 WIDTHS = (24, 40, 80, 112, 160)

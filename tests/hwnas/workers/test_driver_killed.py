@@ -10,7 +10,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from latency_tables.journal import read_journal
+from latency_tables.storage.journal import read_journal
 
 pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from latency_tables import HwnasError, JournalError, ProfilerError
-from latency_tables.journal import read_journal
 from latency_tables.progress import silent
+from latency_tables.storage.journal import read_journal
 from profilers import Protocol, read_plan
 from profilers.boards.kit import KitSettings, measure_kit, pack_kit, read_kit
 from profilers.runtimes import make_profiler

@@ -8,8 +8,8 @@ from functools import partial
 import psutil
 import pytest
 
-from latency_tables.journal import read_journal
 from latency_tables.progress import silent
+from latency_tables.storage.journal import read_journal
 from profilers.boards.claim import FAILED, FINISHED, Claim, Status, is_claimed, read_status
 from profilers.boards.kit import measure_kit, read_kit
 from profilers.boards.kit_main import KILLED_CODE, main, parse_progress_line, progress_line

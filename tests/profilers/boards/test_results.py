@@ -15,8 +15,8 @@ from latency_tables import (
     save_table,
     summarise,
 )
-from latency_tables.journal import read_journal
 from latency_tables.progress import silent
+from latency_tables.storage.journal import read_journal
 from profilers.boards.kit import measure_kit, read_kit
 from profilers.boards.results import import_results
 

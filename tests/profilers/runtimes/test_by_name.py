@@ -45,9 +45,9 @@ def test_two_threads(runtime, onnx_model):
 def models():
     """A network of mbconv-32 and one op of each kind, stride and kernel, by their texts."""
     torch = pytest.importorskip("torch")
+    from hwnas.lowering.onnx_graph import onnx_from_module
     from hwnas.spaces import load_space
-    from hwnas.spaces.blocks import initialise
-    from hwnas.spaces.onnx_graph import onnx_from_module
+    from hwnas.spaces.modules import initialise
 
     space = load_space("mbconv-32", 10)
     kinds = {}

@@ -72,7 +72,7 @@ def test_a_free_batch_axis_takes_the_profilers_batch(onnx_model):
 
 
 def test_integers_in_integers_out(int8_model, onnx_model):
-    from hwnas.spaces.quantise import quantised
+    from hwnas.lowering.precision import quantised
 
     piece = quantised(onnx_model(2), float_input=False, float_output=False)
     with OpenVinoProfiler(precision="int8").open(piece) as session:

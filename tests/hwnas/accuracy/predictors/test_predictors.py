@@ -19,7 +19,7 @@ from hwnas.accuracy.predictors import (
     RidgePredictor,
 )
 from hwnas.spaces import NasBench201, View, mbconv_space, unique_genotypes
-from hwnas.spaces.nb201 import live_edges
+from hwnas.spaces.nb201.cell import live_edges
 
 MBCONV, CELLS = mbconv_space("mbconv-32"), NasBench201()
 QUICK = Fitting(members=3, hidden=24, steps=120)

@@ -1,0 +1,1 @@
+"""From torch modules to ONNX models: the one exporter, precisions, a folder of op models."""

@@ -1,0 +1,82 @@
+"""From a search space to a folder of ONNX models that a device can measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
+from hwnas.lowering.precision import in_precision
+from hwnas.spaces.cost import count_macs, count_params
+from hwnas.spaces.modules import initialise
+from hwnas.spaces.space import SearchSpace
+from latency_tables import Op, OpCost
+from latency_tables.arrays import Genotype
+from latency_tables.progress import Progress, silent
+from profilers import Plan, write_plan
+
+_REFERENCE_SHAPE = (16, 28, 28)
+
+
+def reference_network(precision: str = "fp32") -> bytes:
+    """The fixed small network every latency is compared with, about a third of a millisecond on a CPU core in fp32."""
+    channels = _REFERENCE_SHAPE[0]
+    layers: list[nn.Module] = []
+    for stride, outputs in ((1, 32), (2, 48), (1, 48)):
+        layers += [nn.Conv2d(channels, outputs, 3, stride, 1), nn.ReLU()]
+        channels = outputs
+    network = nn.Sequential(*layers)
+    initialise(network, torch.Generator().manual_seed(0))
+    return in_precision(onnx_from_module(network, _REFERENCE_SHAPE), precision)
+
+
+def _model(module: nn.Module, in_shape: tuple[int, ...], batch: int) -> bytes:
+    initialise(module, torch.Generator().manual_seed(0))
+    return onnx_from_module(module, in_shape, batch)
+
+
+def plan_ops(
+    space: SearchSpace, folder: Path, batch: int = 1, precision: str = "fp32", progress: Progress = silent
+) -> Plan:
+    """Write one small ONNX model of every op that `space` can use into `folder`; costs are those of fp32.
+
+    In int8 an op takes and gives 8-bit integers, as inside a network, but for the image and for the logits.
+    """
+    firsts = {op for ops in space.slots[0] for op in ops[:1]}
+    lasts = {op for ops in space.slots[-1] for op in ops[-1:]}
+
+    def models() -> Iterator[tuple[str, Op | None, OpCost, bytes]]:
+        for i, op in enumerate(space.all_ops):
+            progress(i, len(space.all_ops), op.key)
+            module = space.build_op(op)
+            model = _model(module, op.in_shape, batch)
+            cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
+            ends = {"float_input": op in firsts, "float_output": op in lasts}
+            yield op.key, op, cost, in_precision(model, precision, **ends)
+        progress(len(space.all_ops), len(space.all_ops), "op models written")
+
+    return write_plan(folder, space.name, reference_network(precision), models())
+
+
+def plan_networks(
+    space: SearchSpace,
+    archs: Sequence[Genotype],
+    folder: Path,
+    reference: bytes,
+    batch: int = 1,
+    precision: str = "fp32",
+) -> Plan:
+    """Write whole networks into `folder`, each keyed by its architecture text.
+
+    `reference` is the reference model's own bytes: the one of the table, so of its precision.
+    """
+
+    def models() -> Iterator[tuple[str, None, None, bytes]]:
+        for arch in archs:
+            model = _model(space.build(arch), space.input_shape, batch)
+            yield space.to_text(arch), None, None, in_precision(model, precision)
+
+    return write_plan(folder, space.name, reference, models())

@@ -1,0 +1,146 @@
+"""From data to a predictor of accuracy: supernet, (architecture, accuracy) pairs, predictor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+
+import numpy as np
+
+from hwnas.accuracy import GaussianProcessPredictor, SupernetAccuracy
+from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
+from hwnas.run.folder import Result, RunFolder
+from hwnas.run.profiling import Measuring
+from hwnas.spaces import Population, unique_genotypes
+from hwnas.training import (
+    Batches,
+    Curve,
+    Recipe,
+    Supernet,
+    load_checkpoint,
+    load_weights,
+    train_supernet,
+    trained_weights,
+)
+from latency_tables import Journal
+from latency_tables.progress import Progress
+from latency_tables.storage.files import digest_json
+
+SUPERNET_BATCH = 32
+
+
+class Learning:
+    """The stages that need the data. Each property brings its inputs up to date first."""
+
+    def __init__(self, folder: RunFolder, measuring: Measuring):
+        self.folder, self.settings = folder, folder.settings
+        self.measuring, self.space = measuring, measuring.space
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The images in training batches."""
+        return Batches(self.measuring.data, SUPERNET_BATCH)
+
+    @cached_property
+    def _trained(self) -> tuple[Supernet, Curve]:
+        """Stage `supernet`: shared weights of the whole space."""
+        s, path = self.settings, self.folder.path / "supernet.safetensors"
+        recipe = Recipe(s.supernet_epochs, learning_rate=1e-2)
+        inputs = {
+            "space": [op.key for op in self.space.all_ops],
+            "data": self.measuring.data.digest,
+            "recipe": asdict(recipe),
+            "batch": SUPERNET_BATCH,
+            "seed": s.seed,
+        }
+        trained: list[Supernet] = []
+
+        def work(progress: Progress) -> Result:
+            supernet, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress)
+            trained.append(supernet)
+            return {"curve": asdict(curve)}
+
+        result = self.folder.stage("supernet", "supernet training", inputs, [path], work)
+        curve = Curve.from_json(result["curve"])
+        if not trained:
+            trained.append(Supernet(self.space, s.seed))
+            load_weights(trained[0], trained_weights(load_checkpoint(path)), path)
+        return trained[0], curve
+
+    @property
+    def supernet(self) -> Supernet:
+        """The trained supernet."""
+        return self._trained[0]
+
+    @property
+    def curve(self) -> Curve:
+        """Its training curve."""
+        return self._trained[1]
+
+    @cached_property
+    def accuracy(self) -> SupernetAccuracy:
+        """Accuracy by the supernet."""
+        return SupernetAccuracy(self.supernet, self.batches)
+
+    @cached_property
+    def supernet_digest(self) -> str:
+        """Identifies the trained weights."""
+        supernet = self.supernet
+        return digest_json([f"{float(p.detach().double().sum()):.9g}" for p in supernet.parameters()])
+
+    def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
+        """Supernet accuracy of networks, journalled one by one."""
+        digest = self.supernet_digest
+        path = self.folder.path / "journals" / f"accuracy-{digest[:8]}.jsonl"
+        with Journal(path, {"supernet": digest}) as journal:
+            known = {record["arch"]: float(record["accuracy"]) for record in journal}
+            for i, arch in enumerate(archs):
+                text = self.space.to_text(arch)
+                progress(i, len(archs), name)
+                if text not in known:
+                    known[text] = self.accuracy.evaluate(arch)
+                    journal.append({"arch": text, "accuracy": known[text]})
+            progress(len(archs), len(archs), name)
+        return [known[self.space.to_text(a)] for a in archs]
+
+    @cached_property
+    def _predicted(self) -> tuple[Pairs, PredictorFit]:
+        """Stage `predict`: accuracies of sampled networks, and how well a predictor does on a fifth held out."""
+        s, space = self.settings, self.space
+        sample = space.sample(np.random.default_rng([s.seed, 2]), 3 * s.pairs)
+        archs = unique_genotypes(sample)[: s.pairs]
+
+        def work(progress: Progress) -> Result:
+            accuracy = np.array(self.evaluate(archs, "supernet accuracies", progress))
+            cut = len(archs) - max(2, round(HELD_OUT * len(archs)))
+            predictor = GaussianProcessPredictor(space, s.seed).fit(archs[:cut], accuracy[:cut])
+            return {
+                "archs": [space.to_text(a) for a in archs],
+                "accuracy": accuracy.tolist(),
+                "true": accuracy[cut:].tolist(),
+                "predicted": predictor.estimate(archs[cut:]).mean.tolist(),
+            }
+
+        inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
+        result = self.folder.stage("predict", "accuracy predictor", inputs, [], work)
+        population = np.array([space.from_text(t) for t in result["archs"]])
+        fit = PredictorFit(tuple(result["true"]), tuple(result["predicted"]))
+        return Pairs(population, np.array(result["accuracy"])), fit
+
+    @property
+    def pairs(self) -> Pairs:
+        """What the predictor learns from."""
+        return self._predicted[0]
+
+    @property
+    def predictor_fit(self) -> PredictorFit:
+        """How well it does on pairs it has not seen."""
+        return self._predicted[1]
+
+    def predictor(self, extra: Pairs | None = None) -> GaussianProcessPredictor:
+        """Fitted on all pairs, and on `extra` ones."""
+        population, accuracy = self.pairs.population, self.pairs.accuracy
+        if extra is not None:
+            population = np.concatenate([population, extra.population])
+            accuracy = np.concatenate([accuracy, extra.accuracy])
+        return GaussianProcessPredictor(self.space, self.settings.seed).fit(population, accuracy)

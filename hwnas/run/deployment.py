@@ -1,0 +1,180 @@
+"""From an architecture to a verified model: train, export, verify. One folder a candidate."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from deploy.export import Export, export_network
+from deploy.verify import Verification, verify
+from hwnas.run.accuracy_model import Learning
+from hwnas.run.folder import Result, RunFolder
+from hwnas.run.profiling import Measuring
+from hwnas.spaces import Genotype
+from hwnas.training import Batches, Curve, Recipe, accuracy, load_checkpoint, load_weights, save_checkpoint
+from hwnas.training.fine_tuning import FineTuned, FineTuning
+from hwnas.workers import InProcess, Workers
+from latency_tables import HwnasError
+from latency_tables.progress import Progress
+
+_TRAIN_BATCH = 64
+_PARITY_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network in eval mode, its curve, its soft accuracy on validation, the digest of its weights file."""
+
+    network: nn.Module
+    curve: Curve
+    true_class_probability: float
+    weights_sha256: str
+
+
+class Shipping:
+    """What happens to the network that a search chose, or to any other of the space."""
+
+    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning, workers: Workers):
+        self.folder, self.settings, self.workers = folder, folder.settings, workers
+        self.measuring, self.learning, self.space = measuring, learning, measuring.space
+
+    def candidate(self, arch: Genotype) -> Path:
+        """The folder of one architecture."""
+        text = self.space.to_text(arch)
+        return self.folder.path / "candidates" / hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    @cached_property
+    def _fine_tuning(self) -> FineTuning:
+        s, batches = self.settings, Batches(self.measuring.data, _TRAIN_BATCH)
+        return FineTuning(self.learning.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
+
+    def train(self, arch: Genotype) -> Trained:
+        """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint an epoch."""
+        text, final = self.space.to_text(arch), self._weights(arch)
+        underway = final.with_name("training.safetensors")
+
+        def work(progress: Progress) -> Result:
+            result = _keep(self._fine_tuning.train(text, underway, progress), text, final)
+            underway.unlink(missing_ok=True)
+            return result
+
+        name, inputs = self._training_record(arch)
+        result = self.folder.stage(name, "training a network", inputs, [final], work)
+        network = self.space.build(arch)
+        load_weights(network, load_checkpoint(final).tensors, final)
+        network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        curve = Curve.from_json(result["curve"])
+        return Trained(network, curve, result["true_class_probability"], hashlib.sha256(final.read_bytes()).hexdigest())
+
+    def best(self, archs: Sequence[Genotype]) -> int:
+        """Which of several networks is best on validation once trained, by the mean probability of the true class."""
+        if not isinstance(self.workers, InProcess):
+            self._train_elsewhere(archs)
+        return int(np.argmax([self.train(arch).true_class_probability for arch in archs]))
+
+    def _train_elsewhere(self, archs: Sequence[Genotype]) -> None:
+        """Let the workers train what is not trained yet; each network is a finished stage as soon as it arrives."""
+        missing = [a for a in archs if not self.folder.is_done(*self._training_record(a), [self._weights(a)])]
+        if not missing:
+            return
+        texts = [self.space.to_text(arch) for arch in missing]
+        with self.folder.display.stage("training networks on workers") as progress, self.workers:
+            best, before = 0.0, time.monotonic()
+            progress(0, len(texts), "")
+            for done, (index, tuned) in enumerate(self.workers.run(self._fine_tuning, texts), start=1):
+                arch, final = missing[index], self._weights(missing[index])
+                result, now = _keep(tuned, texts[index], final), time.monotonic()
+                self.folder.record(*self._training_record(arch), [final], now - before, result)
+                best, before = max(best, tuned.curve.validation_accuracy[-1]), now
+                progress(done, len(texts), f"best so far {100 * best:.2f} %")
+
+    def _weights(self, arch: Genotype) -> Path:
+        return self.candidate(arch) / "weights.safetensors"
+
+    def _training_record(self, arch: Genotype) -> tuple[str, dict[str, Any]]:
+        tuning = self._fine_tuning
+        inputs = {
+            "arch": self.space.to_text(arch),
+            "supernet": self.learning.supernet_digest,
+            "data": tuning.batches.data.digest,
+            "recipe": asdict(tuning.recipe),
+            "batch": tuning.batches.size,
+            "seed": tuning.seed,
+        }
+        return f"train-{self.candidate(arch).name}", inputs
+
+    def test_accuracy(self, arch: Genotype) -> float:
+        """Stage `test`: accuracy on the test split, which nothing before has looked at."""
+        trained, batches = self.train(arch), Batches(self.measuring.data)
+
+        def work(progress: Progress) -> Result:
+            return {"test_accuracy": accuracy(trained.network, batches.plain(batches.data.test))}
+
+        inputs = {"weights": trained.weights_sha256, "data": batches.data.digest}
+        name = f"test-{self.candidate(arch).name}"
+        return float(self.folder.stage(name, "test accuracy", inputs, [], work)["test_accuracy"])
+
+    def export(self, arch: Genotype) -> Export:
+        """Stage `export`: a checked ONNX file that answers as torch does."""
+        if self.settings.precision != "fp32":
+            raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
+        trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
+        batches = Batches(self.measuring.data)
+
+        def work(progress: Progress) -> Result:
+            images = next(batches.plain(batches.data.validation, size=_PARITY_IMAGES)).images
+            images = images.contiguous(memory_format=torch.contiguous_format)
+            done = export_network(trained.network, self.space.input_shape, path, images.numpy().astype(np.float32))
+            return {k: v for k, v in asdict(done).items() if k != "path"}
+
+        inputs = {"weights": trained.weights_sha256, "arch": self.space.to_text(arch)}
+        result = self.folder.stage(f"export-{path.parent.name}", "export to ONNX", inputs, [path], work)
+        return Export(path, **result)
+
+    def verify(self, arch: Genotype) -> Verification:
+        """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
+        exported, table = self.export(arch), self.measuring.table
+        model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
+        budget_ms = self.measuring.budget_ms
+        reference = self.measuring.table_folder / "reference.onnx"
+
+        def work(progress: Progress) -> Result:
+            return asdict(verify(exported.path, reference, table, budget_ms))
+
+        name, inputs = self._verification_record(arch, model_sha256)
+        result = self.folder.stage(name, "measuring on the device", inputs, [], work)
+        return _verification(result)
+
+    def known_verification(self, arch: Genotype) -> Verification | None:
+        """What the device said of a network before, if it was asked."""
+        try:
+            model = (self.candidate(arch) / "model.onnx").read_bytes()
+        except OSError:
+            return None
+        result = self.folder.stored(*self._verification_record(arch, hashlib.sha256(model).hexdigest()))
+        return None if result is None else _verification(result)
+
+    def _verification_record(self, arch: Genotype, model_sha256: str) -> tuple[str, dict[str, Any]]:
+        budget_ms, table = self.measuring.budget_ms, self.measuring.table
+        inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
+        return f"verify-{self.candidate(arch).name}", inputs
+
+
+def _keep(tuned: FineTuned, text: str, path: Path) -> Result:
+    """Write the weights of a trained network; what its stage says of it."""
+    save_checkpoint(path, tuned.weights, {"arch": text})
+    return {"arch": text, "curve": asdict(tuned.curve), "true_class_probability": tuned.true_class_probability}
+
+
+def _verification(result: Result) -> Verification:
+    low, high = result["measured_ci95_ms"]
+    return Verification(**{**result, "measured_ci95_ms": (low, high)})

@@ -1,0 +1,176 @@
+"""The main job: profile, learn, search, ship, and go round again while the device says FAIL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hwnas.report import plot_files, write_report
+from hwnas.run.accuracy_model import Learning
+from hwnas.run.deployment import Shipping
+from hwnas.run.folder import Display, Result, RunFolder
+from hwnas.run.outcome import Attempt, Outcome
+from hwnas.run.profiling import Correction, Measuring
+from hwnas.run.reporting import report_data
+from hwnas.run.search import Candidate, Choice, Deciding
+from hwnas.run.settings import Settings
+from hwnas.search import InfeasibleBudget
+from hwnas.spaces import Genotype
+from hwnas.workers import make_workers
+from latency_tables.progress import Progress
+from latency_tables.storage.files import digest_json, write_atomically
+
+ATTEMPTS = 3
+
+
+class Run:
+    """One run in one folder. Every stage is a method that first brings its inputs up to date.
+
+    Use as a context manager, or call `close()`; the folder is locked in between.
+    """
+
+    def __init__(self, settings: Settings, path: Path, display: Display | None = None):
+        # Reproducible, and undisturbed by how many cores another machine has.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        self.settings = settings
+        self.workers = make_workers(settings.workers)
+        self.folder = RunFolder(path, settings, display)
+        self.measuring = Measuring(self.folder)
+
+    @cached_property
+    def learning(self) -> Learning:
+        """Supernet and predictor."""
+        return Learning(self.folder, self.measuring)
+
+    @cached_property
+    def deciding(self) -> Deciding:
+        """The search."""
+        return Deciding(self.folder, self.measuring, self.learning)
+
+    @cached_property
+    def shipping(self) -> Shipping:
+        """Train, export, verify."""
+        return Shipping(self.folder, self.measuring, self.learning, self.workers)
+
+    def profile(self) -> None:
+        """Table and calibration; says how far it was off on networks it had not seen."""
+        held = self.measuring.heldout
+        self.folder.display.say(
+            f"held-out error of the latency model: {held.mape_pct:.2f} % on average, "
+            f"{held.within_pct(5):.0f} % of {len(held.measured_ms)} networks within +-5 %"
+        )
+
+    def chosen(self) -> Genotype:
+        """The architecture asked for, else the winner of the last search that the device has not contradicted."""
+        if self.settings.arch is not None:
+            return self.measuring.space.from_text(self.settings.arch)
+        attempts: list[Attempt] = []
+        while True:
+            _, winner = self._attempt(attempts)
+            known = self.shipping.known_verification(winner.arch)
+            if known is None or known.verified or len(attempts) + 1 == ATTEMPTS:
+                return winner.arch
+            attempts.append((winner, known))
+            if not self._feasible(attempts):
+                return winner.arch
+
+    @staticmethod
+    def _corrections(attempts: Sequence[Attempt]) -> list[Correction]:
+        """What the device said against the latency model."""
+        return [(winner.arch, verification.measured_ms) for winner, verification in attempts]
+
+    def _attempt(self, attempts: Sequence[Attempt]) -> tuple[Choice, Candidate]:
+        """The next search, and its finalist that validation likes best once trained."""
+        choice = self.deciding.choose(len(attempts) + 1, self._corrections(attempts))
+        return choice, choice.finalists[self.shipping.best([c.arch for c in choice.finalists])]
+
+    def _feasible(self, attempts: Sequence[Attempt]) -> bool:
+        try:
+            self.deciding.require_feasible(self._corrections(attempts))
+        except InfeasibleBudget as e:
+            self.folder.display.say(f"corrected by what the device said, {e}")
+            return False
+        return True
+
+    def outcome(self) -> Outcome:
+        """Search, train, export and measure until the device says PASS, at most `ATTEMPTS` times."""
+        say, budget_ms = self.folder.display.say, self.measuring.budget_ms
+        self.deciding.require_feasible()
+        self.profile()
+        say(f"budget: {budget_ms:.4g} ms ({self.measuring.budget_source})")
+        attempts: list[Attempt] = []
+        while True:
+            choice, winner = self._attempt(attempts)
+            export = self.shipping.export(winner.arch)
+            verification = self.shipping.verify(winner.arch)
+            attempts.append((winner, verification))
+            say(
+                f"{verification.verdict}: measured {verification.measured_ms:.4g} ms, predicted "
+                f"{winner.predicted_ms:.4g} ms (at most {winner.predicted_upper_ms:.4g}), budget {budget_ms:.4g} ms"
+            )
+            if verification.verified or len(attempts) == ATTEMPTS or not self._feasible(attempts):
+                return Outcome(winner, choice, export, verification, tuple(attempts))
+            say("the latency model is recalibrated with what the device said, and the search runs again")
+
+    def result(self) -> dict[str, Any]:
+        """The whole job; writes `result.json` and `report.html` into the run folder and returns the former."""
+        outcome = self.outcome()
+        winner, verification = outcome.winner, outcome.verification
+        test_accuracy = self.shipping.test_accuracy(winner.arch)
+        tau = self.learning.predictor_fit.tau
+        summary = {
+            "budget_ms": self.measuring.budget_ms,
+            "budget_source": self.measuring.budget_source,
+            "predicted_ms": winner.predicted_ms,
+            "predicted_upper_ms": winner.predicted_upper_ms,
+            "measured_ms": verification.measured_ms,
+            "measured_ci95_ms": list(verification.measured_ci95_ms),
+            "measured_raw_median_ms": verification.raw_median_ms,
+            "machine_slowdown": verification.slowdown,
+            "verified": verification.verified,
+            "test_accuracy": test_accuracy,
+            "arch": winner.text,
+            "macs": outcome.export.macs,
+            "params": outcome.export.params,
+            "parity_max_abs": outcome.export.parity_max_abs,
+            "heldout_mape_pct": self.measuring.heldout.mape_pct,
+            "heldout_within5_pct": self.measuring.heldout.within_pct(5),
+            "predictor_tau": None if np.isnan(tau) else tau,
+            "attempts": len(outcome.attempts),
+            "n_ops": len(self.measuring.table.rows),
+            "table": str(self.measuring.table_folder) if self.settings.table else "table",
+            "onnx": str(outcome.export.path.relative_to(self.folder.path)),
+            "report": "report.html",
+        }
+        self._report(outcome, test_accuracy, summary)
+        summary["seconds"] = self.folder.seconds_by_kind()
+        text = json.dumps(summary, indent=2, default=float) + "\n"
+        write_atomically(self.folder.path / "result.json", text.encode())
+        return summary
+
+    def _report(self, outcome: Outcome, test_accuracy: float, summary: dict[str, Any]) -> None:
+        path = self.folder.path / "report.html"
+
+        def work(progress: Progress) -> Result:
+            data = report_data(self.folder, self.measuring, self.learning, self.shipping, outcome, test_accuracy)
+            write_report(data, self.folder.path)
+            return {}
+
+        inputs = {"summary": digest_json(summary), "settings": self.settings.decisive}
+        self.folder.stage("report", "report", inputs, [path, *plot_files(self.folder.path)], work)
+
+    def close(self) -> None:
+        """Unlock the folder."""
+        self.folder.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

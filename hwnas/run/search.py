@@ -1,0 +1,205 @@
+"""Stage `search`: the Pareto front, and the most accurate networks whose upper latency bound is inside the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
+from hwnas.accuracy.pairs import Pairs
+from hwnas.run.accuracy_model import Learning
+from hwnas.run.folder import Result, RunFolder
+from hwnas.run.profiling import Correction, Measuring
+from hwnas.run.settings import NSGA2
+from hwnas.search import (
+    Budget,
+    Evaluated,
+    NSGA2Strategy,
+    Problem,
+    Searched,
+    SearchStrategy,
+    best_so_far,
+    fastest,
+    make_strategy,
+    require_feasible,
+    search,
+    together,
+)
+from hwnas.spaces import Genotype, Population
+from latency_tables import LatencyModel
+from latency_tables.progress import Progress, silent
+
+SHORTLIST = 16
+APART = 3
+FAST_ENOUGH = 0.8  # of the budget: NSGA-II gains nothing by networks that are faster still
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that may win, and what is predicted of it."""
+
+    arch: Genotype
+    text: str
+    accuracy: float
+    predicted_ms: float
+    predicted_lower_ms: float
+    predicted_upper_ms: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a search found: the finalists, best first, the front they stand on, and random networks behind it."""
+
+    finalists: tuple[Candidate, ...]
+    front: Evaluated
+    cloud: Evaluated
+
+
+class Deciding:
+    """Searches accuracy against latency, as often as the device contradicts the outcome."""
+
+    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning):
+        self.folder, self.settings = folder, folder.settings
+        self.measuring, self.learning, self.space = measuring, learning, measuring.space
+
+    def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
+        """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
+        require_feasible(self.space, self.measuring.latency(corrections), self.measuring.budget_ms)
+
+    def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
+        """The finalists under the latency model as corrected so far. Attempts count from 1."""
+        measuring, learning, s = self.measuring, self.learning, self.settings
+        latency, budget_ms = measuring.latency(corrections), measuring.budget_ms
+        assert latency.calibration is not None
+        inputs = {
+            "supernet": learning.supernet_digest,
+            "pairs": learning.pairs.accuracy.tolist(),
+            "calibration": [*latency.calibration.coefficients, latency.calibration.relative_half_width],
+            "table": measuring.table.digest,
+            "budget_ms": budget_ms,
+            **self._effort,
+            "finalists": s.finalists,
+            "seed": s.seed,
+        }
+
+        def work(progress: Progress) -> Result:
+            return self._search(latency, budget_ms, progress)
+
+        title = "search" if attempt == 1 else f"search again ({attempt})"
+        result = self.folder.stage(f"search-{attempt}", title, inputs, [], work)
+        archs = np.array([self.space.from_text(text) for text in result["archs"]])
+        ms = latency.predict(archs)
+        columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
+        finalists = tuple(Candidate(*row) for row in zip(archs, result["archs"], *columns, strict=True))
+        return Choice(finalists, _unpack(result["front"]), _unpack(result["cloud"]))
+
+    @property
+    def _effort(self) -> dict[str, Any]:
+        s = self.settings
+        if s.strategy == NSGA2:
+            return {"evaluations": s.evaluations, "minutes": s.search_minutes}
+        return {"strategy": s.strategy, "queries": s.queries, "minutes": s.search_minutes}
+
+    def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
+        s, learning, space = self.settings, self.learning, self.space
+        problem = Problem(space, learning.predictor(), latency, (Budget.latency(latency, budget_ms),))
+        look = self._among_predictions if s.strategy == NSGA2 else self._among_answers
+        found = look(problem, progress)
+        refitted = Problem(space, learning.predictor(found.answers), latency)
+        judged = refitted.evaluate(found.hopeful)
+        best = np.argsort(-judged.accuracy, kind="stable")
+        best = best[apart(judged.population[best], s.finalists, APART)]
+        cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
+        finalists = judged.population[best]
+        return {
+            "archs": [space.to_text(a) for a in finalists],
+            "accuracy": judged.accuracy[best].tolist(),
+            "supernet_accuracy": learning.evaluate(finalists, "finalists", progress),
+            "evaluated": len(found.seen),
+            "front": _pack(refitted.evaluate(found.seen.population).front()),
+            "cloud": _pack(cloud),
+        }
+
+    def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
+        """NSGA-II over what the predictor says; the few that are worth it are asked of the supernet.
+
+        What a supernet says is dearer and truer than what a predictor says of it.
+        """
+        s, latency = self.settings, problem.latency
+        assert latency is not None
+        quickest = fastest(self.space, latency)[None]
+        warm_start = np.concatenate([quickest, self.learning.pairs.population])
+        fast_enough_ms = FAST_ENOUGH * self.measuring.budget_ms
+        strategy = NSGA2Strategy(
+            self.space, s.seed, warm_start=warm_start, budgets=problem.budgets, fast_enough_ms=fast_enough_ms
+        )
+        seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
+        order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
+        hopeful = seen.population[order[apart(seen.population[order], SHORTLIST, APART)]]
+        return _Found(seen, Pairs(hopeful, np.array(self.learning.evaluate(hopeful, "shortlist", progress))), hopeful)
+
+    def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
+        """A strategy that asks the supernet itself; the pairs it began with may win too."""
+        s = self.settings
+        strategy = make_strategy(s.strategy, self.space, s.seed, problem.budgets)
+        supernet = replace(problem, accuracy=_SupernetAnswers(self.learning))
+        known = supernet.evaluate(self.learning.pairs.population)
+        strategy.update(known)
+        asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
+        seen = together([asked, known.within(self.measuring.budget_ms)])
+        return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
+
+    def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> Searched:
+        """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
+        minutes = self.settings.search_minutes
+        found = search(problem, strategy, count, progress, time_limit_s=None if minutes is None else 60 * minutes)
+        if found.stopped != "evaluations":
+            best = best_so_far(problem, problem.best(found), len(found))
+            self.folder.display.say(f"the search ended early ({found.stopped}); {best}")
+        return found.uninterrupted()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search saw, what the supernet answered on its way, and the genotypes that may win."""
+
+    seen: Evaluated
+    answers: Pairs
+    hopeful: Population
+
+
+class _SupernetAnswers(AccuracyEstimator):
+    """The trained supernet's accuracies, each journalled and asked once."""
+
+    def __init__(self, learning: Learning):
+        self._learning = learning
+
+    def estimate(self, population: Population) -> AccuracyEstimate:
+        accuracy = np.array(self._learning.evaluate(population, "supernet accuracies", silent))
+        return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
+
+
+def apart(population: Population, count: int, genes: int) -> NDArray[np.int64]:
+    """Indices of the first `count` genotypes that differ from all before them in at least `genes` genes.
+
+    A search ends among twins; asking dearer judges about twins tells them little. Fewer when there are not so many.
+    """
+    picked: list[int] = []
+    for i, arch in enumerate(population):
+        if len(picked) == count:
+            break
+        if all((arch != population[j]).sum() >= genes for j in picked):
+            picked.append(i)
+    return np.array(picked, dtype=np.int64)
+
+
+def _pack(evaluated: Evaluated) -> dict[str, list[float]]:
+    return {field.name: getattr(evaluated, field.name).tolist() for field in fields(Evaluated)}
+
+
+def _unpack(packed: dict[str, list[float]]) -> Evaluated:
+    return Evaluated(**{name: np.array(column) for name, column in packed.items()})

@@ -1,0 +1,1 @@
+"""Exact search: whole Pareto fronts, and the best network within several budgets, with proof."""

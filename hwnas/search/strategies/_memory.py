@@ -1,0 +1,94 @@
+"""What a strategy has suggested and what came of it: nothing is asked twice, and budgets are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hwnas.search.budget import Budget, infeasible, kept, repair, sample_within
+from hwnas.search.problem import Evaluated, SpaceExhausted
+from hwnas.spaces import Population, SearchSpace, every_network, unique_genotypes
+from hwnas.spaces.sampling import collect
+from latency_tables.arrays import Floats
+
+_DRAWS = 20
+
+
+class Memory:
+    """Networks seen so far, [n, genes], with their accuracies [n], and new ones that keep the budgets."""
+
+    def __init__(self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()):
+        self.space, self.budgets = space, tuple(budgets)
+        self.rng = np.random.default_rng(seed)
+        self.population: Population = np.zeros((0, len(space.cardinalities)), dtype=np.int64)
+        self.accuracy: Floats = np.zeros(0)
+        every = every_network(space)
+        self._listed = None if every is None else every[kept(self.budgets, every)]
+        if self._listed is not None:
+            if not len(self._listed):
+                raise infeasible(space, self.budgets)
+            self._place = {row.tobytes(): i for i, row in enumerate(self._listed)}
+            self._left = np.ones(len(self._listed), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.population)
+
+    def add(self, evaluated: Evaluated) -> None:
+        """Remember an evaluation."""
+        self.population = np.concatenate([self.population, evaluated.population])
+        self.accuracy = np.concatenate([self.accuracy, evaluated.accuracy])
+        if self._listed is not None:
+            places = (self._place.get(row.tobytes()) for row in np.ascontiguousarray(evaluated.population))
+            self._left[[place for place in places if place is not None]] = False
+
+    def best(self, count: int) -> Population:
+        """The most accurate networks seen that keep the budgets, best first, [<= count, genes]."""
+        order = np.argsort(-self.accuracy, kind="stable")
+        found: Population = self.population[order[kept(self.budgets, self.population[order])][:count]]
+        return found
+
+    def new(self, population: Population) -> Population:
+        """Distinct networks of `population` that have not been seen and keep every budget, in order."""
+        fresh = unique_genotypes(population, self.population)
+        inside: Population = fresh[kept(self.budgets, fresh)] if self.budgets and len(fresh) else fresh
+        return inside
+
+    def all_new(self) -> Population | None:
+        """Every network not seen that keeps the budgets; None where the space is too large to list."""
+        if self._listed is None:
+            return None
+        left: Population = self._listed[self._left]
+        return left
+
+    def random_new(self, count: int) -> Population:
+        """Random networks not seen that keep the budgets, [<= count, genes]; raises `SpaceExhausted` without any."""
+        if (left := self.all_new()) is not None:
+            if not len(left):
+                keeping = " that keep the budgets" if self.budgets else ""
+                raise SpaceExhausted(f"all {len(self)} networks of {self.space.name}{keeping} have been seen")
+            return left[self.rng.permutation(len(left))[:count]]
+
+        def draw() -> Population:
+            return self.new(sample_within(self.space, self.budgets, self.rng, 2 * count))
+
+        found = collect(draw, count, _DRAWS)
+        if not len(found):
+            raise SpaceExhausted(f"no network of {self.space.name} is left to find by chance")
+        return found
+
+    def pool(self, count: int, parents: int) -> Population:
+        """Every new network where they can be listed; otherwise `count` random ones and as many mutants of the best."""
+        if (left := self.all_new()) is not None:
+            return left if len(left) else self.random_new(1)
+        drawn = self.random_new(count)
+        return unique_genotypes(np.concatenate([drawn, self.mutants(self.best(parents), count)]))
+
+    def mutants(self, parents: Population, count: int, rate: float | None = None) -> Population:
+        """New networks that are mutants of `parents`, repaired where over budget, [<= count, genes]."""
+
+        def draw() -> Population:
+            chosen = parents[self.rng.integers(0, len(parents), 2 * count)]
+            return self.new(repair(self.space, self.space.mutate(chosen, self.rng, rate), self.budgets, self.rng))
+
+        return collect(draw, count, _DRAWS)

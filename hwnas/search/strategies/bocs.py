@@ -1,0 +1,155 @@
+"""Searching what does not add up by what does: additive surrogates, each maximised exactly within the budgets.
+
+For accuracies that cost little to ask, such as a neural predictor's, over spaces of any size. Among the best networks
+seen, accuracy is nearly a sum over choices: a Bayesian ridge regression is fitted to them, and functions drawn from its
+posterior (Thompson 1933, "On the likelihood that one unknown probability exceeds another") are maximised by dynamic
+programming. What they propose is asked, with the neighbours of the best, and the fit begins again. When nothing better
+comes of it for a while, so does the search, with more networks at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+
+from hwnas.search.budget import Budget, kept
+from hwnas.search.exact.front import exact_front
+from hwnas.search.problem import Evaluated
+from hwnas.search.strategies._memory import Memory
+from hwnas.search.strategies._memory_strategy import MemoryStrategy
+from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from latency_tables.additive.factors import Factors, SlotFactors
+from latency_tables.arrays import Floats
+
+_PENALTY = 0.3  # on a coefficient, as precise as so many networks
+_PATIENCE = 3  # rounds with nothing better
+_MOST = 4000  # networks that a surrogate is fitted to
+_CLIMBED = 3  # networks whose neighbours are asked
+
+
+class SurrogateStrategy(MemoryStrategy):
+    """Starts from `first` random networks, twice as many at every new start; asks about `batch` at a time.
+
+    Raises `NotSeparable` for a space whose slots follow too many genes for tables.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        budgets: Sequence[Budget] = (),
+        first: int = 400,
+        batch: int = 100,
+        draws: int = 8,
+        warm_start: Population | None = None,
+    ):
+        super().__init__(space, seed, budgets, warm_start)
+        self.space, self.batch, self.draws = space, batch, draws
+        self._surrogates = _Surrogates(space, self.memory)
+        self._known: dict[bytes, float] = {}
+        self._size, self._begun = first, False
+        self._forget()
+
+    def _forget(self) -> None:
+        """What this start has seen, but not what was answered."""
+        self._pool, self._values = self.memory.population[:0], np.zeros(0)
+        self._in_vain = 0
+
+    def choose(self) -> Population:
+        """Random networks at a start, then those that surrogates propose."""
+        while self._begun and self._in_vain < _PATIENCE:
+            self._in_vain += 1
+            proposed = unique_genotypes(self._proposed(), self._pool)
+            known = np.array([arch.tobytes() in self._known for arch in proposed], dtype=bool)
+            self._learn(proposed[known])  # by an earlier start
+            if not known.all():
+                fresh: Population = proposed[~known]
+                return fresh
+        if self._begun:
+            self._size = min(2 * self._size, _MOST)
+            self._forget()
+        self._begun = True
+        return self.memory.random_new(self._size)
+
+    def update(self, evaluated: Evaluated) -> None:
+        """Remember the answers."""
+        super().update(evaluated)
+        rows = np.ascontiguousarray(evaluated.population)
+        self._known |= {arch.tobytes(): float(a) for arch, a in zip(rows, evaluated.accuracy, strict=True)}
+        self._learn(rows)
+
+    def _learn(self, population: Population) -> None:
+        """Networks whose answers are known join this start's."""
+        best = self._values.max(initial=-np.inf)
+        answers = [self._known[arch.tobytes()] for arch in population]
+        self._pool = np.concatenate([self._pool, population])
+        self._values = np.concatenate([self._values, answers])
+        if self._values.max(initial=-np.inf) > best:
+            self._in_vain = 0
+
+    def _proposed(self) -> Population:
+        """Networks within the budgets that surrogates hold for the best, and neighbours of the best seen."""
+        best = np.argsort(-self._values, kind="stable")[: self._size]
+        fronts = self._surrogates.fronts(self._pool[best], self._values[best], self.draws, self.batch // self.draws)
+        around = [self.space.neighbours(self._pool[i]) for i in best[:_CLIMBED]]
+        proposed = np.concatenate([*fronts, *around])
+        inside: Population = proposed[kept(self.memory.budgets, proposed)]
+        return inside
+
+
+class _Surrogates:
+    """Additive functions that may be the accuracy, and what is best by them within the budgets."""
+
+    def __init__(self, space: SearchSpace, memory: Memory):
+        self.space, self.budgets, self.rng = space, memory.budgets, memory.rng
+        self._slots = SlotFactors(space)
+        self._shares = {
+            i: budget.cost.scaled(1 / budget.limit)
+            for i, budget in enumerate(self.budgets)
+            if isinstance(budget.cost, Factors)
+        }
+
+    def fronts(self, population: Population, accuracy: Floats, draws: int, count: int) -> list[Population]:
+        """For each draw from the posterior, given networks [n, genes] and accuracies [n], the best networks by it.
+
+        The last `count` of its Pareto front against what the budgets count, mixed anew each time where they are many.
+        """
+        features = self._slots.one_hot(population)
+        costs = [self._share(i, features, population) for i in range(len(self.budgets))]
+        found = []
+        for coefficients in _posterior_draws(features, accuracy, draws if costs else draws * count, self.rng):
+            value = self._slots.linear(coefficients)
+            front = exact_front(self.space, value, self._mixed(costs), 1.0 if costs else np.inf)
+            found.append(front.population[-count:])
+        return found
+
+    def _share(self, budget: int, features: Floats, population: Population) -> Factors:
+        """The share of a budget that networks cost; where it does not add up, the nearest that does."""
+        if budget in self._shares:
+            return self._shares[budget]
+        shares = self.budgets[budget].cost(population) / self.budgets[budget].limit
+        return self._slots.linear(np.asarray(np.linalg.lstsq(features, shares, rcond=None)[0], dtype=np.float64))
+
+    def _mixed(self, costs: Sequence[Factors]) -> Factors:
+        """An average of costs with random weights: it is within its limit wherever each of them is."""
+        if len(costs) == 1:
+            return costs[0]
+        mixed = Factors(self.space.cardinalities, {})
+        for weight, cost in zip(self.rng.dirichlet(np.ones(len(costs))) if costs else (), costs, strict=True):
+            mixed = mixed.plus(cost.scaled(float(weight)))
+        return mixed
+
+
+def _posterior_draws(features: Floats, accuracy: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Coefficients [draws, f] of Bayesian ridge regression, the mean first, of accuracies [n] on features [n, f]."""
+    design = np.column_stack([features, np.ones(len(features))])
+    scores = (accuracy - accuracy.mean()) / (accuracy.std() or 1.0)
+    root = cholesky(design.T @ design + _PENALTY * np.eye(design.shape[1]), lower=True)
+    mean = cho_solve((root, True), design.T @ scores)
+    noise = np.sqrt(np.square(scores - design @ mean).sum() / max(len(scores) - design.shape[1] / 2, 10))
+    deviates = rng.standard_normal((design.shape[1], draws))
+    deviates[:, 0] = 0
+    drawn: Floats = mean[:, None] + noise * solve_triangular(root, deviates, lower=True, trans=1)
+    return drawn[:-1].T

@@ -1,0 +1,36 @@
+"""Regularised evolution (Real et al. 2019): tournaments, mutation, and the oldest dies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwnas.search.budget import Budget
+from hwnas.search.strategies._memory_strategy import MemoryStrategy
+from hwnas.spaces import Population, SearchSpace
+
+
+class EvolutionStrategy(MemoryStrategy):
+    """The best of `tournament` among the youngest `population` networks has one new child."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        budgets: Sequence[Budget] = (),
+        population: int = 30,
+        tournament: int = 10,
+        warm_start: Population | None = None,
+    ):
+        super().__init__(space, seed, budgets, warm_start)
+        self.population, self.tournament = population, tournament
+
+    def choose(self) -> Population:
+        """Random networks until the population is full, then children."""
+        memory = self.memory
+        if len(memory) < self.population:
+            return memory.random_new(1)
+        alive = len(memory) - self.population
+        drawn = alive + memory.rng.choice(self.population, min(self.tournament, self.population), replace=False)
+        parent = drawn[memory.accuracy[drawn].argmax()]
+        child = memory.mutants(memory.population[parent][None], 1)
+        return child if len(child) else memory.random_new(1)

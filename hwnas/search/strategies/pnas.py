@@ -1,0 +1,68 @@
+"""Sequential search by growing complexity (Liu et al. 2018, "Progressive neural architecture search")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.accuracy import Predictor
+from hwnas.accuracy.predictors import MLPEnsemble
+from hwnas.search.budget import Budget
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.spaces import Population, SearchSpace
+
+_BEAM = 10
+_CANDIDATES = 200
+
+
+class PNASStrategy(PredictorStrategy):
+    """Begins with the networks of fewest ops and allows more every `batch` networks; the predictor ranks what grew.
+
+    The complexity of a network is the number of slots that add ops: blocks of a chain, edges of a cell.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        predictor: Predictor | None = None,
+        budgets: Sequence[Budget] = (),
+        initial: int | None = None,
+        batch: int | None = None,
+        warm_start: Population | None = None,
+    ):
+        super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
+        self._adds = [np.array([len(choice) > 0 for choice in slot]) for slot in space.slots]
+        self._levels = np.unique(self.complexity(self.memory.random_new(500)))
+        self._level = 0
+
+    @staticmethod
+    def default_predictor(space: SearchSpace, seed: int) -> Predictor:
+        """Perceptrons on every view of the space."""
+        return MLPEnsemble(space, seed)
+
+    def complexity(self, population: Population) -> NDArray[np.int64]:
+        """How many slots of genotypes [n, genes] add ops, [n]."""
+        choices = self.space.slot_choices(population)
+        total: NDArray[np.int64] = np.sum([add[c] for add, c in zip(self._adds, choices.T, strict=True)], axis=0)
+        return total
+
+    def choose(self) -> Population:
+        """The least complex networks first."""
+        if len(self.memory) < self.initial:
+            drawn = self.memory.random_new(_CANDIDATES)
+            order = np.argsort(self.complexity(drawn), kind="stable")
+            simplest: Population = drawn[order[: min(self.batch, self.initial - len(self.memory))]]
+            return simplest
+        self._level = min(self._level + 1, len(self._levels) - 1)
+        return super().choose()
+
+    def propose(self) -> Population:
+        """Mutants of the best that are as complex as is allowed by now, by predicted accuracy."""
+        pool = self.memory.pool(_CANDIDATES, _BEAM)
+        grown: Population = pool[self.complexity(pool) <= self._levels[self._level]]
+        if len(grown):
+            grown = grown[np.argsort(-self.predictor.estimate(grown).mean, kind="stable")[: self.batch]]
+        return grown

@@ -1,0 +1,1 @@
+"""The MobileNetV3 / once-for-all family."""

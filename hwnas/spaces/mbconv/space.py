@@ -1,0 +1,259 @@
+"""The MobileNetV3 / once-for-all family: stages choose depth, blocks choose kind, expansion and kernel."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from hwnas.spaces.modules import build_block
+from hwnas.spaces.space import ArchError, SearchSpace, Slots
+from latency_tables import Op
+from latency_tables.arrays import Genotype, Population
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sort of block: full or depthwise expansion, activation, attention."""
+
+    code: str
+    fused: bool
+    hswish: bool
+    se: bool
+
+
+RELU = Kind("mb", fused=False, hswish=False, se=False)
+RELU_SE = Kind("rs", fused=False, hswish=False, se=True)
+HSWISH = Kind("hs", fused=False, hswish=True, se=False)
+HSWISH_SE = Kind("se", fused=False, hswish=True, se=True)
+FUSED = Kind("fu", fused=True, hswish=False, se=False)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One choice of a block slot. Text: kind, expansion, k, kernel, e.g. `se6k5`."""
+
+    kind: Kind
+    expand: int
+    kernel: int
+
+    @property
+    def text(self) -> str:
+        """Its text inside an architecture's."""
+        return f"{self.kind.code}{self.expand}k{self.kernel}"
+
+    def op(self, channels: int, size: int, out: int, stride: int) -> Op:
+        """This block as an op at one input shape."""
+        kind = "fused" if self.kind.fused else "mbconv"
+        flags = {"hswish": int(self.kind.hswish), "se": int(self.kind.se)}
+        shape = (channels, size, size)
+        return Op.of(kind, shape, expand=self.expand, kernel=self.kernel, out=out, stride=stride, **flags)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks at one width; the first has the stride. `depths` are the numbers of blocks to choose from."""
+
+    width: int
+    stride: int
+    depths: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a stage that could vanish: its first block changes width and stride."""
+        if not self.depths or min(self.depths) < 1 or not self.blocks:
+            raise ValueError("a stage needs depths of at least 1 and at least one block to choose")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that makes one member of the family. `mix_width` 0: no mixing layer in the head."""
+
+    name: str
+    resolution: int
+    stem_width: int
+    stem_stride: int
+    first_block: bool
+    stages: tuple[Stage, ...]
+    head_width: int
+    mix_width: int = 0
+
+
+@dataclass(frozen=True)
+class _BlockSlot:
+    """Where one block stands: in which stage, at which position, and which genes speak of it."""
+
+    stage_index: int
+    stage: Stage
+    position: int
+    depth_gene: int
+    gene: int
+
+    def present(self, population: Population) -> NDArray[np.bool_]:
+        """Which genotypes [n, genes] have this block, [n]."""
+        return np.asarray(self.stage.depths)[population[:, self.depth_gene]] > self.position
+
+
+class MBConvSpace(SearchSpace):
+    """A genotype is, stage by stage, a depth gene and one gene for each block; blocks past the depth are idle (0).
+
+    Text: `mbconv-32:mb3k5,se6k3/fu4k3/...`, stages between slashes, blocks between commas.
+    """
+
+    def __init__(self, preset: Preset, num_classes: int = 10):
+        self.preset, self.num_classes = preset, num_classes
+        self.name = preset.name
+        self.input_shape = (3, preset.resolution, preset.resolution)
+
+    @cached_property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Depth, then blocks, of every stage in turn."""
+        genes: list[int] = []
+        for stage in self.preset.stages:
+            genes += [len(stage.depths), *[len(stage.blocks)] * max(stage.depths)]
+        return tuple(genes)
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Stem (and first block), every block with "absent" as its last choice where depth allows it, head."""
+        preset = self.preset
+        channels, size = preset.stem_width, preset.resolution // preset.stem_stride
+        fixed = [Op.of("stem", self.input_shape, out=channels, stride=preset.stem_stride)]
+        if preset.first_block:
+            fixed.append(Block(RELU, 1, 3).op(channels, size, channels, 1))
+        slots: list[tuple[tuple[Op, ...], ...]] = [(tuple(fixed),)]
+        for stage in preset.stages:
+            for position in range(max(stage.depths)):
+                stride = stage.stride if position == 0 else 1
+                choices = [(block.op(channels, size, stage.width, stride),) for block in stage.blocks]
+                absent: list[tuple[Op, ...]] = [()] if position >= min(stage.depths) else []
+                slots.append((*choices, *absent))
+                channels, size = stage.width, -(-size // stride)
+        head = Op.of(
+            "head",
+            (channels, size, size),
+            width=preset.head_width,
+            mix=preset.mix_width,
+            classes=self.num_classes,
+        )
+        return (*slots, ((head,),))
+
+    @cached_property
+    def _block_slots(self) -> tuple[_BlockSlot, ...]:
+        found, gene = [], 0
+        for index, stage in enumerate(self.preset.stages):
+            for position in range(max(stage.depths)):
+                found.append(_BlockSlot(index, stage, position, gene, gene + 1 + position))
+            gene += 1 + max(stage.depths)
+        return tuple(found)
+
+    def slot_choices(self, population: Population) -> Population:
+        """Block genes, with "absent" for blocks past their stage's depth."""
+        choices = np.zeros((len(population), len(self.slots)), dtype=np.int64)
+        for column, slot in enumerate(self._block_slots, start=1):
+            absent = len(slot.stage.blocks)
+            choices[:, column] = np.where(slot.present(population), population[:, slot.gene], absent)
+        return choices
+
+    @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """Its own gene; the stage's depth too where a block may be absent."""
+        blocks = [
+            (slot.depth_gene, slot.gene) if slot.position >= min(slot.stage.depths) else (slot.gene,)
+            for slot in self._block_slots
+        ]
+        return ((), *blocks, ())
+
+    def canonical(self, population: Population) -> Population:
+        """Idle blocks set to 0."""
+        clean = population.copy()
+        for slot in self._block_slots:
+            clean[~slot.present(population), slot.gene] = 0
+        return clean
+
+    @property
+    def size(self) -> int:
+        """Idle genes do not count."""
+        return prod(sum(len(s.blocks) ** d for d in s.depths) for s in self.preset.stages)
+
+    def build_op(self, op: Op) -> nn.Module:
+        """Stem, block or head."""
+        return build_block(op)
+
+    def weight_source(self, op: Op) -> Op:
+        """Blocks of one kind share the weights of the widest with the largest kernel."""
+        if op.kind not in {"mbconv", "fused"} or op["expand"] == 1:
+            return op
+        settings = dict(op.settings)
+        same_kind = [
+            b
+            for stage in self.preset.stages
+            for b in stage.blocks
+            if (b.kind.fused, b.kind.hswish, b.kind.se) == (op.kind == "fused", bool(op["hswish"]), bool(op["se"]))
+        ]
+        settings["expand"] = max(b.expand for b in same_kind)
+        settings["kernel"] = max(b.kernel for b in same_kind)
+        return Op.of(op.kind, op.in_shape, **settings)
+
+    def sandwich(self, rng: np.random.Generator) -> Population:
+        """Largest, smallest and one random network, each block's kind drawn first so that all kinds train alike."""
+        genes = np.zeros((3, len(self.cardinalities)), dtype=np.int64)
+        for slot in self._block_slots:
+            depths, blocks = np.array(slot.stage.depths), slot.stage.blocks
+            genes[:, slot.depth_gene] = [depths.argmax(), depths.argmin(), rng.integers(len(depths))]
+            kinds = sorted({b.kind.code for b in blocks})
+            for row in range(3):
+                kind = kinds[rng.integers(len(kinds))]
+                mine = sorted(
+                    (i for i, b in enumerate(blocks) if b.kind.code == kind),
+                    key=lambda i: (blocks[i].expand, blocks[i].kernel),
+                )
+                genes[row, slot.gene] = {0: mine[-1], 1: mine[0]}.get(row, mine[rng.integers(len(mine))])
+        return self.canonical(genes)
+
+    def encode(self, population: Population) -> NDArray[np.float64]:
+        """A block: present, one-hot kind, expansion and kernel scaled to 1; all 0 when absent."""
+        columns = []
+        for slot in self._block_slots:
+            kinds = sorted({b.kind.code for b in slot.stage.blocks})
+            table = np.array(
+                [[1.0, *(b.kind.code == k for k in kinds), b.expand / 6, b.kernel / 7] for b in slot.stage.blocks]
+            )
+            columns.append(table[population[:, slot.gene]] * slot.present(population)[:, None])
+        return np.concatenate(columns, axis=1)
+
+    def to_text(self, arch: Genotype) -> str:
+        """Readable text, e.g. `mbconv-32:mb3k5,se6k3/fu4k3/...`."""
+        arch = self.check(arch)
+        stages: list[list[str]] = [[] for _ in self.preset.stages]
+        for slot in self._block_slots:
+            if slot.position < slot.stage.depths[arch[slot.depth_gene]]:
+                stages[slot.stage_index].append(slot.stage.blocks[arch[slot.gene]].text)
+        return f"{self.name}:{'/'.join(map(','.join, stages))}"
+
+    def from_text(self, text: str) -> Genotype:
+        """Inverse of `to_text`; raises `ArchError` that names the stage and block it cannot read."""
+        stages = [s.split(",") for s in re.sub(r"\s", "", self._text_body(text)).split("/")]
+        problem = f"cannot parse {text!r:.120}:"
+        if len(stages) != len(self.preset.stages):
+            wanted = len(self.preset.stages)
+            raise ArchError(f"{problem} {self.name} has {wanted} stages between '/', got {len(stages)}")
+        arch = np.zeros(len(self.cardinalities), dtype=np.int64)
+        for slot in self._block_slots:
+            stage, number, blocks = slot.stage, slot.stage_index + 1, stages[slot.stage_index]
+            if len(blocks) not in stage.depths:
+                depths = " or ".join(map(str, stage.depths))
+                raise ArchError(f"{problem} stage {number} of {self.name} has {depths} blocks, got {len(blocks)}")
+            arch[slot.depth_gene] = stage.depths.index(len(blocks))
+            if slot.position < len(blocks):
+                known, block = [b.text for b in stage.blocks], blocks[slot.position]
+                if block not in known:
+                    where = f"block {slot.position + 1} of stage {number}"
+                    raise ArchError(f"{problem} {where} is {block!r:.20}, not one of {', '.join(known)}")
+                arch[slot.gene] = known.index(block)
+        return arch

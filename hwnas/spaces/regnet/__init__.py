@@ -1,0 +1,1 @@
+"""RegNet's AnyNetX."""

@@ -1,0 +1,212 @@
+"""RegNet's AnyNetX (Radosavovic et al. 2020): stages of residual bottlenecks with grouped convolutions.
+
+Every stage chooses depth, width and group width; nothing ties the stages together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from torch import Tensor, nn
+
+from hwnas.spaces.modules import conv_bn
+from hwnas.spaces.space import ArchError, SearchSpace, Slots
+from hwnas.spaces.view import View
+from latency_tables import HwnasError, Op
+from latency_tables.arrays import Genotype, Population
+
+
+@dataclass(frozen=True)
+class RegNetStage:
+    """What one stage chooses from. Every group width divides every width."""
+
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    group_widths: tuple[int, ...]
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        if min(self.depths) < 1 or any(w % g for w in self.widths for g in self.group_widths):
+            raise ValueError("a stage needs depths of at least 1, and group widths that divide its widths")
+
+
+@dataclass(frozen=True)
+class RegNetPreset:
+    """Everything that makes one member of the family."""
+
+    name: str
+    resolution: int
+    stem_width: int
+    stem_stride: int
+    stages: tuple[RegNetStage, ...]
+
+
+_GROUPS = (4, 8, 16)
+REGNET_PRESETS = {
+    "regnet-32": RegNetPreset(
+        "regnet-32",
+        32,
+        16,
+        2,
+        (
+            RegNetStage((1, 2, 3, 4), (16, 32, 48, 64), _GROUPS, stride=1),
+            RegNetStage((1, 2, 3, 4), (32, 64, 96, 128), _GROUPS),
+            RegNetStage((1, 2, 3, 4), (64, 96, 128, 192), _GROUPS),
+        ),
+    ),
+    "regnet-224": RegNetPreset(
+        "regnet-224",
+        224,
+        32,
+        2,
+        (
+            RegNetStage((1, 2, 3), (32, 48, 64, 96), _GROUPS),
+            RegNetStage((1, 2, 3, 4, 5), (64, 96, 128, 192), _GROUPS),
+            RegNetStage((2, 4, 6, 8, 10, 12), (128, 192, 256, 320, 384), _GROUPS),
+            RegNetStage((1, 2, 3, 4), (256, 384, 512, 640, 768), _GROUPS),
+        ),
+    ),
+}
+
+
+class BottleneckX(nn.Module):
+    """1x1, grouped 3x3, 1x1, without a bottleneck ratio, and a shortcut (section 3.1; ratio 1: section 4.3)."""
+
+    def __init__(self, op: Op):
+        super().__init__()
+        inputs, width, stride, groups = op.in_shape[0], op["out"], op["stride"], op["out"] // op["group_width"]
+        self.layers = nn.Sequential(
+            *conv_bn(inputs, width, 1),
+            nn.ReLU(),
+            *conv_bn(width, width, 3, stride, groups),
+            nn.ReLU(),
+            *conv_bn(width, width, 1),
+        )
+        same = stride == 1 and inputs == width
+        self.shortcut = nn.Identity() if same else nn.Sequential(*conv_bn(inputs, width, 1, stride))
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
+        y: Tensor = self.act(self.shortcut(x) + self.layers(x))
+        return y
+
+
+class RegNetSpace(SearchSpace):
+    """Three genes a stage: depth, width, group width. Text: `regnet-32:d2w32g8/d3w64g8/d1w128g16`."""
+
+    def __init__(self, preset: RegNetPreset, num_classes: int = 10):
+        self.preset, self.num_classes, self.name = preset, num_classes, preset.name
+        self.input_shape = (3, preset.resolution, preset.resolution)
+
+    @cached_property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Depths, widths and group widths of every stage in turn."""
+        stages = self.preset.stages
+        return tuple(n for s in stages for n in (len(s.depths), len(s.widths), len(s.group_widths)))
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Stem; a slot a stage, its choices by (width before, depth, width, group width); a head by the last width."""
+        preset, side = self.preset, self.preset.resolution // self.preset.stem_stride
+        stem = Op.of("stem", self.input_shape, out=preset.stem_width, stride=preset.stem_stride)
+        slots: list[tuple[tuple[Op, ...], ...]] = [((stem,),)]
+        before: tuple[int, ...] = (preset.stem_width,)
+        for stage in preset.stages:
+            after = -(-side // stage.stride)
+            choices = []
+            for inputs, depth, width, group in product(before, stage.depths, stage.widths, stage.group_widths):
+                first = Op.of("bottleneck", (inputs, side, side), out=width, group_width=group, stride=stage.stride)
+                later = Op.of("bottleneck", (width, after, after), out=width, group_width=group, stride=1)
+                choices.append((first, *(later,) * (depth - 1)))
+            slots.append(tuple(choices))
+            before, side = stage.widths, after
+        return (*slots, tuple((Op.of("head", (w, side, side), classes=self.num_classes),) for w in before))
+
+    def slot_choices(self, population: Population) -> Population:
+        """[n, slots]: which of a stage's combinations, given the width before it."""
+        columns = [np.zeros(len(population), dtype=np.int64)]
+        before = columns[0]
+        for s, stage in enumerate(self.preset.stages):
+            depth, width, group = population[:, 3 * s : 3 * s + 3].T
+            mine = (before * len(stage.depths) + depth) * len(stage.widths) + width
+            columns.append(mine * len(stage.group_widths) + group)
+            before = width
+        return np.stack([*columns, before], axis=1)
+
+    @property
+    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
+        """The stage's three, and the width before it."""
+        widths = [3 * s + 1 for s in range(len(self.preset.stages))]
+        stages = [(w - 1, w, w + 1) if w == widths[0] else (w - 3, w - 1, w, w + 1) for w in widths]
+        return ((), *stages, (widths[-1],))
+
+    def build_op(self, op: Op) -> nn.Module:
+        """Stem, bottleneck or head; raises ValueError for a foreign kind."""
+        match op.kind:
+            case "stem":
+                return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.ReLU())
+            case "bottleneck":
+                return BottleneckX(op)
+            case "head":
+                return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op.in_shape[0], op["classes"]))
+        raise ValueError(f"no module for {op.key}")
+
+    def encode(self, population: Population) -> np.ndarray:
+        """Depth, log width and log group width of every stage, 0..1 from the least to the most."""
+        columns = []
+        for s, stage in enumerate(self.preset.stages):
+            values = (np.array(stage.depths), np.log2(stage.widths), np.log2(stage.group_widths))
+            for gene, choices in enumerate(values):
+                span = max(float(np.ptp(choices)), 1e-9)
+                columns.append(((choices - choices.min()) / span)[population[:, 3 * s + gene]])
+        return np.stack(columns, axis=1)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """`encode`, which is numbers already."""
+        return (View("depths and widths", self.encode, trend=True),)
+
+    def to_text(self, arch: Genotype) -> str:
+        """Readable text of a genotype."""
+        genes = self.check(arch)
+        words = []
+        for s, stage in enumerate(self.preset.stages):
+            depth, width, group = genes[3 * s : 3 * s + 3]
+            words.append(f"d{stage.depths[depth]}w{stage.widths[width]}g{stage.group_widths[group]}")
+        return f"{self.name}:{'/'.join(words)}"
+
+    def from_text(self, text: str) -> Genotype:
+        """Inverse of `to_text`; raises `ArchError` that names the stage and the number it cannot read."""
+        words, stages = self._text_body(text).strip().split("/"), self.preset.stages
+        problem = f"cannot parse {text!r:.120}:"
+        if len(words) != len(stages):
+            raise ArchError(f"{problem} {self.name} has {len(stages)} stages between '/', got {len(words)}")
+        genes = []
+        for number, (word, stage) in enumerate(zip(words, stages, strict=True), start=1):
+            rest = word.strip()
+            for letter, what, choices in (
+                ("g", "group width", stage.group_widths),
+                ("w", "width", stage.widths),
+                ("d", "depth", stage.depths),
+            ):
+                rest, found, value = rest.rpartition(letter)
+                if not found or value not in map(str, choices):
+                    known = ", ".join(map(str, choices))
+                    raise ArchError(f"{problem} stage {number} is {word!r:.30}; its {what} must be one of {known}")
+                genes.append(choices.index(int(value)))
+            if rest:
+                raise ArchError(f"{problem} stage {number} is {word!r:.30}, not like d2w32g8")
+            genes[-3:] = genes[-3:][::-1]
+        return self.check(np.array(genes))
+
+
+def regnet_space(name: str, num_classes: int = 10) -> RegNetSpace:
+    """A preset by name; raises `HwnasError` when there is none."""
+    if name not in REGNET_PRESETS:
+        raise HwnasError(f"unknown RegNet space {name!r}; there are {', '.join(REGNET_PRESETS)}")
+    return RegNetSpace(REGNET_PRESETS[name], num_classes)

@@ -1,0 +1,75 @@
+"""Which networks to measure: random ones, and some spread over the whole range of a space's size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from hwnas.spaces.additive import AdditiveCost
+from hwnas.spaces.space import SearchSpace, unique_genotypes
+from latency_tables import Op
+from latency_tables.arrays import Population
+
+_DRAWS = 50
+_STEPS = 400
+_ONE_SPREAD_IN = 4
+
+
+def random_networks(
+    space: SearchSpace, seed: Sequence[int], count: int, exclude: Population | None = None
+) -> Population:
+    """Different random genotypes, [count, genes]; fewer where that many are hard to find."""
+    rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
+    return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), others), count, _DRAWS)
+
+
+def collect(draw: Callable[[], Population], count: int, draws: int) -> Population:
+    """The first `count` different genotypes of at most `draws` draws, [<= count, genes]."""
+    found = unique_genotypes(draw())[:count]
+    for _ in range(draws - 1):
+        if len(found) == count:
+            break
+        found = unique_genotypes(np.concatenate([found, draw()]))[:count]
+    return found
+
+
+def calibration_networks(
+    space: SearchSpace, macs: Mapping[Op, float], seed: int, count: int, exclude: Population | None = None
+) -> Population:
+    """Genotypes to calibrate a table on, [count, genes]: random ones, and one in four spread over the range of MACs.
+
+    Random networks crowd in the middle, and a search under a budget goes to the ends.
+    """
+    random = random_networks(space, [seed, 1], count, exclude)
+    spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
+    others = () if exclude is None else exclude
+    return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), others)[:count]
+
+
+def spread_networks(space: SearchSpace, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:
+    """Genotypes [n, genes] whose additive costs lie evenly between the least and the most of the space, n <= count.
+
+    Random networks walk towards their targets by mutations that bring them closer.
+    """
+    total = AdditiveCost(space, cost)
+    target = np.linspace(*total.range, count)
+    population = space.sample(rng, count)
+    off = np.abs(total(population) - target)
+    for _ in range(_STEPS):
+        proposed = space.mutate(population, rng)
+        closer = np.abs(total(proposed) - target)
+        better = closer < off
+        population = np.where(better[:, None], proposed, population)
+        off = np.where(better, closer, off)
+    return unique_genotypes(population[rng.permutation(count)])
+
+
+def mixed(random: Population, spread: Population, every: int) -> Population:
+    """One network of `spread` before every `every - 1` of `random`, each once, so that any first few are a mixture."""
+    rows, others = list(spread), list(random)
+    order = []
+    while rows or others:
+        order += rows[:1] + others[: every - 1]
+        rows, others = rows[1:], others[every - 1 :]
+    return unique_genotypes(np.array(order))

@@ -1,0 +1,1 @@
+"""Jobs on latency tables apart from a run: measure, check, fit, kits for boards, several devices."""

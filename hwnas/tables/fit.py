@@ -1,0 +1,207 @@
+"""A latency table from timings of whole networks: for a device on which single blocks cannot be timed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
+from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces.cost import count_macs, count_params
+from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
+from latency_tables.arrays import Floats
+from latency_tables.few_shot.fit import (
+    MINIMUM_TIMINGS,
+    MOST_MS,
+    Counting,
+    FewShotFit,
+    check_timings,
+    fit_few_shot,
+    leave_one_out_ms,
+)
+from latency_tables.few_shot.prior import AdditiveTable, op_prior
+
+_COLUMNS = ("arch", "ms")
+_ALL = "all"
+_SAMPLE = 1000  # random networks that say what a typical one is
+_LEAST_MS = 1e-6  # a row of a table must take some time
+_MOST_LEFT_OUT = 100
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Timed networks, each once: genotypes [n, genes] and milliseconds [n]; `repeated` rows were averaged away."""
+
+    archs: Population
+    ms: Floats
+    repeated: int
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """The table, its fit, and how far off networks are that the fit did not see (leave one out), in percent."""
+
+    table: LatencyTable
+    fit: FewShotFit
+    left_out_error_pct: float
+
+
+def read_runs(path: Path, space: SearchSpace) -> Runs:
+    """Read a CSV file with the columns `arch` (text of the space) and `ms`; an arch that repeats is averaged.
+
+    Raises `HwnasError` in one line that names the row (the header is row 1) when an arch does not parse or a timing
+    is not a positive finite number; also when a column is missing, when fewer than `MINIMUM_TIMINGS` networks are
+    left, and when all timings are equal.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            # strict: a quote left open is an error, not half a file in one field
+            reader = csv.DictReader(file, strict=True)
+            rows = [(reader.line_num, row) for row in reader]
+            names = reader.fieldnames or ()
+    except OSError as e:
+        raise HwnasError(f"cannot read {path}: {e.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as e:
+        raise HwnasError(f"{path} is not a CSV file: {e}") from None
+    if lacking := [c for c in _COLUMNS if c not in names]:
+        raise HwnasError(f"{path} has no column {lacking[0]!r}; its first row must name the columns arch and ms")
+    timings: dict[bytes, list[float]] = {}
+    for number, row in rows:
+        arch, ms = _timing(row, space, f"{path}, row {number}")
+        timings.setdefault(arch.tobytes(), []).append(ms)
+    if len(timings) < MINIMUM_TIMINGS:
+        raise HwnasError(f"{path} times {len(timings)} networks; a table needs at least {MINIMUM_TIMINGS}: time more")
+    archs = np.array([np.frombuffer(key, dtype=np.int64) for key in timings])
+    mean_ms = np.array([float(np.mean(of_one)) for of_one in timings.values()])
+    try:
+        check_timings(mean_ms)
+    except HwnasError as e:
+        raise HwnasError(f"{path}: {e}") from None
+    return Runs(archs, mean_ms, len(rows) - len(timings))
+
+
+def _timing(row: dict[str, str | None], space: SearchSpace, where: str) -> tuple[NDArray[np.int64], float]:
+    text = row["ms"] or ""
+    try:
+        arch = space.from_text(row["arch"] or "")
+    except HwnasError as e:
+        raise HwnasError(f"{where}: {e}") from None
+    try:
+        ms = float(text)
+    except ValueError:
+        raise HwnasError(f"{where}: ms is {text!r:.40}, not a number") from None
+    if not 0 < ms < MOST_MS:
+        raise HwnasError(f"{where}: ms is {text:.40}; a timing must be positive and below {MOST_MS:g} ms")
+    return np.ascontiguousarray(arch), ms
+
+
+def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[LatencyTable] = ()) -> FittedTable:
+    """Fit an additive table on `runs`, with the tables of other devices as prior, and choose what to count.
+
+    Raises `TableError` when a table of `like` is of another space or lacks an op.
+    """
+    ops = space.all_ops
+    ways = (_ALL, *space.prunings)
+    costs = {op: _cost(space, op) for op in ops}
+    tables = [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
+    random = space.sample(np.random.default_rng(0), _SAMPLE)
+    countings = {}
+    for way in ways:
+        prior = op_prior(
+            _counts(space, random, way),
+            np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
+            _groups(ops),
+            tables,
+            # What every network pays belongs to the ops that all of them use (stem, head). Where there are none, it
+            # is spread over all ops, by fitting without a constant: a table has rows for ops only.
+            constant=False,
+        )
+        countings[way] = Counting(way, _counts(space, runs.archs, way), prior)
+    fit = fit_few_shot(list(countings.values()), runs.ms)
+    some = slice(_MOST_LEFT_OUT)
+    chosen = countings[fit.counting]
+    left_out = leave_one_out_ms(fit, Counting(chosen.name, chosen.features[some], chosen.prior), runs.ms[some])
+    error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
+    return FittedTable(_table(space, costs, fit, target, len(runs.ms), len(like)), fit, error_pct)
+
+
+def _cost(space: SearchSpace, op: Op) -> OpCost:
+    module = space.build_op(op)
+    megabytes = weight_mb(onnx_from_module(module, op.in_shape))
+    return OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
+
+
+def _counts(space: SearchSpace, population: Population, way: str) -> Floats:
+    """How often each op of the space occurs in networks, [n, ops]."""
+    choices = space.slot_choices(population) if way == _ALL else space.pruned_choices(population, way)
+    column = {op: i for i, op in enumerate(space.all_ops)}
+    counts = np.zeros((len(population), len(column)))
+    for slot, chosen in zip(space.slots, choices.T, strict=True):
+        of_choice = np.zeros((len(slot), len(column)))
+        for c, choice in enumerate(slot):
+            for op in choice:
+                of_choice[c, column[op]] += 1
+        counts += of_choice[chosen]
+    return counts
+
+
+def _groups(ops: Sequence[Op]) -> list[NDArray[np.int64]]:
+    """One labelling of the ops for each thing they may have in common: kind, input shape, each setting."""
+    names = sorted({name for op in ops for name, _ in op.settings})
+    described = [[op.kind, op.in_shape, *(dict(op.settings).get(name) for name in names)] for op in ops]
+    labellings = []
+    for values in zip(*described, strict=True):
+        known = {value: i for i, value in enumerate(dict.fromkeys(values))}
+        if 1 < len(known) < len(ops):
+            labellings.append(np.array([known[value] for value in values], dtype=np.int64))
+    return labellings
+
+
+def _op_ms(table: LatencyTable, space: SearchSpace) -> Floats:
+    """The times of the space's ops by another device's table, [ops]; raises `TableError` when they are not there."""
+    p = table.provenance
+    if p.space != space.name:
+        raise TableError(f"the table of {p.target.device} given with --like is for {p.space}, not for {space.name}")
+    coverage = table.coverage(space.all_ops)
+    if lacking := [*coverage.missing, *coverage.failed]:
+        raise TableError(f"the table of {p.target.device} given with --like has no time for {lacking[0].key}")
+    return np.array([(table[op].median_us or 0.0) / 1e3 for op in space.all_ops])
+
+
+def _table(
+    space: SearchSpace, costs: dict[Op, OpCost], fit: FewShotFit, target: Target, timings: int, like: int
+) -> LatencyTable:
+    op_ms = fit.non_negative(_LEAST_MS).op_ms
+    half_ms = 1.96 * fit.op_std_ms[:-1]
+    rows = tuple(
+        TableRow(
+            op,
+            cost,
+            median_us=1e3 * float(ms),
+            ci95_low_us=1e3 * max(float(ms - half), 0.0),
+            ci95_high_us=1e3 * float(ms + half),
+            stop_reason="fitted",
+        )
+        for (op, cost), ms, half in zip(costs.items(), op_ms, half_ms, strict=True)
+    )
+    kept = {} if fit.counting == _ALL else {f"pruning {fit.counting}": 1.0}
+    provenance = Provenance(
+        target=target,
+        space=space.name,
+        reference_us=1.0,  # no reference network was timed: the times are the device's own
+        reference_sha256=hashlib.sha256(b"").hexdigest(),
+        protocol={"timed_networks": float(timings), "like_tables": float(like), **kept},
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+    )
+    return LatencyTable(rows, provenance, b"")

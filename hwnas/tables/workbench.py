@@ -1,0 +1,128 @@
+"""A latency table and its calibration on the device at hand: what runs, checks and benchmarks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwnas.lowering.op_models import plan_networks, plan_ops
+from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces.sampling import calibration_networks, random_networks
+from latency_tables import LatencyModel, LatencyTable, Measurement, ProfilerError, quiet_reference_us, summarise
+from latency_tables.arrays import Floats
+from latency_tables.progress import Progress, silent
+from latency_tables.storage.files import digest_json
+from profilers import Plan, Profiler, Protocol, table_from_plan
+from profilers.fresh import measure_plan_freshly
+from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
+
+LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS = 80, 120
+_NO_LONGER_HELPS = 0.97
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Networks [n, genes], their measured milliseconds [n], and the latency model calibrated on them.
+
+    `error_pct`: networks so far -> error on networks left out of the fit; why it stopped where it did.
+    """
+
+    archs: Population
+    measured_ms: Floats
+    model: LatencyModel
+    error_pct: dict[int, float]
+
+
+@dataclass(frozen=True)
+class MeasuredOnDevice:
+    """Milliseconds of networks at the table's quiet reference speed, [n], the reference's own quiet time, and when."""
+
+    ms: Floats
+    quiet_reference_us: float
+    last_visit_unix_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A space, a runtime on this device, and a folder for models and journals. Everything measured is journalled."""
+
+    space: SearchSpace
+    profiler: Profiler
+    folder: Path
+
+    def plan(self, progress: Progress = silent) -> Plan:
+        """One ONNX model of every op of the space, in the runtime's precision."""
+        return plan_ops(self.space, self.folder / "ops", precision=self.profiler.target().precision, progress=progress)
+
+    def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
+        """Every op measured, in interleaved rounds."""
+        visits = self._measure(plan, "ops", OPS_PROTOCOL, progress)
+        return table_from_plan(plan, self.profiler.target(), visits, OPS_PROTOCOL)
+
+    def networks(
+        self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
+    ) -> MeasuredOnDevice:
+        """Measure whole networks [n, genes]; `name`: their folder."""
+        where = self.folder / "networks" / name
+        precision = table.provenance.target.precision
+        plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision)
+        protocol = networks_protocol(self.profiler.target().threads)
+        visits = by_key(self._measure(plan, name, protocol, progress))
+        if failed := [v.error for mine in visits.values() for v in mine if v.error]:
+            raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
+        ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])
+        every = [visit for mine in visits.values() for visit in mine]
+        last_s = max(visit.started_unix_s for visit in every)
+        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every), last_s)
+
+    def networks_ms(self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent) -> Floats:
+        """Only their milliseconds, [n]."""
+        return self.networks(table, archs, name, progress).ms
+
+    def calibrate(
+        self, table: LatencyTable, archs: Population, least: int, progress: Progress = silent, step: int = 20
+    ) -> Calibrated:
+        """Calibrate on as many of `archs` as it takes, at least `least`, then `step` by `step`.
+
+        Stops when another step hardly lowered the error on networks left out, or with the last one.
+        """
+        model, used = LatencyModel(table, self.space), min(least, len(archs))
+        measured = self.networks_ms(table, archs[:used], f"calibration-{used}", progress)
+        model = model.calibrated(archs[:used], measured)
+        errors = {used: _error_pct(model)}
+        while used < len(archs):
+            more = archs[used : used + step]
+            measured = np.concatenate(
+                [measured, self.networks_ms(table, more, f"calibration-{used + len(more)}", progress)]
+            )
+            used += len(more)
+            before, model = _error_pct(model), model.calibrated(archs[:used], measured)
+            errors[used] = _error_pct(model)
+            if errors[used] > _NO_LONGER_HELPS * before:
+                break
+        return Calibrated(archs[:used], measured, model, errors)
+
+    def random_networks(self, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
+        """Different random networks of the space, [count, genes]; fewer where that many are hard to find."""
+        return random_networks(self.space, seed, count, exclude)
+
+    def calibration_networks(
+        self, table: LatencyTable, seed: int, count: int, exclude: Population | None = None
+    ) -> Population:
+        """Networks to calibrate on, [count, genes], see `hwnas.spaces.sampling`."""
+        macs = {row.op: float(row.cost.macs) for row in table.rows}
+        return calibration_networks(self.space, macs, seed, count, exclude)
+
+    def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
+        """Measure a plan with a journal of its own: other models or another target, another journal."""
+        work = digest_json([[m.sha256 for m in plan.models], vars(self.profiler.target()), protocol.to_json()])
+        journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
+        return measure_plan_freshly(plan, self.profiler, journal, protocol, progress)
+
+
+def _error_pct(model: LatencyModel) -> float:
+    assert model.calibration is not None
+    return model.calibration.mape_pct

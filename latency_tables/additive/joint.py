@@ -1,0 +1,23 @@
+"""Joint values of a few genes: how many there are, and all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from latency_tables.arrays import Population
+
+
+def every_value(cardinalities: Sequence[int], genes: Sequence[int]) -> Population:
+    """Genotypes [states, all genes] with every joint value of some genes, the last one changing first; others are 0."""
+    shape = shape_of(cardinalities, genes)
+    archs = np.zeros((prod(shape), len(cardinalities)), dtype=np.int64)
+    archs[:, list(genes)] = np.indices(shape).reshape(len(shape), prod(shape)).T
+    return archs
+
+
+def shape_of(cardinalities: Sequence[int], genes: Sequence[int]) -> tuple[int, ...]:
+    """How many values each of some genes has."""
+    return tuple(cardinalities[g] for g in genes)

@@ -1,0 +1,1 @@
+"""A table from a handful of whole-network timings."""

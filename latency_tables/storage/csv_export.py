@@ -1,0 +1,25 @@
+"""A table as CSV, for spreadsheets and other people's scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from latency_tables.storage.rows import row_record
+from latency_tables.table import LatencyTable
+
+
+def table_csv(table: LatencyTable) -> str:
+    """Every column of every row, units in the names, one line an op; what is not known is an empty cell.
+
+    Shapes are written `16x32x32`, settings `expand=3 kernel=5`, as in the op's key.
+    """
+    records = [row_record(row) for row in table.rows]
+    for record in records:
+        record["in_shape"] = "x".join(map(str, record["in_shape"]))
+        record["settings"] = " ".join(f"{s['name']}={s['value']}" for s in record["settings"])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()

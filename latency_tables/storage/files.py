@@ -1,0 +1,104 @@
+"""Latency tables on disk: `rows.parquet`, a `provenance.json` that people can read and diff, `reference.onnx`.
+
+Nothing is unpickled. One digest over the bytes of all three is checked before rows and provenance are made of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from latency_tables.errors import HwnasError, TableError
+from latency_tables.storage.rows import rows_from_parquet, rows_to_parquet
+from latency_tables.storage.serialise import from_plain, parse_json
+from latency_tables.table import LatencyTable, Provenance
+
+FORMAT = 1
+ROWS_FILE, PROVENANCE_FILE, _REFERENCE = "rows.parquet", "provenance.json", "reference.onnx"
+_MOST_BYTES = 2**30
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new content, never half; `HwnasError` when it cannot be."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise HwnasError(f"cannot write {path}: it is a device, which a file must not replace")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as e:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise HwnasError(f"cannot write {path}: {e.strerror}") from None
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _digest(rows: bytes, reference: bytes, provenance: Mapping[str, Any]) -> str:
+    parts = [hashlib.sha256(rows).hexdigest(), hashlib.sha256(reference).hexdigest(), dict(provenance)]
+    return digest_json(parts)
+
+
+def save_table(table: LatencyTable, folder: Path) -> None:
+    """Write the table into `folder`. The provenance goes last, so a half-written table never reads as whole."""
+    rows = rows_to_parquet(table.rows)
+    provenance = {"format": FORMAT, **asdict(table.provenance)}
+    provenance["digest"] = _digest(rows, table.reference_model, provenance)
+    write_atomically(folder / _REFERENCE, table.reference_model)
+    write_atomically(folder / ROWS_FILE, rows)
+    write_atomically(folder / PROVENANCE_FILE, (json.dumps(provenance, indent=2) + "\n").encode())
+
+
+def load_table(folder: Path) -> LatencyTable:
+    """Read a table; raises `TableError` in one line when it is missing, damaged, foreign or of a newer format."""
+    try:
+        rows, reference, text = (_read(folder / name) for name in (ROWS_FILE, _REFERENCE, PROVENANCE_FILE))
+    except OSError as e:
+        raise TableError(f"{folder} is not a latency table: {e.filename}: {e.strerror}") from None
+    try:
+        provenance = parse_json(text)
+        if not isinstance(provenance, dict):
+            raise ValueError("its provenance is no JSON object")
+        format_ = provenance.get("format")
+        if type(format_) is int and FORMAT < format_ < 1000:
+            raise TableError(f"{folder} was written by a newer hwnas (format {format_}); update hwnas")
+        if provenance.pop("digest", None) != _digest(rows, reference, provenance):
+            raise ValueError("its digest does not match")
+        # Whoever edits a table can make the digest match, so nothing is taken on trust from here on either.
+        if provenance.pop("format", None) != FORMAT:
+            raise ValueError("its format is unknown")
+        return LatencyTable(rows_from_parquet(rows), _sound(from_plain(Provenance, provenance)), reference)
+    except (ValueError, RecursionError) as e:
+        raise TableError(f"the latency table {folder} is truncated or damaged ({e}); profile again") from None
+
+
+def _read(path: Path) -> bytes:
+    mode = path.stat()
+    if not (stat.S_ISREG(mode.st_mode) or stat.S_ISDIR(mode.st_mode)):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))  # a pipe would keep us waiting
+    if mode.st_size > _MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return path.read_bytes()
+
+
+def _sound(provenance: Provenance) -> Provenance:
+    """The provenance; raises ValueError when a number in it cannot be."""
+    target = provenance.target
+    if provenance.reference_us <= 0 or provenance.seconds < 0 or target.batch < 1 or target.threads < 1:
+        raise ValueError("a time, a batch or a thread count of its provenance cannot be")
+    return provenance

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from hwnas.spaces import mbconv_space
+from hwnas.spaces.sampling import calibration_networks, collect, mixed, random_networks, spread_networks
+
+
+@pytest.mark.parametrize("name", ["mbconv-32", "mbconv-112", "ofa-mbv3"])
+def test_even_over_the_range_where_random_ones_crowd_in_the_middle(name):
+    space = mbconv_space(name)
+    cost = {op: 1.0 + i % 7 for i, op in enumerate(space.all_ops)}
+
+    def total(archs):
+        return np.array([sum(cost[op] for op in space.ops(a)) for a in archs])
+
+    least = sum(min(sum(cost[op] for op in c) for c in slot) for slot in space.slots)
+    most = sum(max(sum(cost[op] for op in c) for c in slot) for slot in space.slots)
+    spread = spread_networks(space, cost, np.random.default_rng(0), 25)
+    assert len(spread) >= 23
+    assert np.array_equal(space.canonical(spread), spread)
+    sums = np.sort(total(spread))
+    random = total(space.sample(np.random.default_rng(1), 500))
+    reach = most - least
+    assert sums[0] < least + 0.05 * reach
+    assert sums[-1] > most - 0.05 * reach
+    assert np.diff(sums).max() < 0.1 * reach
+    assert np.ptp(random) < np.ptp(sums)
+
+
+def test_the_same_seed_gives_the_same_networks():
+    space = mbconv_space("mbconv-32")
+    cost = dict.fromkeys(space.all_ops, 1.0)
+    first, again, other = (spread_networks(space, cost, np.random.default_rng(s), 10) for s in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_mixture_by_hand():
+    random, spread = np.arange(7)[:, None], np.array([[100], [101], [3]])
+    assert mixed(random, spread, 4)[:, 0].tolist() == [100, 0, 1, 2, 101, 3, 4, 5, 6]
+
+
+def test_draws_are_collected_until_there_are_enough_or_it_was_tried_often_enough():
+    draws = iter([[[1], [1], [2]], [[2], [3], [4]], [[5]]])
+    enough = collect(lambda: np.array(next(draws)), 3, 9)
+    assert enough[:, 0].tolist() == [1, 2, 3]
+    assert next(draws) == [[5]]
+    assert collect(lambda: np.array([[7], [8]]), 3, 2)[:, 0].tolist() == [7, 8]
+
+
+def test_random_networks_are_different_and_new():
+    space = mbconv_space("mbconv-32")
+    first = random_networks(space, [3, 1], 50)
+    second = random_networks(space, [3, 2], 50, exclude=first)
+    assert len({tuple(a) for a in np.concatenate([first, second])}) == 100
+    assert np.array_equal(random_networks(space, [3, 1], 50), first)
+
+
+def test_calibration_networks_reach_the_ends_and_leave_out_what_they_are_told():
+    space = mbconv_space("mbconv-32")
+    cost = {op: 1.0 + i % 7 for i, op in enumerate(space.all_ops)}
+    held = random_networks(space, [0, 5], 20)
+    drawn = calibration_networks(space, cost, 0, 60, exclude=held)
+    assert drawn.shape == (60, len(space.cardinalities))
+    assert not {tuple(a) for a in drawn} & {tuple(a) for a in held}
+    sums = [sum(cost[op] for op in space.ops(a)) for a in drawn]
+    random = [sum(cost[op] for op in space.ops(a)) for a in random_networks(space, [0, 1], 60)]
+    assert min(sums) < min(random)
+    assert max(sums) > max(random)

@@ -1,0 +1,173 @@
+import csv
+from functools import cached_property
+
+import numpy as np
+import pytest
+from torch import nn
+
+from hwnas.spaces import ArchError, SearchSpace, mbconv_space
+from hwnas.spaces.cost import count_macs
+from hwnas.tables.fit import Runs, fit_table, read_runs
+from latency_tables import HwnasError, LatencyModel, Op, TableError, Target, load_table, save_table
+
+TARGET = Target("board", "tflite", "2.16", "fp32", 1, 4)
+
+
+class GatedSpace(SearchSpace):
+    """A stem, four convolutions each behind a gate that may be shut, a head: a shut gate makes its convolution dead."""
+
+    name, input_shape, num_classes = "gated", (4, 8, 8), 10
+    cardinalities = (3, 2) * 4
+    prunings = ("used",)
+
+    def __init__(self, num_classes=10):
+        self.num_classes = num_classes
+
+    @cached_property
+    def slots(self):
+        stem, head = Op.of("stem", (4, 8, 8)), Op.of("head", (4, 8, 8))
+        convs = [[Op.of("conv", (4, 8, 8), at=i, kernel=k) for k in (1, 3, 5)] for i in range(4)]
+        gates = [Op.of("gate", (4, 8, 8), at=i) for i in range(4)]
+        middle = [(((a,), (b,), (c,), ()), ((), (g,))) for (a, b, c), g in zip(convs, gates, strict=True)]
+        return (((stem,),), *(slot for pair in middle for slot in pair), ((head,),))
+
+    def build_op(self, op):
+        if op.kind == "conv":
+            return nn.Conv2d(4, 4, op["kernel"], padding=op["kernel"] // 2)
+        return nn.Conv2d(4, 4, 1) if op.kind != "gate" else nn.ReLU()
+
+    def slot_choices(self, population):
+        return np.pad(population, ((0, 0), (1, 1)))
+
+    def pruned_choices(self, population, pruning):
+        choices = self.slot_choices(population)
+        choices[:, 1:-1:2][choices[:, 2:-1:2] == 0] = 3
+        return choices
+
+
+@pytest.fixture(scope="module")
+def space():
+    return GatedSpace()
+
+
+def true_us(op):
+    size = {"stem": 300.0, "head": 200.0, "gate": 20.0}
+    return size.get(op.kind) or 100.0 * op["kernel"] * (1 + 0.1 * op["at"])
+
+
+def true_ms(space, archs, pruned):
+    choices = space.pruned_choices(archs, "used") if pruned else space.slot_choices(archs)
+    chosen = [[slot[c] for slot, c in zip(space.slots, row, strict=True)] for row in choices]
+    return np.array([sum(true_us(op) for ops in row for op in ops) for row in chosen]) / 1e3
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A CSV file of rows."""
+
+    def make(rows, names=("arch", "ms")):
+        path = tmp_path / "runs.csv"
+        with open(path, "w", newline="") as file:
+            csv.writer(file).writerows([names, *rows])
+        return path
+
+    return make
+
+
+def some_runs(space, n=30, seed=0, pruned=True):
+    archs = np.unique(space.sample(np.random.default_rng(seed), 2 * n), axis=0)[:n]
+    return Runs(archs, true_ms(space, archs, pruned), 0)
+
+
+@pytest.mark.parametrize("pruned", [True, False])
+def test_a_table_that_predicts_as_it_is(space, pruned, tmp_path):
+    fitted = fit_table(space, some_runs(space, pruned=pruned), TARGET)
+    assert fitted.fit.counting == ("used" if pruned else "all")
+    assert fitted.left_out_error_pct < 5
+    save_table(fitted.table, tmp_path / "table")
+    table = load_table(tmp_path / "table")
+    assert table == fitted.table
+    assert table.pruning == ("used" if pruned else "")
+    assert LatencyModel(table, space).coverage().complete
+    fresh = space.sample(np.random.default_rng(9), 200)
+    truth = true_ms(space, fresh, pruned)
+    model = LatencyModel(table, space)
+    assert np.abs(model.predict(fresh).ms / truth - 1).max() < 0.05
+    assert model.features(fresh).values[:, 0] == pytest.approx(model.predict(fresh).ms)
+    assert np.abs(model.predict(fresh).ms / true_ms(space, fresh, not pruned) - 1).max() > 0.1
+
+
+def test_what_the_rows_say(space):
+    table = fit_table(space, some_runs(space), TARGET).table
+    assert [row.op for row in table.rows] == list(space.all_ops)
+    assert {row.stop_reason for row in table.rows} == {"fitted"}
+    assert all(row.ci95_low_us <= row.median_us <= row.ci95_high_us for row in table.rows)
+    kernel5 = next(row for row in table.rows if row.op.kind == "conv" and row.op["kernel"] == 5)
+    assert kernel5.cost.macs == 5 * 5 * 4 * 4 * 8 * 8
+    assert kernel5.cost.params == 5 * 5 * 4 * 4 + 4
+    assert table.reference_model == b""
+    p = table.provenance
+    assert (p.target, p.space, p.protocol["timed_networks"], p.protocol["like_tables"]) == (TARGET, "gated", 30, 0)
+
+
+def test_tables_of_like_devices_are_believed(space):
+    few = some_runs(space, 60)
+    few = Runs(few.archs[:60:10], few.ms[:60:10] * 7, 0)
+    like = [fit_table(space, some_runs(space, 60), TARGET).table]
+    fresh = space.sample(np.random.default_rng(9), 200)
+    truth = 7 * true_ms(space, fresh, True)
+    errors = []
+    for known in (like, []):
+        fitted = fit_table(space, few, TARGET, known)
+        assert fitted.table.provenance.protocol["like_tables"] == len(known)
+        errors.append(np.abs(LatencyModel(fitted.table, space).predict(fresh).ms / truth - 1).mean())
+    assert errors[0] < 0.02
+    assert errors[0] < 0.3 * errors[1]
+
+
+def test_a_space_that_ships():
+    space = mbconv_space("mbconv-32")
+    archs = space.sample(np.random.default_rng(0), 300)
+    op_us = {op: 5 + 1e-4 * count_macs(space.build_op(op), op.in_shape) for op in space.all_ops}
+    ms = np.array([sum(op_us[op] for op in space.ops(a)) for a in archs]) / 1e3
+    fitted = fit_table(space, Runs(archs[:40], ms[:40], 0), TARGET)
+    predicted = LatencyModel(fitted.table, space).predict(archs[40:]).ms
+    assert np.corrcoef(predicted, ms[40:])[0, 1] > 0.98
+    assert np.abs(predicted / ms[40:] - 1).mean() < 0.05
+
+
+def test_like_tables_must_be_of_the_space_and_whole(space):
+    runs = some_runs(space)
+    table = fit_table(space, runs, TARGET).table
+    other = type(table)(table.rows, table.provenance.__class__(**{**vars(table.provenance), "space": "mbconv-32"}), b"")
+    with pytest.raises(TableError, match="is for mbconv-32, not for gated"):
+        fit_table(space, runs, TARGET, [table, other])
+    short = type(table)(table.rows[:-1], table.provenance, b"")
+    with pytest.raises(TableError, match=r"has no time for head\(4x8x8\)"):
+        fit_table(space, runs, TARGET, [short])
+
+
+def test_read_runs_averages_what_repeats(space, write):
+    archs = space.sample(np.random.default_rng(1), 6)
+    texts = [space.to_text(a) for a in archs]
+    rows = [[t, i + 1] for i, t in enumerate(texts)] + [[f" {texts[0]} ", 4], [texts[0], 4]]
+    runs = read_runs(write(rows), space)
+    assert runs.archs.tolist() == archs.tolist()
+    assert runs.ms.tolist() == [3, 2, 3, 4, 5, 6]
+    assert runs.repeated == 2
+
+
+def test_read_runs_finds_its_columns_among_others(space, write):
+    archs = space.sample(np.random.default_rng(1), 5)
+    rows = [["x", i + 1.5, space.to_text(a)] for i, a in enumerate(archs)]
+    path = write(rows, ("note", "ms", "arch"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_runs(path, space).ms.tolist() == [1.5, 2.5, 3.5, 4.5, 5.5]
+
+
+def test_a_bad_arch_names_its_row(space, write):
+    good = [[space.to_text(a), i + 1] for i, a in enumerate(space.sample(np.random.default_rng(1), 6))]
+    with pytest.raises(HwnasError, match=r"runs\.csv, row 4: cannot parse 'gated:0-'"):
+        read_runs(write([*good[:2], ["gated:0-", 3], *good[2:]]), space)
+    with pytest.raises(ArchError):
+        space.from_text("gated:0-")
