@@ -15,7 +15,7 @@ import torch
 from benchmarks._nas_data import TEST, device_budget, load
 from hwnas.accuracy import TabularBenchmark
 from hwnas.search import Budget, PredictorStrategy, Problem, make_strategy, search
-from hwnas.search.budget import kept
+from hwnas.search.budget import feasible
 
 MARKS = (50, 100)
 
@@ -78,7 +78,7 @@ def run_one(task: Task) -> Outcome:
     spent = _count_fitting(strategy)
     found = search(Problem(space, benchmark, budgets=budgets), strategy, task.queries).uninterrupted()
     seconds = time.perf_counter() - start
-    everything = benchmark.population[kept(budgets, benchmark.population)]
+    everything = benchmark.population[feasible(budgets, benchmark.population)]
     optimum = benchmark.estimate(everything).mean.max()
     reached = np.flatnonzero(found.accuracy[: task.queries] == optimum)
     return Outcome(
@@ -86,7 +86,7 @@ def run_one(task: Task) -> Outcome:
         optimum=100 * float(optimum),
         validation=(100 * found.accuracy[: task.queries]).tolist(),
         test=(100 * benchmark.look_up(found.population[: task.queries], TEST)).tolist(),
-        over_budget=int((~kept(budgets, found.population)).sum()),
+        over_budget=int((~feasible(budgets, found.population)).sum()),
         seconds=seconds,
         fit_seconds=sum(spent),
     )

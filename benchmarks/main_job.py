@@ -70,11 +70,11 @@ class SeedOutcome:
 def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[float]]:
     """Random networks whose latency, measured in the same rounds as the winner's, is equal or lower."""
     rng = np.random.default_rng([seed, 77])
-    space, latency = run.measuring.space, run.measuring.latency()
+    space, latency = run.profiling.space, run.profiling.latency()
     pool = unique_genotypes(space.sample(rng, 2000), exclude=[winner])
     limit_ms = float(latency.predict(winner[None]).ms[0])
     pool = pool[latency.predict(pool).ms <= limit_ms][: 3 * RANDOM_NETWORKS]
-    winner_ms, *others = run.measuring.networks_ms(np.concatenate([winner[None], pool]), "random")
+    winner_ms, *others = run.profiling.networks_ms(np.concatenate([winner[None], pool]), "random")
     keep = np.flatnonzero(np.array(others) <= winner_ms)[:RANDOM_NETWORKS]
     return pool[keep], [others[i] for i in keep]
 
@@ -83,10 +83,10 @@ def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
     """The whole job with one seed, and its random competitors."""
     with Run(settings, folder, ConsoleDisplay()) as run:
         result = run.result()
-        winner = run.measuring.space.from_text(result["arch"])
+        winner = run.profiling.space.from_text(result["arch"])
         rivals, rival_ms = as_fast(run, winner, settings.seed)
-        test = [100 * run.shipping.test_accuracy(arch) for arch in rivals]
-        trained = [run.shipping.train(arch) for arch in rivals]
+        test = [100 * run.deployment.test_accuracy(arch) for arch in rivals]
+        trained = [run.deployment.train(arch) for arch in rivals]
         return SeedOutcome(
             seed=settings.seed,
             seconds=sum(result["seconds"].values()),  # as each stage took it, also when resumed
@@ -97,7 +97,7 @@ def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
             measured_ms=result["measured_ms"],
             verified=result["verified"],
             test_accuracy_pct=100 * result["test_accuracy"],
-            validation_accuracy_pct=100 * run.shipping.train(winner).curve.validation_accuracy[-1],
+            validation_accuracy_pct=100 * run.deployment.train(winner).curve.validation_accuracy[-1],
             parity_max_abs=result["parity_max_abs"],
             heldout_mape_pct=result["heldout_mape_pct"],
             heldout_within5_pct=result["heldout_within5_pct"],

@@ -36,7 +36,7 @@ def fleet(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Find every device's front of accuracy against ms, and the best network within the budgets of all of them."""
-    from hwnas.search import few_changes
+    from hwnas.search import hamming_budget
     from hwnas.spaces import load_space
     from hwnas.tables.fleet import FleetAnswer, choose, fit_accuracy, load_fleet, read_pairs, write_fleet
 
@@ -56,7 +56,7 @@ def fleet(
         if limit is not None
     ]
     if near is not None and changes is not None:
-        budgets.append(few_changes(of_space, near, changes))
+        budgets.append(hamming_budget(of_space, near, changes))
     with solver_silent():
         # An impossible budget is answered first, the sweep takes longer.
         chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None

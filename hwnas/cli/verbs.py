@@ -61,15 +61,15 @@ def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
 
     def work(run: Run) -> Answer:
         run.profile()
-        held, table = run.measuring.heldout, run.measuring.table
+        held, table = run.profiling.heldout, run.profiling.table
         answer = {
-            "table": str(run.measuring.table_folder),
+            "table": str(run.profiling.table_folder),
             "ops": len(table.rows),
             "heldout_mape_pct": held.mape_pct,
             "heldout_within5_pct": held.within_pct(5),
             "seconds": run.folder.seconds_by_kind(),
         }
-        return answer, f"latency table of {len(table.rows)} ops: {run.measuring.table_folder}", 0
+        return answer, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}", 0
 
     return _with_run(given, out, resume, as_json, False, work)
 
@@ -78,7 +78,7 @@ def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) 
     """Train the weight-sharing supernet, and the accuracy predictor on it."""
 
     def work(run: Run) -> Answer:
-        largest, tau = run.learning.curve.validation_accuracy[-1], run.learning.predictor_fit.tau
+        largest, tau = run.accuracy_model.curve.validation_accuracy[-1], run.accuracy_model.predictor_fit.tau
         known = None if tau != tau else tau  # JSON has no NaN
         answer = {
             "largest_validation_accuracy": largest,
@@ -95,18 +95,18 @@ def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
     """Find the most accurate network whose upper latency bound is inside the budget."""
 
     def work(run: Run) -> Answer:
-        run.deciding.require_feasible()
-        choice = run.deciding.choose(1)
+        run.search_stage.require_feasible()
+        choice = run.search_stage.choose(1)
         best = choice.finalists[0]
         answer = {
             "arch": best.text,
-            "budget_ms": run.measuring.budget_ms,
+            "budget_ms": run.profiling.budget_ms,
             "predicted_ms": best.predicted_ms,
             "predicted_upper_ms": best.predicted_upper_ms,
             "predicted_accuracy": best.accuracy,
             "finalists": [c.text for c in choice.finalists],
             "front": [
-                {"arch": run.measuring.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
+                {"arch": run.profiling.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
                 for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
             ],
         }
@@ -121,9 +121,9 @@ def train(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
 
     def work(run: Run) -> Answer:
         arch = run.chosen()
-        trained, where = run.shipping.train(arch), run.shipping.candidate(arch)
+        trained, where = run.deployment.train(arch), run.deployment.candidate(arch)
         validation = trained.curve.validation_accuracy[-1]
-        text = run.measuring.space.to_text(arch)
+        text = run.profiling.space.to_text(arch)
         answer = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
         return answer, f"{text}\n  {100 * validation:.2f} % on validation, {where}", 0
 
@@ -134,7 +134,7 @@ def export(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
     """Export the winner, or the network given by --arch, to checked ONNX."""
 
     def work(run: Run) -> Answer:
-        done = run.shipping.export(run.chosen())
+        done = run.deployment.export(run.chosen())
         answer = {**asdict(done), "path": str(done.path)}
         return answer, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most", 0
 
@@ -145,7 +145,7 @@ def verify(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
     """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL."""
 
     def work(run: Run) -> Answer:
-        v = run.shipping.verify(run.chosen())
+        v = run.deployment.verify(run.chosen())
         low, high = v.measured_ci95_ms
         text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
         return asdict(v), text, 0 if v.verified else 1

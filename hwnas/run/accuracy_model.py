@@ -10,7 +10,7 @@ import numpy as np
 from hwnas.accuracy import GaussianProcessPredictor, SupernetAccuracy
 from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
 from hwnas.run.folder import Result, RunFolder
-from hwnas.run.profiling import Measuring
+from hwnas.run.profiling import Profiling
 from hwnas.spaces import Population, unique_genotypes
 from hwnas.training import (
     Batches,
@@ -29,17 +29,17 @@ from latency_tables.storage.files import digest_json
 SUPERNET_BATCH = 32
 
 
-class Learning:
+class AccuracyModel:
     """The stages that need the data. Each property brings its inputs up to date first."""
 
-    def __init__(self, folder: RunFolder, measuring: Measuring):
+    def __init__(self, folder: RunFolder, profiling: Profiling):
         self.folder, self.settings = folder, folder.settings
-        self.measuring, self.space = measuring, measuring.space
+        self.profiling, self.space = profiling, profiling.space
 
     @cached_property
     def batches(self) -> Batches:
         """The images in training batches."""
-        return Batches(self.measuring.data, SUPERNET_BATCH)
+        return Batches(self.profiling.data, SUPERNET_BATCH)
 
     @cached_property
     def _trained(self) -> tuple[Supernet, Curve]:
@@ -48,7 +48,7 @@ class Learning:
         recipe = Recipe(s.supernet_epochs, learning_rate=1e-2)
         inputs = {
             "space": [op.key for op in self.space.all_ops],
-            "data": self.measuring.data.digest,
+            "data": self.profiling.data.digest,
             "recipe": asdict(recipe),
             "batch": SUPERNET_BATCH,
             "seed": s.seed,

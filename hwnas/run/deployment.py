@@ -16,9 +16,9 @@ from torch import nn
 
 from deploy.export import Export, export_network
 from deploy.verify import Verification, verify
-from hwnas.run.accuracy_model import Learning
+from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.folder import Result, RunFolder
-from hwnas.run.profiling import Measuring
+from hwnas.run.profiling import Profiling
 from hwnas.spaces import Genotype
 from hwnas.training import Batches, Curve, Recipe, accuracy, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
@@ -40,12 +40,12 @@ class Trained:
     weights_sha256: str
 
 
-class Shipping:
+class Deployment:
     """What happens to the network that a search chose, or to any other of the space."""
 
-    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning, workers: Workers):
+    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, workers: Workers):
         self.folder, self.settings, self.workers = folder, folder.settings, workers
-        self.measuring, self.learning, self.space = measuring, learning, measuring.space
+        self.profiling, self.accuracy_model, self.space = profiling, accuracy_model, profiling.space
 
     def candidate(self, arch: Genotype) -> Path:
         """The folder of one architecture."""
@@ -54,8 +54,8 @@ class Shipping:
 
     @cached_property
     def _fine_tuning(self) -> FineTuning:
-        s, batches = self.settings, Batches(self.measuring.data, _TRAIN_BATCH)
-        return FineTuning(self.learning.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
+        s, batches = self.settings, Batches(self.profiling.data, _TRAIN_BATCH)
+        return FineTuning(self.accuracy_model.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
 
     def train(self, arch: Genotype) -> Trained:
         """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint an epoch."""
@@ -104,7 +104,7 @@ class Shipping:
         tuning = self._fine_tuning
         inputs = {
             "arch": self.space.to_text(arch),
-            "supernet": self.learning.supernet_digest,
+            "supernet": self.accuracy_model.supernet_digest,
             "data": tuning.batches.data.digest,
             "recipe": asdict(tuning.recipe),
             "batch": tuning.batches.size,
@@ -114,7 +114,7 @@ class Shipping:
 
     def test_accuracy(self, arch: Genotype) -> float:
         """Stage `test`: accuracy on the test split, which nothing before has looked at."""
-        trained, batches = self.train(arch), Batches(self.measuring.data)
+        trained, batches = self.train(arch), Batches(self.profiling.data)
 
         def work(progress: Progress) -> Result:
             return {"test_accuracy": accuracy(trained.network, batches.plain(batches.data.test))}
@@ -128,7 +128,7 @@ class Shipping:
         if self.settings.precision != "fp32":
             raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
-        batches = Batches(self.measuring.data)
+        batches = Batches(self.profiling.data)
 
         def work(progress: Progress) -> Result:
             images = next(batches.plain(batches.data.validation, size=_PARITY_IMAGES)).images
@@ -142,10 +142,10 @@ class Shipping:
 
     def verify(self, arch: Genotype) -> Verification:
         """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
-        exported, table = self.export(arch), self.measuring.table
+        exported, table = self.export(arch), self.profiling.table
         model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
-        budget_ms = self.measuring.budget_ms
-        reference = self.measuring.table_folder / "reference.onnx"
+        budget_ms = self.profiling.budget_ms
+        reference = self.profiling.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
             return asdict(verify(exported.path, reference, table, budget_ms))
@@ -164,7 +164,7 @@ class Shipping:
         return None if result is None else _verification(result)
 
     def _verification_record(self, arch: Genotype, model_sha256: str) -> tuple[str, dict[str, Any]]:
-        budget_ms, table = self.measuring.budget_ms, self.measuring.table
+        budget_ms, table = self.profiling.budget_ms, self.profiling.table
         inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
         return f"verify-{self.candidate(arch).name}", inputs
 

@@ -25,7 +25,7 @@ Correction = tuple[Genotype, float]
 """A network the device contradicted, and the milliseconds it measured."""
 
 
-class Measuring:
+class Profiling:
     """The stages that need the device. Each property brings its inputs up to date first."""
 
     def __init__(self, folder: RunFolder):

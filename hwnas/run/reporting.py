@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from hwnas.report import Attempt, ReportData
-from hwnas.run.accuracy_model import Learning
-from hwnas.run.deployment import Shipping
+from hwnas.run.accuracy_model import AccuracyModel
+from hwnas.run.deployment import Deployment
 from hwnas.run.folder import RunFolder
 from hwnas.run.outcome import Outcome
-from hwnas.run.profiling import Measuring
+from hwnas.run.profiling import Profiling
 from hwnas.training import Curve
 
 
@@ -19,29 +19,29 @@ def _arrays(curve: Curve) -> dict[str, np.ndarray]:
 
 def report_data(
     folder: RunFolder,
-    measuring: Measuring,
-    learning: Learning,
-    shipping: Shipping,
+    profiling: Profiling,
+    accuracy_model: AccuracyModel,
+    deployment: Deployment,
     outcome: Outcome,
     test_accuracy: float,
 ) -> ReportData:
     """Gather the numbers of a finished run."""
     winner, choice, verification, export = outcome.winner, outcome.choice, outcome.verification, outcome.export
-    latency, table, held = measuring.latency(), measuring.table, measuring.heldout
+    latency, table, held = profiling.latency(), profiling.table, profiling.heldout
     assert latency.calibration is not None
     assert latency.calibration.networks is not None
     networks = latency.calibration.networks.rows(slice(-len(held.measured_ms)))
-    ops = measuring.space.ops(winner.arch)
+    ops = profiling.space.ops(winner.arch)
     target = table.provenance.target
     return ReportData(
-        title=f"{measuring.space.name} on {target.device}",
-        space=measuring.space.name,
+        title=f"{profiling.space.name} on {target.device}",
+        space=profiling.space.name,
         arch=winner.text,
         device=target.device,
         runtime=f"{target.runtime} {target.runtime_version}, {target.threads} thread(s), {target.precision}",
         verified=verification.verified,
-        budget_ms=measuring.budget_ms,
-        budget_source=measuring.budget_source,
+        budget_ms=profiling.budget_ms,
+        budget_source=profiling.budget_source,
         predicted_ms=winner.predicted_ms,
         predicted_lower_ms=winner.predicted_lower_ms,
         predicted_upper_ms=winner.predicted_upper_ms,
@@ -64,11 +64,11 @@ def report_data(
         heldout_within5_pct=held.within_pct(5),
         op_labels=tuple(op.key for op in ops),
         op_ms=latency.op_ms(ops),
-        supernet_curve=_arrays(learning.curve),
-        winner_curve=_arrays(shipping.train(winner.arch).curve),
-        predictor_true=np.array(learning.predictor_fit.true),
-        predictor_predicted=np.array(learning.predictor_fit.predicted),
-        predictor_tau=learning.predictor_fit.tau,
+        supernet_curve=_arrays(accuracy_model.curve),
+        winner_curve=_arrays(deployment.train(winner.arch).curve),
+        predictor_true=np.array(accuracy_model.predictor_fit.true),
+        predictor_predicted=np.array(accuracy_model.predictor_fit.predicted),
+        predictor_tau=accuracy_model.predictor_fit.tau,
         attempts=tuple(
             Attempt(c.text, c.predicted_ms, c.predicted_upper_ms, v.measured_ms, v.verified)
             for c, v in outcome.attempts
@@ -79,15 +79,15 @@ def report_data(
             ("ONNX file", f"{export.megabytes:.2f} MB, {export.nodes} nodes"),
             ("largest difference from torch", f"{export.parity_max_abs:.1e}"),
         ),
-        provenance=_provenance(folder, measuring, learning, outcome),
+        provenance=_provenance(folder, profiling, accuracy_model, outcome),
         seconds=folder.seconds_by_kind(),
     )
 
 
 def _provenance(
-    folder: RunFolder, measuring: Measuring, learning: Learning, outcome: Outcome
+    folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, outcome: Outcome
 ) -> tuple[tuple[str, str], ...]:
-    provenance, data, verification = measuring.table.provenance, measuring.data, outcome.verification
+    provenance, data, verification = profiling.table.provenance, profiling.data, outcome.verification
     target = provenance.target
     sizes = f"{len(data.train)} train, {len(data.validation)} validation, {len(data.test)} test"
     rows = [
@@ -95,14 +95,14 @@ def _provenance(
         ("runtime", f"{target.runtime} {target.runtime_version}"),
         ("precision, batch, threads", f"{target.precision}, {target.batch}, {target.threads}"),
         ("power mode", target.power_mode),
-        ("table", f"{len(measuring.table.rows)} ops, measured {provenance.measured_at} in {provenance.seconds:.0f} s"),
+        ("table", f"{len(profiling.table.rows)} ops, measured {provenance.measured_at} in {provenance.seconds:.0f} s"),
         ("reference network", f"{provenance.reference_us:.1f} us at its quietest, {provenance.reference_sha256[:12]}"),
         ("protocol", ", ".join(f"{k} {v:g}" for k, v in provenance.protocol.items())),
         ("versions", ", ".join(f"{k} {v}" for k, v in provenance.versions.items())),
         ("wall clock of the shipped model", f"{verification.raw_median_ms:.4g} ms median"),
         ("machine speed when verified", f"reference ran {verification.slowdown:.3f} x its quiet time"),
         ("data", f"{data.name}: {sizes}, {data.digest[:12]}"),
-        ("supernet pairs", f"{len(learning.pairs.accuracy)}"),
+        ("supernet pairs", f"{len(accuracy_model.pairs.accuracy)}"),
         ("seed", str(folder.settings.seed)),
     ]
     return tuple(rows)

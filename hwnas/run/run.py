@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from hwnas.report import plot_files, write_report
-from hwnas.run.accuracy_model import Learning
-from hwnas.run.deployment import Shipping
+from hwnas.run.accuracy_model import AccuracyModel
+from hwnas.run.deployment import Deployment
 from hwnas.run.folder import Display, Result, RunFolder
 from hwnas.run.outcome import Attempt, Outcome
-from hwnas.run.profiling import Correction, Measuring
+from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.reporting import report_data
-from hwnas.run.search import Candidate, Choice, Deciding
+from hwnas.run.search import Candidate, Choice, SearchStage
 from hwnas.run.settings import Settings
 from hwnas.search import InfeasibleBudget
 from hwnas.spaces import Genotype
@@ -41,26 +41,26 @@ class Run:
         self.settings = settings
         self.workers = make_workers(settings.workers)
         self.folder = RunFolder(path, settings, display)
-        self.measuring = Measuring(self.folder)
+        self.profiling = Profiling(self.folder)
 
     @cached_property
-    def learning(self) -> Learning:
+    def accuracy_model(self) -> AccuracyModel:
         """Supernet and predictor."""
-        return Learning(self.folder, self.measuring)
+        return AccuracyModel(self.folder, self.profiling)
 
     @cached_property
-    def deciding(self) -> Deciding:
+    def search_stage(self) -> SearchStage:
         """The search."""
-        return Deciding(self.folder, self.measuring, self.learning)
+        return SearchStage(self.folder, self.profiling, self.accuracy_model)
 
     @cached_property
-    def shipping(self) -> Shipping:
+    def deployment(self) -> Deployment:
         """Train, export, verify."""
-        return Shipping(self.folder, self.measuring, self.learning, self.workers)
+        return Deployment(self.folder, self.profiling, self.accuracy_model, self.workers)
 
     def profile(self) -> None:
         """Table and calibration; says how far it was off on networks it had not seen."""
-        held = self.measuring.heldout
+        held = self.profiling.heldout
         self.folder.display.say(
             f"held-out error of the latency model: {held.mape_pct:.2f} % on average, "
             f"{held.within_pct(5):.0f} % of {len(held.measured_ms)} networks within +-5 %"
@@ -69,11 +69,11 @@ class Run:
     def chosen(self) -> Genotype:
         """The architecture asked for, else the winner of the last search that the device has not contradicted."""
         if self.settings.arch is not None:
-            return self.measuring.space.from_text(self.settings.arch)
+            return self.profiling.space.from_text(self.settings.arch)
         attempts: list[Attempt] = []
         while True:
             _, winner = self._attempt(attempts)
-            known = self.shipping.known_verification(winner.arch)
+            known = self.deployment.known_verification(winner.arch)
             if known is None or known.verified or len(attempts) + 1 == ATTEMPTS:
                 return winner.arch
             attempts.append((winner, known))
@@ -87,12 +87,12 @@ class Run:
 
     def _attempt(self, attempts: Sequence[Attempt]) -> tuple[Choice, Candidate]:
         """The next search, and its finalist that validation likes best once trained."""
-        choice = self.deciding.choose(len(attempts) + 1, self._corrections(attempts))
-        return choice, choice.finalists[self.shipping.best([c.arch for c in choice.finalists])]
+        choice = self.search_stage.choose(len(attempts) + 1, self._corrections(attempts))
+        return choice, choice.finalists[self.deployment.best([c.arch for c in choice.finalists])]
 
     def _feasible(self, attempts: Sequence[Attempt]) -> bool:
         try:
-            self.deciding.require_feasible(self._corrections(attempts))
+            self.search_stage.require_feasible(self._corrections(attempts))
         except InfeasibleBudget as e:
             self.folder.display.say(f"corrected by what the device said, {e}")
             return False
@@ -100,15 +100,15 @@ class Run:
 
     def outcome(self) -> Outcome:
         """Search, train, export and measure until the device says PASS, at most `ATTEMPTS` times."""
-        say, budget_ms = self.folder.display.say, self.measuring.budget_ms
-        self.deciding.require_feasible()
+        say, budget_ms = self.folder.display.say, self.profiling.budget_ms
+        self.search_stage.require_feasible()
         self.profile()
-        say(f"budget: {budget_ms:.4g} ms ({self.measuring.budget_source})")
+        say(f"budget: {budget_ms:.4g} ms ({self.profiling.budget_source})")
         attempts: list[Attempt] = []
         while True:
             choice, winner = self._attempt(attempts)
-            export = self.shipping.export(winner.arch)
-            verification = self.shipping.verify(winner.arch)
+            export = self.deployment.export(winner.arch)
+            verification = self.deployment.verify(winner.arch)
             attempts.append((winner, verification))
             say(
                 f"{verification.verdict}: measured {verification.measured_ms:.4g} ms, predicted "
@@ -122,11 +122,11 @@ class Run:
         """The whole job; writes `result.json` and `report.html` into the run folder and returns the former."""
         outcome = self.outcome()
         winner, verification = outcome.winner, outcome.verification
-        test_accuracy = self.shipping.test_accuracy(winner.arch)
-        tau = self.learning.predictor_fit.tau
+        test_accuracy = self.deployment.test_accuracy(winner.arch)
+        tau = self.accuracy_model.predictor_fit.tau
         summary = {
-            "budget_ms": self.measuring.budget_ms,
-            "budget_source": self.measuring.budget_source,
+            "budget_ms": self.profiling.budget_ms,
+            "budget_source": self.profiling.budget_source,
             "predicted_ms": winner.predicted_ms,
             "predicted_upper_ms": winner.predicted_upper_ms,
             "measured_ms": verification.measured_ms,
@@ -139,12 +139,12 @@ class Run:
             "macs": outcome.export.macs,
             "params": outcome.export.params,
             "parity_max_abs": outcome.export.parity_max_abs,
-            "heldout_mape_pct": self.measuring.heldout.mape_pct,
-            "heldout_within5_pct": self.measuring.heldout.within_pct(5),
+            "heldout_mape_pct": self.profiling.heldout.mape_pct,
+            "heldout_within5_pct": self.profiling.heldout.within_pct(5),
             "predictor_tau": None if np.isnan(tau) else tau,
             "attempts": len(outcome.attempts),
-            "n_ops": len(self.measuring.table.rows),
-            "table": str(self.measuring.table_folder) if self.settings.table else "table",
+            "n_ops": len(self.profiling.table.rows),
+            "table": str(self.profiling.table_folder) if self.settings.table else "table",
             "onnx": str(outcome.export.path.relative_to(self.folder.path)),
             "report": "report.html",
         }
@@ -158,7 +158,9 @@ class Run:
         path = self.folder.path / "report.html"
 
         def work(progress: Progress) -> Result:
-            data = report_data(self.folder, self.measuring, self.learning, self.shipping, outcome, test_accuracy)
+            data = report_data(
+                self.folder, self.profiling, self.accuracy_model, self.deployment, outcome, test_accuracy
+            )
             write_report(data, self.folder.path)
             return {}
 

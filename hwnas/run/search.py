@@ -11,30 +11,30 @@ from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.accuracy.pairs import Pairs
-from hwnas.run.accuracy_model import Learning
+from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.folder import Result, RunFolder
-from hwnas.run.profiling import Correction, Measuring
+from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.settings import NSGA2
 from hwnas.search import (
     Budget,
     Evaluated,
     NSGA2Strategy,
     Problem,
-    Searched,
+    SearchResult,
     SearchStrategy,
     best_so_far,
+    concat,
     fastest,
     make_strategy,
     require_feasible,
     search,
-    together,
 )
 from hwnas.spaces import Genotype, Population
 from latency_tables import LatencyModel
 from latency_tables.progress import Progress, silent
 
 SHORTLIST = 16
-APART = 3
+LEAST_DIFFERENT_GENES = 3
 FAST_ENOUGH = 0.8  # of the budget: NSGA-II gains nothing by networks that are faster still
 
 
@@ -59,27 +59,27 @@ class Choice:
     cloud: Evaluated
 
 
-class Deciding:
+class SearchStage:
     """Searches accuracy against latency, as often as the device contradicts the outcome."""
 
-    def __init__(self, folder: RunFolder, measuring: Measuring, learning: Learning):
+    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel):
         self.folder, self.settings = folder, folder.settings
-        self.measuring, self.learning, self.space = measuring, learning, measuring.space
+        self.profiling, self.accuracy_model, self.space = profiling, accuracy_model, profiling.space
 
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
-        require_feasible(self.space, self.measuring.latency(corrections), self.measuring.budget_ms)
+        require_feasible(self.space, self.profiling.latency(corrections), self.profiling.budget_ms)
 
     def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
         """The finalists under the latency model as corrected so far. Attempts count from 1."""
-        measuring, learning, s = self.measuring, self.learning, self.settings
-        latency, budget_ms = measuring.latency(corrections), measuring.budget_ms
+        profiling, accuracy_model, s = self.profiling, self.accuracy_model, self.settings
+        latency, budget_ms = profiling.latency(corrections), profiling.budget_ms
         assert latency.calibration is not None
         inputs = {
-            "supernet": learning.supernet_digest,
-            "pairs": learning.pairs.accuracy.tolist(),
+            "supernet": accuracy_model.supernet_digest,
+            "pairs": accuracy_model.pairs.accuracy.tolist(),
             "calibration": [*latency.calibration.coefficients, latency.calibration.relative_half_width],
-            "table": measuring.table.digest,
+            "table": profiling.table.digest,
             "budget_ms": budget_ms,
             **self._effort,
             "finalists": s.finalists,
@@ -105,20 +105,20 @@ class Deciding:
         return {"strategy": s.strategy, "queries": s.queries, "minutes": s.search_minutes}
 
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
-        s, learning, space = self.settings, self.learning, self.space
-        problem = Problem(space, learning.predictor(), latency, (Budget.latency(latency, budget_ms),))
+        s, accuracy_model, space = self.settings, self.accuracy_model, self.space
+        problem = Problem(space, accuracy_model.predictor(), latency, (Budget.latency(latency, budget_ms),))
         look = self._among_predictions if s.strategy == NSGA2 else self._among_answers
         found = look(problem, progress)
-        refitted = Problem(space, learning.predictor(found.answers), latency)
-        judged = refitted.evaluate(found.hopeful)
+        refitted = Problem(space, accuracy_model.predictor(found.answers), latency)
+        judged = refitted.evaluate(found.shortlist)
         best = np.argsort(-judged.accuracy, kind="stable")
-        best = best[apart(judged.population[best], s.finalists, APART)]
+        best = best[diverse(judged.population[best], s.finalists, LEAST_DIFFERENT_GENES)]
         cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
         finalists = judged.population[best]
         return {
             "archs": [space.to_text(a) for a in finalists],
             "accuracy": judged.accuracy[best].tolist(),
-            "supernet_accuracy": learning.evaluate(finalists, "finalists", progress),
+            "supernet_accuracy": accuracy_model.evaluate(finalists, "finalists", progress),
             "evaluated": len(found.seen),
             "front": _pack(refitted.evaluate(found.seen.population).front()),
             "cloud": _pack(cloud),
@@ -132,28 +132,30 @@ class Deciding:
         s, latency = self.settings, problem.latency
         assert latency is not None
         quickest = fastest(self.space, latency)[None]
-        warm_start = np.concatenate([quickest, self.learning.pairs.population])
-        fast_enough_ms = FAST_ENOUGH * self.measuring.budget_ms
+        warm_start = np.concatenate([quickest, self.accuracy_model.pairs.population])
+        fast_enough_ms = FAST_ENOUGH * self.profiling.budget_ms
         strategy = NSGA2Strategy(
             self.space, s.seed, warm_start=warm_start, budgets=problem.budgets, fast_enough_ms=fast_enough_ms
         )
         seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
         order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
-        hopeful = seen.population[order[apart(seen.population[order], SHORTLIST, APART)]]
-        return _Found(seen, Pairs(hopeful, np.array(self.learning.evaluate(hopeful, "shortlist", progress))), hopeful)
+        shortlist = seen.population[order[diverse(seen.population[order], SHORTLIST, LEAST_DIFFERENT_GENES)]]
+        return _Found(
+            seen, Pairs(shortlist, np.array(self.accuracy_model.evaluate(shortlist, "shortlist", progress))), shortlist
+        )
 
     def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
         """A strategy that asks the supernet itself; the pairs it began with may win too."""
         s = self.settings
         strategy = make_strategy(s.strategy, self.space, s.seed, problem.budgets)
-        supernet = replace(problem, accuracy=_SupernetAnswers(self.learning))
-        known = supernet.evaluate(self.learning.pairs.population)
+        supernet = replace(problem, accuracy=_SupernetAnswers(self.accuracy_model))
+        known = supernet.evaluate(self.accuracy_model.pairs.population)
         strategy.update(known)
         asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
-        seen = together([asked, known.within(self.measuring.budget_ms)])
+        seen = concat([asked, known.within(self.profiling.budget_ms)])
         return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
 
-    def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> Searched:
+    def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
         """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
         minutes = self.settings.search_minutes
         found = search(problem, strategy, count, progress, time_limit_s=None if minutes is None else 60 * minutes)
@@ -169,21 +171,21 @@ class _Found:
 
     seen: Evaluated
     answers: Pairs
-    hopeful: Population
+    shortlist: Population
 
 
 class _SupernetAnswers(AccuracyEstimator):
     """The trained supernet's accuracies, each journalled and asked once."""
 
-    def __init__(self, learning: Learning):
-        self._learning = learning
+    def __init__(self, accuracy_model: AccuracyModel):
+        self._accuracy_model = accuracy_model
 
     def estimate(self, population: Population) -> AccuracyEstimate:
-        accuracy = np.array(self._learning.evaluate(population, "supernet accuracies", silent))
+        accuracy = np.array(self._accuracy_model.evaluate(population, "supernet accuracies", silent))
         return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
 
 
-def apart(population: Population, count: int, genes: int) -> NDArray[np.int64]:
+def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:
     """Indices of the first `count` genotypes that differ from all before them in at least `genes` genes.
 
     A search ends among twins; asking dearer judges about twins tells them little. Fewer when there are not so many.

@@ -1,25 +1,25 @@
 """Search strategies: ask / tell, one file each."""
 
-from hwnas.search.adjust import Adjusted, Utilisation, adjust, few_changes, utilisation
+from hwnas.search.adjust import Adjusted, Utilisation, adjust, hamming_budget, utilisation
 from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
 from hwnas.search.exact.front import ExactFront, exact_front
 from hwnas.search.exact.network import ExactAnswer, OutOfTime, best_network, cheapest
 from hwnas.search.fleet import DeviceFront, Fleet
-from hwnas.search.loop import Searched, best_so_far, search
+from hwnas.search.loop import SearchResult, best_so_far, search
 from hwnas.search.problem import (
     Evaluated,
     Problem,
     SearchStrategy,
     SpaceExhausted,
+    concat,
     fastest,
     require_feasible,
-    together,
 )
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.search.strategies._predictor_strategy import PredictorStrategy
 from hwnas.search.strategies.bananas import BananasStrategy
 from hwnas.search.strategies.bayesian import BayesianStrategy
-from hwnas.search.strategies.bocs import SurrogateStrategy
+from hwnas.search.strategies.bocs import BOCSStrategy
 from hwnas.search.strategies.by_name import STRATEGIES, make_strategy
 from hwnas.search.strategies.evolution import EvolutionStrategy
 from hwnas.search.strategies.local_search import LocalSearchStrategy
@@ -32,6 +32,7 @@ from hwnas.search.strategies.weaknas import WeakNASStrategy
 __all__ = [
     "STRATEGIES",
     "Adjusted",
+    "BOCSStrategy",
     "BananasStrategy",
     "BayesianStrategy",
     "Budget",
@@ -51,23 +52,22 @@ __all__ = [
     "PredictorStrategy",
     "Problem",
     "RandomStrategy",
+    "SearchResult",
     "SearchStrategy",
-    "Searched",
     "SpaceExhausted",
-    "SurrogateStrategy",
     "Utilisation",
     "WeakNASStrategy",
     "adjust",
     "best_network",
     "best_so_far",
     "cheapest",
+    "concat",
     "exact_front",
     "fastest",
-    "few_changes",
+    "hamming_budget",
     "make_strategy",
     "require_feasible",
     "sample_within",
     "search",
-    "together",
     "utilisation",
 ]

@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.search.budget import Budget, infeasible, kept, overrun
+from hwnas.search.budget import Budget, feasible, infeasible, violation
 from hwnas.spaces import Genotype, Population, SearchSpace
 from hwnas.spaces.enumerate import LISTABLE
 from latency_tables.additive.factors import Factors
@@ -73,11 +73,11 @@ def adjust(
 
     Outside a budget it first gives up the least accuracy for what it saves; then it spends what is left where that buys
     most, and exchanges one gene for another. `most_changes` is how many genes may differ from the start. A local search
-    for any `accuracy`, genotypes [n, genes] to [n]: where that adds up, `best_network` with `few_changes` is exact.
+    for any `accuracy`, genotypes [n, genes] to [n]: where that adds up, `best_network` with `hamming_budget` is exact.
     Raises `InfeasibleBudget` where the way into the budgets was not found.
     """
     start = space.check(start)
-    limits = [*budgets, *([] if most_changes is None else [few_changes(space, start, most_changes)])]
+    limits = [*budgets, *([] if most_changes is None else [hamming_budget(space, start, most_changes)])]
     arch = _repaired(space, start, accuracy, limits)
     while (better := _improved(space, arch, accuracy, limits)) is not None:
         arch = better
@@ -85,7 +85,7 @@ def adjust(
     return Adjusted(arch, float(accuracy(arch[None])[0]), np.flatnonzero(arch != start), left)
 
 
-def few_changes(space: SearchSpace, start: Genotype, most: int) -> Budget:
+def hamming_budget(space: SearchSpace, start: Genotype, most: int) -> Budget:
     """A budget of genes that may differ from `start` [genes]; genes without effect count as 0, as they are written.
 
     Its cost is `Factors` where slots follow few genes, so that `best_network` stays exact with it. Raises ValueError
@@ -128,7 +128,7 @@ def _repaired(space: SearchSpace, start: Genotype, accuracy: Function, budgets: 
     for least_loss in (True, False):
         arch: Genotype | None = start
         while arch is not None:
-            over = float(overrun(budgets, arch[None])[0])
+            over = float(violation(budgets, arch[None])[0])
             if over <= 0:
                 return arch
             arch = _closer(space, arch, over, accuracy, budgets, least_loss)
@@ -140,7 +140,7 @@ def _closer(
 ) -> Genotype | None:
     """A genotype [genes] that overruns the budgets by less than `over`; None where no change or exchange does."""
     for around in filter(len, _offers(space, arch)):
-        saved = over - overrun(budgets, around)
+        saved = over - violation(budgets, around)
         around, saved = around[saved > _LEAST], saved[saved > _LEAST]
         if len(around):
             worth = (accuracy(around) - accuracy(arch[None])) / saved if least_loss else saved
@@ -152,7 +152,7 @@ def _improved(space: SearchSpace, arch: Genotype, accuracy: Function, budgets: S
     """The change inside the budgets that gains most for what it takes, those that take nothing first."""
     here = float(accuracy(arch[None])[0])
     for around in filter(len, _offers(space, arch)):
-        around = around[kept(budgets, around)]
+        around = around[feasible(budgets, around)]
         gain = accuracy(around) - here if len(around) else np.zeros(0)
         around, gain = around[gain > _LEAST], gain[gain > _LEAST]
         if len(around):

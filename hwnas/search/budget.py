@@ -37,7 +37,7 @@ class Budget:
         """A budget in milliseconds: met when the *upper* end of the interval is inside."""
         return cls("ms", budget_ms, _upper_ms(model))
 
-    def overrun(self, population: Population) -> Floats:
+    def violation(self, population: Population) -> Floats:
         """How far above the limit, as a fraction of it, [n]; 0 where it is kept."""
         over: Floats = np.maximum((self.cost(population) - self.limit) / (abs(self.limit) or 1.0), 0)
         return over
@@ -56,14 +56,14 @@ def _upper_ms(model: LatencyModel) -> Callable[[Population], Floats]:
     return lambda population: model.predict(population).upper_ms
 
 
-def overrun(budgets: Sequence[Budget], population: Population) -> Floats:
+def violation(budgets: Sequence[Budget], population: Population) -> Floats:
     """The sum of overruns over all budgets, [n]; exactly 0 where every budget is kept."""
-    return np.sum([b.overrun(population) for b in budgets], axis=0) if budgets else np.zeros(len(population))
+    return np.sum([b.violation(population) for b in budgets], axis=0) if budgets else np.zeros(len(population))
 
 
-def kept(budgets: Sequence[Budget], population: Population) -> NDArray[np.bool_]:
+def feasible(budgets: Sequence[Budget], population: Population) -> NDArray[np.bool_]:
     """Which genotypes [n, genes] keep every budget, [n]."""
-    inside: NDArray[np.bool_] = overrun(budgets, population) <= 0
+    inside: NDArray[np.bool_] = violation(budgets, population) <= 0
     return inside
 
 
@@ -75,13 +75,13 @@ def repair(
     All walk together: a mutation is kept where it brings a network closer. Those that do not arrive try every single
     change of theirs; one that none brings closer is left out.
     """
-    walking, over = population.copy(), overrun(budgets, population)
+    walking, over = population.copy(), violation(budgets, population)
     for _ in range(_STEPS):
         outside = np.flatnonzero(over > 0)
         if not outside.size:
             return walking
         proposed = space.mutate(walking[outside], rng)
-        closer = overrun(budgets, proposed)
+        closer = violation(budgets, proposed)
         better = closer < over[outside]
         walking[outside[better]], over[outside[better]] = proposed[better], closer[better]
     ends = [_step_by_step(space, arch, budgets) if o > 0 else arch for arch, o in zip(walking, over, strict=True)]
@@ -90,10 +90,10 @@ def repair(
 
 def _step_by_step(space: SearchSpace, arch: Genotype, budgets: Sequence[Budget]) -> Genotype | None:
     """The first network inside the budgets on the steepest way there; None where it ends before."""
-    over = float(overrun(budgets, arch[None])[0])
+    over = float(violation(budgets, arch[None])[0])
     while over > 0:
         around = space.neighbours(arch)
-        closer = overrun(budgets, around)
+        closer = violation(budgets, around)
         if closer.min(initial=np.inf) >= over:
             return None
         arch, over = around[closer.argmin()], float(closer.min())
@@ -134,7 +134,7 @@ def closest(space: SearchSpace, budgets: Sequence[Budget], starts: int = 8) -> G
 
     def distance(population: Population) -> Floats:
         share = np.sum([b.cost(population) / b.limit for b in budgets], axis=0)
-        total: Floats = overrun(budgets, population) + 1e-6 * share
+        total: Floats = violation(budgets, population) + 1e-6 * share
         return total
 
     return descend(space, distance, starts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwnas.search.budget import Budget, kept
+from hwnas.search.budget import Budget, feasible
 from hwnas.search.problem import Evaluated, SearchStrategy, SpaceExhausted
 from hwnas.spaces import Population, SearchSpace
 
@@ -56,7 +56,7 @@ def _suggestion(space: SearchSpace, strategy: SearchStrategy, budgets: Sequence[
     inside = (population >= 0).all() and (population < np.array(space.cardinalities)).all()
     assert inside, "suggest must keep every gene in 0..cardinality - 1"
     assert np.array_equal(space.canonical(population), population), "suggest must give canonical genotypes"
-    assert kept(budgets, population).all(), "suggest must keep every budget"
+    assert feasible(budgets, population).all(), "suggest must keep every budget"
     return population
 
 

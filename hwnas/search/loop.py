@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hwnas.search.problem import Evaluated, Problem, SearchStrategy, SpaceExhausted, together
+from hwnas.search.problem import Evaluated, Problem, SearchStrategy, SpaceExhausted, concat
 from hwnas.spaces import Population
 from latency_tables import Journal
 from latency_tables.progress import Progress, silent
@@ -21,7 +21,7 @@ _ANSWER = ("accuracy", "std", "ms", "upper_ms")
 
 
 @dataclass(frozen=True)
-class Searched(Evaluated):
+class SearchResult(Evaluated):
     """Every distinct network that a search saw, in order of first appearance, and why it stopped.
 
     "evaluations" and "time" are its limits; "exhausted": no network was left; "interrupted": Ctrl-C.
@@ -29,7 +29,7 @@ class Searched(Evaluated):
 
     stopped: Stopped
 
-    def uninterrupted(self) -> Searched:
+    def uninterrupted(self) -> SearchResult:
         """Itself; raises KeyboardInterrupt after Ctrl-C, for callers who have no use for a part of a search."""
         if self.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -44,7 +44,7 @@ def search(
     *,
     time_limit_s: float | None = None,
     journal: Journal | None = None,
-) -> Searched:
+) -> SearchResult:
     """Ask and tell a strategy until it has had `evaluations` answers or `time_limit_s` is over; what was seen by then.
 
     The limits are looked at between suggestions, so the last one may go beyond them. Ctrl-C returns what was seen so
@@ -63,7 +63,7 @@ def search(
         while True:
             evaluated = answers.to(strategy.suggest())
             strategy.update(evaluated)
-            best = problem.best(evaluated if best is None else together([best, evaluated]))
+            best = problem.best(evaluated if best is None else concat([best, evaluated]))
             count += len(evaluated)
             progress(min(count, evaluations), evaluations, best_so_far(problem, best, len(answers.seen)))
             if count >= evaluations:
@@ -108,7 +108,7 @@ class _Answers:
         elif new:
             evaluated = self.problem.evaluate(population[list(new.values())])
             self.seen.update((key, evaluated[np.array([row])]) for row, key in enumerate(new))
-        return together([self.seen[key] for key in keys])
+        return concat([self.seen[key] for key in keys])
 
     def _journalled(self, journal: Journal, arch: Population) -> Evaluated:
         """As recorded, also where it was recorded just now: both runs of a search see the same numbers."""
@@ -122,8 +122,8 @@ class _Answers:
             self.recorded[text] = record
         return _read(arch, self.recorded[text])
 
-    def searched(self, stopped: Stopped) -> Searched:
-        return Searched(**vars(together(list(self.seen.values()))), stopped=stopped)
+    def searched(self, stopped: Stopped) -> SearchResult:
+        return SearchResult(**vars(concat(list(self.seen.values()))), stopped=stopped)
 
 
 def _read(arch: Population, record: Mapping[str, Any]) -> Evaluated:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.accuracy import AccuracyEstimator
-from hwnas.search.budget import Budget, InfeasibleBudget, descend, kept
+from hwnas.search.budget import Budget, InfeasibleBudget, descend, feasible
 from hwnas.search.exact.network import cheapest
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Genotype, Population, SearchSpace
@@ -49,7 +49,7 @@ class Evaluated:
         return self[pareto_front(self.accuracy, self.ms)]
 
 
-def together(parts: Sequence[Evaluated]) -> Evaluated:
+def concat(parts: Sequence[Evaluated]) -> Evaluated:
     """Evaluations one after another."""
     return Evaluated(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Evaluated)))
 
@@ -77,7 +77,7 @@ class Problem:
 
     def best(self, evaluated: Evaluated) -> Evaluated:
         """The most accurate one that keeps every budget, [1], the first of equals; [0] where none does."""
-        inside = evaluated[kept(self.budgets, evaluated.population)]
+        inside = evaluated[feasible(self.budgets, evaluated.population)]
         return inside[np.argsort(-inside.accuracy, kind="stable")[:1]]
 
 

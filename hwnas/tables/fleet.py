@@ -36,7 +36,7 @@ class FittedAccuracy:
 
 
 @dataclass(frozen=True)
-class Spent:
+class BudgetUse:
     """What a network takes of one budget."""
 
     name: str
@@ -62,11 +62,11 @@ class Chosen:
     proven: bool
     ms: Mapping[str, float]
     upper_ms: Mapping[str, float]
-    budgets: tuple[Spent, ...]
+    budgets: tuple[BudgetUse, ...]
     changed: int | None
 
     @property
-    def tightest(self) -> Spent:
+    def tightest(self) -> BudgetUse:
         """The budget of which the least is left."""
         return min(self.budgets, key=lambda spent: spent.left_pct)
 
@@ -155,7 +155,7 @@ def choose(
         answer.proven(),
         ms,
         upper_ms,
-        tuple(Spent(budget.name, budget.limit, float(budget.cost(arch)[0])) for budget in budgets),
+        tuple(BudgetUse(budget.name, budget.limit, float(budget.cost(arch)[0])) for budget in budgets),
         None if start is None else int((answer.arch != start).sum()),
     )
 

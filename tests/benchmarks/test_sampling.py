@@ -10,7 +10,7 @@ import pytest
 from benchmarks._nas_data import device_budget, load
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
 from benchmarks._speak import DATA_FOLDER
-from hwnas.search.budget import kept
+from hwnas.search.budget import feasible
 
 ROOT = Path(__file__).resolve().parents[2]
 NB201 = DATA_FOLDER / "nb201_accuracy.csv.gz"
@@ -58,7 +58,7 @@ def test_the_best_cells_are_the_known_ones():
 def test_half_of_all_cells_keep_the_median_budget():
     benchmark = load("nb201", "c10")
     budget = device_budget(benchmark, "gold_6226", 50)
-    assert kept([budget], benchmark.population).mean() == pytest.approx(0.5, abs=0.01)
+    assert feasible([budget], benchmark.population).mean() == pytest.approx(0.5, abs=0.01)
 
 
 @needs_nb201

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwnas.search.budget import Budget, InfeasibleBudget, kept
+from hwnas.search.budget import Budget, InfeasibleBudget, feasible
 from hwnas.search.exact.mixed_integer import INFEASIBLE, MixedIntegerProgramme
 from hwnas.spaces import Genotype, Population, SearchSpace, every_network
 from latency_tables import HwnasError
@@ -65,9 +65,9 @@ def best_network(
             bound = float(functions[0].additive.constant - solved.mip_dual_bound)
         arch = programme.genotype(solved.x)[None]
         clean = space.canonical(arch)
-        if kept(budgets, clean)[0]:
+        if feasible(budgets, clean)[0]:
             return ExactAnswer(clean[0], float(value(clean)[0]), bound)
-        if kept(budgets, arch)[0]:
+        if feasible(budgets, arch)[0]:
             raise NotSeparable(f"a budget of {space.name} counts genes that have no effect on the network")
         tighter = max(2 * tighter, _TIGHTER)  # rounding overstepped a limit, and limits are hard
 
@@ -89,7 +89,7 @@ def _hinged(function: Function, name: str) -> Hinged:
 
 
 def _best_of(every: Population, space: SearchSpace, value: Function, budgets: Sequence[Budget]) -> ExactAnswer:
-    inside = every[kept(budgets, every)]
+    inside = every[feasible(budgets, every)]
     if not len(inside):
         raise _infeasible(space, budgets)
     values = value(inside)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwnas.search.budget import Budget, infeasible, kept, repair, sample_within
+from hwnas.search.budget import Budget, feasible, infeasible, repair, sample_within
 from hwnas.search.problem import Evaluated, SpaceExhausted
 from hwnas.spaces import Population, SearchSpace, every_network, unique_genotypes
 from hwnas.spaces.sampling import collect
@@ -24,7 +24,7 @@ class Memory:
         self.population: Population = np.zeros((0, len(space.cardinalities)), dtype=np.int64)
         self.accuracy: Floats = np.zeros(0)
         every = every_network(space)
-        self._listed = None if every is None else every[kept(self.budgets, every)]
+        self._listed = None if every is None else every[feasible(self.budgets, every)]
         if self._listed is not None:
             if not len(self._listed):
                 raise infeasible(space, self.budgets)
@@ -45,13 +45,13 @@ class Memory:
     def best(self, count: int) -> Population:
         """The most accurate networks seen that keep the budgets, best first, [<= count, genes]."""
         order = np.argsort(-self.accuracy, kind="stable")
-        found: Population = self.population[order[kept(self.budgets, self.population[order])][:count]]
+        found: Population = self.population[order[feasible(self.budgets, self.population[order])][:count]]
         return found
 
     def new(self, population: Population) -> Population:
         """Distinct networks of `population` that have not been seen and keep every budget, in order."""
         fresh = unique_genotypes(population, self.population)
-        inside: Population = fresh[kept(self.budgets, fresh)] if self.budgets and len(fresh) else fresh
+        inside: Population = fresh[feasible(self.budgets, fresh)] if self.budgets and len(fresh) else fresh
         return inside
 
     def all_new(self) -> Population | None:

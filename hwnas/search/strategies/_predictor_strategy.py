@@ -1,4 +1,4 @@
-"""Strategies that learn: random networks first, then what a predictor of everything seen makes hopeful."""
+"""Strategies that learn: random networks first, then what a predictor of everything seen makes shortlist."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from hwnas.search.budget import Budget, kept
+from hwnas.search.budget import Budget, feasible
 from hwnas.search.exact.front import exact_front
 from hwnas.search.problem import Evaluated
 from hwnas.search.strategies._memory import Memory
@@ -29,7 +29,7 @@ _MOST = 4000  # networks that a surrogate is fitted to
 _CLIMBED = 3  # networks whose neighbours are asked
 
 
-class SurrogateStrategy(MemoryStrategy):
+class BOCSStrategy(MemoryStrategy):
     """Starts from `first` random networks, twice as many at every new start; asks about `batch` at a time.
 
     Raises `NotSeparable` for a space whose slots follow too many genes for tables.
@@ -95,7 +95,7 @@ class SurrogateStrategy(MemoryStrategy):
         fronts = self._surrogates.fronts(self._pool[best], self._values[best], self.draws, self.batch // self.draws)
         around = [self.space.neighbours(self._pool[i]) for i in best[:_CLIMBED]]
         proposed = np.concatenate([*fronts, *around])
-        inside: Population = proposed[kept(self.memory.budgets, proposed)]
+        inside: Population = proposed[feasible(self.memory.budgets, proposed)]
         return inside
 
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
-from hwnas.search.budget import Budget, kept
+from hwnas.search.budget import Budget, feasible
 from hwnas.search.strategies.bayesian import BayesianStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from latency_tables.arrays import Floats
@@ -76,7 +76,7 @@ class PredNASStrategy(BayesianStrategy):
             # Linear steps first; single changes too, so that the climb ends where no single change is better.
             candidates = np.concatenate([self._offers(here, around, gains), around], axis=1)
             flat = candidates.reshape(-1, here.shape[1])
-            inside = kept(self.memory.budgets, flat)
+            inside = feasible(self.memory.budgets, flat)
             bounds = np.where(inside, self.bound(flat), -np.inf).reshape(candidates.shape[:2])
             visited.append(flat[inside])
             best = bounds.argmax(axis=1)

@@ -11,8 +11,8 @@ import pytest
 
 from deploy.verify import Verification
 from hwnas.cli.main import main
-from hwnas.run import Run, RunFolder, shipping
-from hwnas.run.accuracy_model import Learning
+from hwnas.run import Run, RunFolder, deployment
+from hwnas.run.accuracy_model import AccuracyModel
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +25,10 @@ def scripted(own_copy, monkeypatch):
             record.unlink()
     (own_copy / "result.json").unlink()
 
-    def slower_is_better(learning, archs, name, progress):
-        return (1 - 0.05 / learning.measuring.latency().predict(archs).ms).tolist()
+    def slower_is_better(accuracy_model, archs, name, progress):
+        return (1 - 0.05 / accuracy_model.profiling.latency().predict(archs).ms).tolist()
 
-    monkeypatch.setattr(Learning, "evaluate", slower_is_better)
+    monkeypatch.setattr(AccuracyModel, "evaluate", slower_is_better)
 
     def script(milliseconds):
         asked = []
@@ -42,7 +42,7 @@ def scripted(own_copy, monkeypatch):
             ends = (0.995 * ms, 1.005 * ms)
             return Verification(digest, budget_ms, ms, ends, ms, 1.0, verified=ends[1] <= budget_ms)
 
-        monkeypatch.setattr(shipping, "verify", verify)
+        monkeypatch.setattr(deployment, "verify", verify)
         return asked
 
     return own_copy, script
@@ -50,7 +50,7 @@ def scripted(own_copy, monkeypatch):
 
 def outcome_of(path, listener):
     with Run(RunFolder.settings_of(path), path, listener) as run:
-        return run.outcome(), run.measuring.budget_ms
+        return run.outcome(), run.profiling.budget_ms
 
 
 def test_a_contradiction_is_fed_back_and_the_next_choice_takes_it_into_account(scripted, listener):
@@ -76,12 +76,12 @@ def test_the_corrected_model_would_not_choose_the_contradicted_network_again(scr
     with Run(RunFolder.settings_of(path), path, listener) as run:
         outcome = run.outcome()
         contradicted, verification = outcome.attempts[0]
-        corrected = run.measuring.latency
+        corrected = run.profiling.latency
         network = (contradicted.arch, verification.measured_ms)
         bounds = corrected([network]).predict(contradicted.arch[None])
         again = corrected([network]).predict(outcome.winner.arch[None])
         assert bounds.lower_ms[0] <= verification.measured_ms <= bounds.upper_ms[0]
-        assert bounds.upper_ms[0] > run.measuring.budget_ms
+        assert bounds.upper_ms[0] > run.profiling.budget_ms
         assert outcome.winner.predicted_ms == pytest.approx(float(again.ms[0]))
         assert outcome.winner.predicted_upper_ms == pytest.approx(float(again.upper_ms[0]))
 
@@ -89,7 +89,7 @@ def test_the_corrected_model_would_not_choose_the_contradicted_network_again(scr
 def test_a_device_slower_than_the_model_by_a_quarter_or_more_is_satisfied_within_three_attempts(scripted):
     path, script = scripted
     with Run(RunFolder.settings_of(path), path) as run:
-        latency, space = run.measuring.latency(), run.measuring.space
+        latency, space = run.profiling.latency(), run.profiling.space
 
         slowness = []
 

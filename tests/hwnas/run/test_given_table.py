@@ -21,7 +21,7 @@ def run_with(table, folder):
 
 def test_used_instead_of_profiling(finished, tmp_path):
     with run_with(finished.folder / "table", tmp_path / "run") as run:
-        assert run.measuring.table == load_table(finished.folder / "table")
+        assert run.profiling.table == load_table(finished.folder / "table")
     assert not (tmp_path / "run" / "stages" / "profile.json").exists()
 
 
@@ -40,7 +40,7 @@ def test_of_another_target(measured, tmp_path, change, says):
     other = dataclasses.replace(measured, provenance=dataclasses.replace(measured.provenance, target=target))
     save_table(other, tmp_path / "table")
     with run_with(tmp_path / "table", tmp_path / "run") as run, pytest.raises(TableError, match=says):
-        _ = run.measuring.table
+        _ = run.profiling.table
 
 
 def test_of_another_space_names_the_op_it_lacks(measured, tmp_path):
@@ -48,7 +48,7 @@ def test_of_another_space_names_the_op_it_lacks(measured, tmp_path):
     save_table(dataclasses.replace(measured, rows=measured.rows[1:], provenance=provenance), tmp_path / "table")
     lacking = measured.rows[0].op.key
     with run_with(tmp_path / "table", tmp_path / "run") as run, pytest.raises(TableError) as caught:
-        _ = run.measuring.table
+        _ = run.profiling.table
     assert "is for another and has no time for 1 of 170 ops of mbconv-32" in str(caught.value)
     assert lacking in str(caught.value)
 

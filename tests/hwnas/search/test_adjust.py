@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwnas.search import Budget, InfeasibleBudget, adjust, best_network, few_changes, utilisation
+from hwnas.search import Budget, InfeasibleBudget, adjust, best_network, hamming_budget, utilisation
 from hwnas.search.adjust import exchanges
-from hwnas.search.budget import kept
+from hwnas.search.budget import feasible
 from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, every_network, load_space
 from latency_tables.additive.factors import Factors
 
@@ -74,11 +74,11 @@ def test_no_change_and_no_exchange_is_better(space, seed, share):
         Budget("mJ", float(np.quantile(costs[1](sample), 0.8)), lambda archs: costs[1](archs) * 1.0),
     ]
     done = adjust(space, sample[0], lambda archs: np.tanh(accuracy(archs)), budgets)
-    assert kept(budgets, done.arch[None])[0]
+    assert feasible(budgets, done.arch[None])[0]
     assert np.array_equal(done.arch, space.check(done.arch))
     assert np.array_equal(done.changed, np.flatnonzero(done.arch != sample[0]))
     for around in (space.neighbours(done.arch), exchanges(space, done.arch)):
-        inside = around[kept(budgets, around)]
+        inside = around[feasible(budgets, around)]
         assert not len(inside) or np.tanh(accuracy(inside)).max() <= done.accuracy + 1e-9
 
 
@@ -99,11 +99,11 @@ def test_a_few_changes_exactly_and_nearly(seed, most, share):
     near = every[((every != start).sum(axis=1) <= most) & (cost(every) <= budget.limit)]
     if not len(near):
         with pytest.raises(InfeasibleBudget, match="genes changed"):
-            best_network(MACRO, accuracy, [budget, few_changes(MACRO, start, most)])
+            best_network(MACRO, accuracy, [budget, hamming_budget(MACRO, start, most)])
         with pytest.raises(InfeasibleBudget, match="genes changed"):
             adjust(MACRO, start, accuracy, [budget], most)
         return
-    answer = best_network(MACRO, accuracy, [budget, few_changes(MACRO, start, most)])
+    answer = best_network(MACRO, accuracy, [budget, hamming_budget(MACRO, start, most)])
     assert answer.value == pytest.approx(accuracy(near).max(), abs=1e-5)
     assert (answer.arch != start).sum() <= most
     done = adjust(MACRO, start, accuracy, [budget], most)
@@ -117,10 +117,10 @@ def test_changes_are_counted_in_canonical_genotypes(name):
     space = load_space(name)
     archs = space.sample(np.random.default_rng(0), 300)
     for start in archs[:3]:
-        budget = few_changes(space, start, 2)
+        budget = hamming_budget(space, start, 2)
         assert isinstance(budget.cost, Factors) == (name != "nb101")
         assert budget.cost(archs).tolist() == (archs != start).sum(axis=1).tolist()
-        assert kept([budget], space.neighbours(start)).sum() >= 1
+        assert feasible([budget], space.neighbours(start)).sum() >= 1
 
 
 def test_depth_may_change_within_few_changes():
@@ -131,7 +131,7 @@ def test_depth_may_change_within_few_changes():
     around = np.concatenate([start[None], space.neighbours(start), exchanges(space, start)])
     around = around[(around != start).sum(axis=1) <= 2]
     limit = float(np.quantile(cost(around), 0.4))
-    answer = best_network(space, accuracy, [Budget("ms", limit, cost), few_changes(space, start, 2)])
+    answer = best_network(space, accuracy, [Budget("ms", limit, cost), hamming_budget(space, start, 2)])
     assert (answer.arch != start).sum() <= 2
     assert answer.value == pytest.approx(accuracy(around[cost(around) <= limit]).max(), abs=1e-5)
 
@@ -141,7 +141,7 @@ def test_budgets_that_nothing_keeps_and_changes_that_are_none():
     with pytest.raises(InfeasibleBudget, match="give a larger budget"):
         adjust(MACRO, np.zeros(8, dtype=np.int64), cost, [Budget("ms", 1e-3, cost)])
     with pytest.raises(ValueError, match="at least one gene"):
-        few_changes(MACRO, np.zeros(8, dtype=np.int64), 0)
+        hamming_budget(MACRO, np.zeros(8, dtype=np.int64), 0)
 
 
 def test_a_graph_is_adjusted_too():

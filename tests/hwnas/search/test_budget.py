@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
-from hwnas.search.budget import closest, descend, kept, overrun, repair
+from hwnas.search.budget import closest, descend, feasible, repair, violation
 from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
 from latency_tables import Calibration, LatencyModel
 from latency_tables.additive.factors import Factors
@@ -26,13 +26,13 @@ def large(limit):
 
 def test_overruns_by_hand():
     archs = np.array([[0] * 8, [1] * 8, [2] * 4 + [0] * 4])
-    assert layers(4).overrun(archs).tolist() == [0, 1, 0]
-    assert overrun([layers(4), large(2)], archs).tolist() == [0, 1, 1]
-    assert kept([layers(4), large(2)], archs).tolist() == [True, False, False]
-    assert kept([], archs).all()
-    assert layers(0).overrun(archs).tolist() == [0, 8, 4]
+    assert layers(4).violation(archs).tolist() == [0, 1, 0]
+    assert violation([layers(4), large(2)], archs).tolist() == [0, 1, 1]
+    assert feasible([layers(4), large(2)], archs).tolist() == [True, False, False]
+    assert feasible([], archs).all()
+    assert layers(0).violation(archs).tolist() == [0, 8, 4]
     below = Budget("balance", -2.0, lambda population: -(population > 0).sum(axis=1).astype(float))
-    assert below.overrun(archs).tolist() == [1, 0, 0]
+    assert below.violation(archs).tolist() == [1, 0, 0]
 
 
 def test_an_upper_bound_is_what_counts(latency):
@@ -66,7 +66,7 @@ def test_a_network_without_neighbours_is_where_a_descent_ends():
 def test_samples_keep_the_budget(limit):
     found = sample_within(SPACE, [layers(limit), large(2)], np.random.default_rng(0), 50)
     assert len(found) == 50
-    assert kept([layers(limit), large(2)], found).all()
+    assert feasible([layers(limit), large(2)], found).all()
     if limit >= 3:
         assert len(np.unique(found, axis=0)) > 30  # not one network again and again
 

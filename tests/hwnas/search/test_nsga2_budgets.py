@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwnas.search import Budget, Evaluated, InfeasibleBudget, NSGA2Strategy, Problem, SpaceExhausted, search
-from hwnas.search.budget import kept
+from hwnas.search.budget import feasible
 from hwnas.search.contract import check_strategy
 from hwnas.spaces import NasBenchMacro, mbconv_space
 
@@ -35,7 +35,7 @@ def test_nothing_outside_the_budgets_is_ever_suggested(most, heaviest, seed, war
             suggested = strategy.suggest()
         except SpaceExhausted:
             break
-        assert kept(budgets, suggested).all()
+        assert feasible(budgets, suggested).all()
         strategy.update(made_up(suggested, rng.random(len(suggested))))
 
 
@@ -53,7 +53,7 @@ def test_budgets_are_kept_in_a_large_space(latency, additive, tight, least):
     budget = Budget.latency(model, tight * cheapest / 1e3)
     problem = Problem(space, additive(space), model, (budget,))
     found = search(problem, NSGA2Strategy(space, 0, 30, budgets=[budget]), 200)
-    assert kept([budget], found.population).all()
+    assert feasible([budget], found.population).all()
     assert len(found) >= least
     assert found.stopped == ("evaluations" if tight == 2.0 else "exhausted")
     check_strategy(lambda seed: NSGA2Strategy(space, seed, 20, budgets=[budget]), space, 8, budgets=[budget])
@@ -76,7 +76,7 @@ def test_warm_starts_are_kept_as_they_are_inside_and_brought_inside_where_they_a
     inside, outside = [1, 1, 0, 0, 0, 0, 0, 0], [1] * 8
     first = NSGA2Strategy(MACRO, 0, 20, np.array([inside, outside, inside]), [layers(3)]).suggest()
     assert first[0].tolist() == inside
-    assert kept([layers(3)], first).all()
+    assert feasible([layers(3)], first).all()
     assert first[1].tolist() not in (inside, outside)
     assert len(np.unique(first, axis=0)) == len(first)
 
