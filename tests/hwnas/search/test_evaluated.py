@@ -66,7 +66,7 @@ def test_problems_ask_estimator_and_table(chain, additive, latency):
     problem = Problem(space, accuracy, type(model)(model.table, space, calibration))
     arch = np.array([1, 0, 1])
     got = problem.evaluate(arch[None])
-    us = sum(model.table[space.slots[slot][c][0]].median_us for slot, c in enumerate(arch))
+    us = sum(model.table[space.slots[slot].choices[c][0]].median_us for slot, c in enumerate(arch))
     assert np.allclose(got.ms, 2 * us / 1e3 + 0.5)
     assert np.allclose(got.upper_ms, 1.1 * (2 * us / 1e3 + 0.5))
     assert np.allclose(got.accuracy, sum(accuracy.worth[slot][c] for slot, c in enumerate(arch)))
