@@ -208,12 +208,22 @@ def test_the_front_of_a_space_too_large_to_list_holds_what_the_other_solver_find
     assert (ahead >= value(random) - 1e-9).all()
 
 
-def test_too_many_genes_that_hang_together_are_refused():
-    space = NasBench201()
-    every = tuple(range(6))
-    far = Factors((5,) * 9, {(*every, 6, 7, 8): np.zeros((5,) * 9)})
-    with pytest.raises(NotSeparable, match="9 genes of nb201 depend on each other"):
+def test_too_many_genes_that_hang_together_are_refused(chain):
+    space = chain(genes=9, values=5)
+    far = Factors(space.cardinalities, {tuple(range(9)): np.zeros(space.cardinalities)})
+    with pytest.raises(NotSeparable, match="9 genes of chain depend on each other"):
         exact_front(space, far, far)
+    with pytest.raises(NotSeparable, match="does not add up over the genes of chain"):
+        exact_front(space, lambda archs: archs.sum(axis=1) ** 2.0, far)
+
+
+def test_a_front_of_what_does_not_add_up_is_listed():
+    every = every_network(CELLS)
+    value, cost = random_factors(CELLS, 0), random_factors(CELLS, 1)
+    front = exact_front(CELLS, lambda archs: value(archs) ** 3, lambda archs: np.exp(cost(archs)), limit=30.0)
+    wanted = pareto_front(value(every), cost(every))
+    wanted = wanted[np.exp(cost(every)[wanted]) <= 30.0]
+    assert np.array_equal(front.population, every[wanted])
 
 
 def test_a_table_that_counts_live_ops_only_is_searched_exactly():
