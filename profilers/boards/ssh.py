@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import shlex
 import uuid
 from collections.abc import Callable
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency_tables import HwnasError, ProfilerError
+from latency_tables.errors import NotInstalledError
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import RECORD, read_kit
 from profilers.boards.kit_main import KILLED_CODE, LOG, parse_progress_line
@@ -78,7 +78,7 @@ def measure_over_ssh(
     try:
         import asyncssh  # noqa: F401 - said before any work
     except ImportError:
-        raise ProfilerError("asyncssh is not installed: pip install 'hwnas[ssh]'") from None
+        raise NotInstalledError("asyncssh", "ssh") from None
     read_kit(kit)
     options = [("--runtime", runtime), ("--threads", threads)]
     words = [str(word) for name, value in options if value is not None for word in (name, value)]
@@ -133,7 +133,7 @@ class _Work:
         with open(kit, "rb") as file:
             self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.folder = f"{address.folder.rstrip('/')}/{self._sha256[:12]}"
-        self._job = _job(results, self._sha256, address)
+        self._job = _Job.of(results, self._sha256, address)
 
     async def once(self, connect_s: float) -> None:
         """One connection: do whatever is still to be done. Raises `_Lost`, `_Killed` or `ProfilerError`."""
@@ -143,6 +143,7 @@ class _Work:
             async with await connect(self.address, self.login, connect_s) as connection:
                 self._reached = True
                 await self._require_python(connection)
+                write_json(self.results / _JOB, asdict(self._job))  # not before: an address may be mistyped
                 async with await self._sftp(connection) as sftp:
                     await self._copy(connection, sftp)
                 await self._watch(connection)
@@ -243,7 +244,7 @@ class _Work:
 
     async def _watch(self, connection: asyncssh.SSHClientConnection) -> None:
         """Start the kit, or attach to it where it is under way; its progress is ours."""
-        command = ["python3", "kit.pyz", "--attach", "--out", self._job, *self.words]
+        command = ["python3", "kit.pyz", "--attach", "--out", self._job.name, *self.words]
         line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
         async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:
             complaints = asyncio.create_task(process.stderr.read())
@@ -265,7 +266,7 @@ class _Work:
         kit = read_kit(self.kit)
         names = [f"{part}/{name}" for part, plan, _ in kit.parts for name in plan.index()]
         for name in (*names, *(f"{part}.jsonl" for part, _, _ in kit.parts), LOG, RECORD):
-            async with sftp.open(f"{self.folder}/{self._job}/{name}", "rb") as file:
+            async with sftp.open(f"{self.folder}/{self._job.name}/{name}", "rb") as file:
                 write_atomically(self.results / name, await file.read())
 
 
@@ -277,19 +278,20 @@ class _Job:
     board: str
     name: str
 
-
-def _job(results: Path, kit: str, address: Address) -> str:
-    """The name of this measurement on the board; raises `HwnasError` when `results` is of another one."""
-    path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
-    try:
-        job = from_plain(_Job, parse_json(path.read_bytes()))
-    except FileNotFoundError:
-        job = _Job(kit, board, f"results-{uuid.uuid4().hex[:12]}")
-        write_atomically(path, (json.dumps(asdict(job), indent=1) + "\n").encode())
-    except OSError as e:
-        raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
-    except ValueError:
-        raise HwnasError(f"{path} is damaged; choose another --out") from None
-    if (job.kit, job.board) != (kit, board):
-        raise HwnasError(f"{results} holds measurements of another kit or board ({job.board}); choose another --out")
-    return job.name
+    @classmethod
+    def of(cls, results: Path, kit: str, address: Address) -> _Job:
+        """The job that `results` has begun, or a new one; raises `HwnasError` when it is another kit's or board's."""
+        path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
+        try:
+            job = from_plain(cls, parse_json(path.read_bytes()))
+        except FileNotFoundError:
+            return cls(kit, board, f"results-{uuid.uuid4().hex[:12]}")
+        except OSError as e:
+            raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
+        except ValueError:
+            raise HwnasError(f"{path} is damaged; choose another --out") from None
+        if (job.kit, job.board) != (kit, board):
+            raise HwnasError(
+                f"{results} holds measurements of another kit or board ({job.board}); choose another --out"
+            )
+        return job

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latency_tables import ProfilerError
+from latency_tables.errors import NotInstalledError
 from profilers.device.conditions import Conditions
 
 # Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
@@ -22,7 +23,7 @@ class NvidiaGpu:
         try:
             import pynvml  # the module of nvidia-ml-py
         except ImportError:
-            raise ProfilerError("nvidia-ml-py is not installed: pip install 'hwnas[nvidia]'") from None
+            raise NotInstalledError("nvidia-ml-py", "nvidia") from None
         self._nvml: Any = pynvml
         try:
             pynvml.nvmlInit()

@@ -170,11 +170,10 @@ def test_a_kit_that_cannot_be_written(make_kit, tmp_path):
     make_kit(tmp_path)
     plan = read_plan(tmp_path / "op-plan")
     os.mkfifo(tmp_path / "pipe")
-    not_a_file = "it is no regular file"
     for out, why in (
         (tmp_path / "kit.pyz" / "below", "File exists"),
-        (tmp_path / "op-plan", not_a_file),
-        (tmp_path / "pipe", not_a_file),
+        (tmp_path / "op-plan", "Is a directory"),
+        (tmp_path / "pipe", "it is a device"),
     ):
         with pytest.raises(HwnasError, match=f"cannot write {out}: {why}"):
             pack_kit(plan, None, KitSettings(), out)

@@ -198,7 +198,7 @@ def test_from_kit_to_table(serve, measure, quick_kit, complete, tmp_path):
     board = serve()
     results = measure(quick_kit, board)
     assert complete(results, 2)
-    table, networks = import_results(results)
+    table, networks, _ = import_results(results)
     assert [row.median_us is None for row in table.rows] == [False, False, True]
     assert len(networks) == 2
     (there,) = (board.home / "hwnas").glob("*/results-*")
@@ -254,7 +254,7 @@ def large_kit(onnx_model, tmp_path_factory):
 def test_a_connection_that_drops_while_the_kit_is_copied(serve, measure, large_kit):
     board = serve()
     board.hang_up_after_bytes = 2_500_000
-    table, _ = import_results(measure(large_kit, board))
+    table, *_ = import_results(measure(large_kit, board))
     assert len(board.connections) == 2
     assert table.rows[0].error is None
     (there,) = (board.home / "hwnas").glob("*/kit.pyz")

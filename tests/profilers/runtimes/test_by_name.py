@@ -96,7 +96,8 @@ def test_a_compiled_module_answers_alike(models, expected):
 
 
 def test_an_unknown_runtime():
-    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {', '.join(RUNTIMES)}"
+    names = ", ".join(RUNTIMES)
+    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {names}, or your own: file.py:ClassName"
     assert refusal("onnxruntime-", 1, 1).startswith("unknown runtime 'onnxruntime-'; ")
 
 
