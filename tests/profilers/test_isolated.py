@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,20 @@ def test_what_cannot_be_measured_at_all(tmp_path, files):
     assert refusal(model, reference, runtime="abacus").startswith(failed + "unknown runtime 'abacus'; there are onnx")
     assert "(Conv) in fp32, not in int8" in refusal(model, reference, precision="int8")
     assert refusal(model, reference, threads=0) == failed + "threads must be at least 1, got 0"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed by signal 9; is the device out of memory?"),
+        ("{}['nothing']", "KeyError: 'nothing'"),
+        ("os._exit(3)", "exit 3"),
+    ],
+)
+def test_the_last_words_of_a_process_that_dies(own_runtime, files, fault, said):
+    file = Path(own_runtime.rpartition(":")[0])
+    file.write_text("import os\n" + file.read_text().replace('print("another such line")', fault))
+    assert refusal(*files[:2], runtime=own_runtime) == f"the measuring process failed: {said}"
 
 
 @pytest.mark.parametrize("request_", ["", "{}", "[", json.dumps({"runtime": "onnxruntime"})])

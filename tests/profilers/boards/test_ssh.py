@@ -340,6 +340,12 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def test_a_mistyped_address_spoils_no_folder(serve, measure, refusal, quick_kit, free_port, complete):
+    board = serve()
+    assert "refuses a connection" in refusal(quick_kit, free_port)
+    assert complete(measure(quick_kit, board), 2)
+
+
 def test_nobody_listens(refusal, quick_kit, free_port):
     assert refusal(quick_kit, free_port) == (
         f"127.0.0.1 refuses a connection to port {free_port}: is its ssh server running, and on this port?"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers import RuntimeSetting
 from profilers.contract import check_profiler
 from profilers.runtimes import RUNTIMES, make_profiler
 
@@ -77,6 +78,16 @@ def answers(profiler, models):
 @pytest.fixture(scope="module")
 def expected(models):
     return answers(profiler_or_skip("onnxruntime"), models)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_traits_are_said_by_the_runtime(runtime):
+    profiler = profiler_or_skip(runtime)
+    kinds = {"onnxruntime-cuda": "gpu", "onnxruntime-tensorrt": "gpu", "openvino-gpu": "gpu", "openvino-npu": "npu"}
+    kinds |= {"torch-cuda": "gpu", "torch-compiled-cuda": "gpu"}
+    assert profiler.device_kind == kinds.get(runtime, "cpu")
+    assert profiler.quick_to_start == (runtime in ("onnxruntime", "openvino", "ncnn"))
+    assert profiler.spec == RuntimeSetting(runtime, 1, 1, "fp32")
 
 
 @pytest.mark.parametrize("runtime", OTHERS)
