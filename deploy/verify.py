@@ -1,4 +1,4 @@
-"""What the device says of a finished model: its milliseconds in fresh processes, PASS or FAIL."""
+"""What the device says about a finished model: its milliseconds in fresh processes, PASS or FAIL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from profilers import RuntimeSetting
 from profilers.isolated import measure_model
 from profilers.protocol import Protocol
 
-_PROCESSES = 5  # where a process's memory happens to lie makes 2-9 % of difference in one of thirty
+_PROCESSES = 5  # memory placement makes one process in thirty differ by 2-9 %
 _VISITS = 4
 
 

@@ -7,6 +7,7 @@ next by a percent or so: it depends on where memory happens to lie.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,7 @@ def run_isolated(request: Request, progress: Progress = silent) -> Any:
     # -P: a folder called profilers where the user stands must not be taken for ours.
     command = [sys.executable, "-P", "-m", "profilers.worker"]
     answer = None
-    with tempfile.TemporaryFile("w+") as words:
+    with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -100,10 +101,14 @@ def run_isolated(request: Request, progress: Progress = silent) -> Any:
             code = process.wait()
         if code != 0:
             words.seek(0)
-            last = words.read().strip().splitlines()[-1:] or [_ending(code)]
-            raise ProfilerError(f"the measuring process failed: {last[0]}")
+            last = (words.read().strip().splitlines() or [""])[-1]
+            raise ProfilerError(f"the measuring process failed: {_reason(code, last)}")
     return answer
 
 
-def _ending(code: int) -> str:
-    return f"killed by signal {-code}; is the device out of memory?" if code < 0 else f"exit {code}"
+def _reason(code: int, last_line: str) -> str:
+    if code in (1, 2) and last_line:  # Python's own exit codes, where the last line is an error
+        return last_line
+    ending = f"it was killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"
+    hint = "; is the device out of memory?" if code == -signal.SIGKILL else ""
+    return f"{ending}{hint}" + (f" (its last line: {last_line})" if last_line else "")

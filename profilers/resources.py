@@ -1,4 +1,4 @@
-"""What a model takes besides time, where the device tells: peak memory and energy, one process per model."""
+"""What a model needs besides time, where the device reports it: peak memory and energy, one process per model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from profilers.plan import Plan
 
 @dataclass(frozen=True)
 class Resources:
-    """Megabytes that opening and running a model adds to a fresh process; millijoules of one run. None: not told."""
+    """Megabytes that opening and running a model adds to a fresh process; millijoules per run. None: not reported."""
 
     peak_memory_mb: float | None = None
     energy_mj: float | None = None

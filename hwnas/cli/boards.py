@@ -74,8 +74,8 @@ def measure(
 ) -> None:
     """Measure a kit or a folder of op models into a table, here or by ssh on --device; no torch on either side.
 
-    Goes on where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
-    connection does no harm: the same command picks it up. What it measures is brought to OUT/results.
+    Resumes where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
+    connection does no harm: the same command attaches again. Its results are fetched into OUT/results.
     """
     from profilers.boards.kit import measure_kit, read_kit
     from profilers.boards.results import import_results
@@ -124,7 +124,7 @@ def _measured_here(
 
 
 def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
-    """A kit of a folder of op models; the same folder gives the same kit, so that a second call goes on."""
+    """A kit of a folder of op models; the same folder gives the same kit, so that a second call resumes."""
     from profilers import read_plan
     from profilers.boards.kit import KitSettings, pack_kit
 

@@ -1,4 +1,4 @@
-"""Append-only record of measurements: kill -9 at any moment loses at most the one in flight."""
+"""Append-only record of measurements: kill -9 at any moment loses at most the record in flight."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Journal:
             ) from None
 
     def close(self) -> None:
-        """Close the file and give up the lock."""
+        """Close the file and release the lock."""
         self._file.close()
 
     def __enter__(self) -> Journal:

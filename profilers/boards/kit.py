@@ -116,7 +116,7 @@ def _contents(ops: Plan, networks: Plan, settings: KitSettings) -> Iterator[tupl
 
 
 def read_kit(path: Path) -> Kit:
-    """Open a kit; raises `HwnasError` when it is none or damaged."""
+    """Open a kit; raises `HwnasError` when it is not a kit, or damaged."""
     try:
         archive = zipfile.ZipFile(path)
         settings = from_plain(KitSettings, parse_json(archive.read(_SETTINGS)))
@@ -124,7 +124,7 @@ def read_kit(path: Path) -> Kit:
     except OSError as e:
         raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
-        raise HwnasError(f"{path} is no kit, or damaged: make it with `hwnas kit`, or copy it again") from None
+        raise HwnasError(f"{path} is not a kit, or damaged: make it with `hwnas kit`, or copy it again") from None
     return Kit(path, settings, ops, networks)
 
 

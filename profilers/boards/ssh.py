@@ -1,6 +1,6 @@
 """Measure on a board over ssh: copy a kit, run it in the background there, watch, fetch what it measured.
 
-The board goes on while nobody is connected, and the kit goes on from its journal when it was killed, so a lost
+The board keeps measuring while nobody is connected, and the kit resumes from its journal when it was killed, so a lost
 connection or a killed process costs at most the visit in flight.
 """
 
@@ -38,7 +38,7 @@ _SHA256 = (
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try: pauses double while nothing gets on; so many connections or kills in a row are enough."""
+    """How long to try: pauses double without progress; so many lost connections or kills in a row are enough."""
 
     connect_s: float = 15.0
     first_pause_s: float = 1.0
@@ -67,10 +67,10 @@ def measure_over_ssh(
     say: Callable[[str], None] = lambda line: None,
     patience: Patience | None = None,
 ) -> None:
-    """Measure a kit on a board and bring what it leaves into `results`; goes on where it was stopped.
+    """Measure a kit on a board and bring its results into `results`; resumes where it was stopped.
 
-    `progress` is told of the copying, then what the kit says; `say` of lost connections, and where on the board all of
-    it stays. A fresh folder `results` is a fresh measurement; with a folder that has begun, that one goes on.
+    `progress` gets the copying, then what the kit reports; `say` gets lost connections, and where on the board the
+    files stay. A new folder `results` is a new measurement; with an existing one, that measurement is resumed.
     Raises `ProfilerError` in one line when the board cannot be reached, refuses the login or shows an unknown host key,
     when it lacks python3, numpy, the runtime or space, and when the kit fails there; `HwnasError` when `results` is of
     another kit or board.
@@ -88,7 +88,7 @@ def measure_over_ssh(
 
 
 async def _persist(work: _Work, patience: Patience) -> None:
-    """Try until all is fetched, with longer and longer pauses while nothing gets on."""
+    """Try until all is fetched, with longer and longer pauses while there is no progress."""
     lost, killed, pause_s = 0, 0, patience.first_pause_s
     while True:
         before = work.steps
@@ -100,12 +100,12 @@ async def _persist(work: _Work, patience: Patience) -> None:
             lost, killed = lost + isinstance(e, _Lost), killed + isinstance(e, _Killed)
             if killed >= patience.kills:
                 raise ProfilerError(
-                    f"the measuring process on {work.address.name} was killed {killed} times without getting on: "
+                    f"the measuring process on {work.address.name} was killed {killed} times without progress: "
                     "is it out of memory? What was measured is kept"
                 ) from None
             if lost >= patience.connections:
                 raise ProfilerError(
-                    f"{e}, {lost} times in a row; the board goes on by itself, and the same command picks up from there"
+                    f"{e}, {lost} times in a row; the board keeps measuring, and the same command resumes from there"
                 ) from None
             work.say(f"{e}; trying again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
@@ -192,7 +192,7 @@ class _Work:
             raise ProfilerError(f"python3 on {self.address.name} is {'.'.join(words)}: a kit needs 3.11 or newer")
 
     async def _copy(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
-        """Copy the kit unless it is there; half a copy is gone on with. What arrived is checked on the board."""
+        """Copy the kit unless it is there; a partial copy is completed. The copy is checked on the board."""
         import asyncssh
 
         whole, part, size = f"{self.folder}/kit.pyz", f"{self.folder}/kit.pyz.part", self.kit.stat().st_size
@@ -243,7 +243,7 @@ class _Work:
         return None
 
     async def _watch(self, connection: asyncssh.SSHClientConnection) -> None:
-        """Start the kit, or attach to it where it is under way; its progress is ours."""
+        """Start the kit, or attach to it where it is running; pass on its progress."""
         command = ["python3", "kit.pyz", "--attach", "--out", self._job.name, *self.words]
         line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
         async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:

@@ -1,4 +1,4 @@
-"""What an NVIDIA GPU says of itself through NVML: clock, temperature, power, throttling, energy."""
+"""What an NVIDIA GPU reports through NVML: clock, temperature, power, throttling, energy."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class NvidiaGpu:
             return None
 
     def close(self) -> None:
-        """Let go of NVML."""
+        """Close NVML."""
         self._nvml.nvmlShutdown()
 
     def __enter__(self) -> NvidiaGpu:

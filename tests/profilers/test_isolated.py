@@ -77,15 +77,15 @@ def test_what_cannot_be_measured_at_all(tmp_path, files):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("os.kill(os.getpid(), 9)", "killed by signal 9; is the device out of memory?"),
+        ("os.kill(os.getpid(), 9)", "it was killed by signal 9; is the device out of memory? (its last line: a line "),
         ("{}['nothing']", "KeyError: 'nothing'"),
-        ("os._exit(3)", "exit 3"),
+        ("os._exit(3)", "it ended with exit code 3 (its last line: a line "),
     ],
 )
 def test_the_last_words_of_a_process_that_dies(own_runtime, files, fault, said):
     file = Path(own_runtime.rpartition(":")[0])
     file.write_text("import os\n" + file.read_text().replace('print("another such line")', fault))
-    assert refusal(*files[:2], runtime=own_runtime) == f"the measuring process failed: {said}"
+    assert refusal(*files[:2], runtime=own_runtime).startswith(f"the measuring process failed: {said}")
 
 
 @pytest.mark.parametrize("request_", ["", "{}", "[", json.dumps({"runtime": "onnxruntime"})])

@@ -313,7 +313,7 @@ def test_what_measures_is_killed_again_and_again(serve, refusal, measure, slow_k
     board = serve()
     with killing(board, 1, times=100):
         said = refusal(slow_kit, board)
-    assert said.startswith("the measuring process on me@127.0.0.1 was killed 3 times without getting on: ")
+    assert said.startswith("the measuring process on me@127.0.0.1 was killed 3 times without progress: ")
     assert complete(measure(slow_kit, board), 4)
 
 
@@ -323,7 +323,7 @@ def test_an_impatient_watcher_may_come_back_later(serve, refusal, measure, slow_
     hasty = Patience(connect_s=5, first_pause_s=0.01, longest_pause_s=0.01, connections=1)
     said = refusal(slow_kit, board, patience=hasty)
     assert said.startswith("the connection to me@127.0.0.1 was lost")
-    assert said.endswith("the board goes on by itself, and the same command picks up from there")
+    assert said.endswith("the board keeps measuring, and the same command resumes from there")
     board.drop = lambda line: False
     assert complete(measure(slow_kit, board), 4)
 
@@ -477,7 +477,7 @@ def test_without_asyncssh(monkeypatch, quick_kit, tmp_path):
 
 def test_a_kit_that_is_none(tmp_path):
     (tmp_path / "kit.pyz").write_text("no kit")
-    with pytest.raises(HwnasError, match="is no kit"):
+    with pytest.raises(HwnasError, match="is not a kit"):
         measure_over_ssh(tmp_path / "kit.pyz", Address("board.invalid"), tmp_path / "results")
 
 
