@@ -98,7 +98,7 @@ def test_the_table_of_a_board(results, plain, hwnas, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"table": str(tmp_path / "table"), "ops": 6, "failed": 0, "networks": 4}
     table, space = load_table(tmp_path / "table"), load_space(plain, 7)
-    imported, networks = import_results(results)
+    imported, networks, _ = import_results(results)
     assert table == imported
     assert LatencyModel(table, space).coverage().complete
     with open(tmp_path / "table" / "networks.csv", newline="") as file:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers import RuntimeSetting
 from profilers.contract import check_profiler
 from profilers.runtimes import RUNTIMES, make_profiler
 
@@ -79,6 +80,16 @@ def expected(models):
     return answers(profiler_or_skip("onnxruntime"), models)
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_traits_are_said_by_the_runtime(runtime):
+    profiler = profiler_or_skip(runtime)
+    kinds = {"onnxruntime-cuda": "gpu", "onnxruntime-tensorrt": "gpu", "openvino-gpu": "gpu", "openvino-npu": "npu"}
+    kinds |= {"torch-cuda": "gpu", "torch-compiled-cuda": "gpu"}
+    assert profiler.device_kind == kinds.get(runtime, "cpu")
+    assert profiler.quick_to_start == (runtime in ("onnxruntime", "openvino", "ncnn"))
+    assert profiler.spec == RuntimeSetting(runtime, 1, 1, "fp32")
+
+
 @pytest.mark.parametrize("runtime", OTHERS)
 def test_all_runtimes_answer_alike(runtime, models, expected):
     found = answers(profiler_or_skip(runtime), models)
@@ -96,7 +107,8 @@ def test_a_compiled_module_answers_alike(models, expected):
 
 
 def test_an_unknown_runtime():
-    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {', '.join(RUNTIMES)}"
+    names = ", ".join(RUNTIMES)
+    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {names}, or your own: file.py:ClassName"
     assert refusal("onnxruntime-", 1, 1).startswith("unknown runtime 'onnxruntime-'; ")
 
 

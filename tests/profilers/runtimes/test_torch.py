@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.runtimes.onnx_reader import read_graph
 from profilers.runtimes.torch import TorchProfiler
-from profilers.runtimes.torch_module import KNOWN_OPS
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -112,15 +110,18 @@ def test_batch_norm_sigmoid_and_an_untransposed_product(make_onnx):
     np.testing.assert_allclose(answer, [1 / (1 + np.exp(-product))], rtol=1e-5)
 
 
-def test_a_module_is_compiled_once(onnx_model):
-    profiler = TorchProfiler(compiled=True)
+def test_a_module_is_compiled_once(onnx_model, monkeypatch):
+    profiler, compiled = TorchProfiler(compiled=True), []
     assert profiler.target().runtime == "torch-compiled"
-    # torch.compile returns at once and compiles at the first call.
-    one, again, other = (
-        profiler._module(read_graph(model, 1, "torch", KNOWN_OPS), model) for model in map(onnx_model, (1, 1, 2))
-    )
+    monkeypatch.setattr(torch, "compile", lambda module, **options: compiled.append(module) or module)
+    modules = []
+    for model in map(onnx_model, (1, 1, 2)):
+        with profiler.open(model) as session:
+            modules.append(session._module)
+    one, again, other = modules
     assert one is again
     assert one is not other
+    assert compiled == [one, other]
 
 
 def test_a_free_batch_axis_takes_the_profilers_batch(onnx_model):
