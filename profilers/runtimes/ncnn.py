@@ -59,7 +59,7 @@ class NcnnProfiler(Profiler):
             check_precision("ncnn", "fp32", (_product(name, w) for name, w in graph.weights.items()))
             converted = ncnn_from_graph(graph)
             (image,) = random_inputs(graph.inputs).values()
-            self._converted[digest] = converted, image[0]
+            self._converted[digest] = converted, image[0].astype(np.float32)  # ncnn's pixels are floats too
         session = _NcnnSession(self._ncnn, *self._converted[digest], self._threads)
         session.check()
         return session
