@@ -53,7 +53,7 @@ def _converted(model: bytes) -> tuple[NcnnModel, NDArray[np.float32]]:
     graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
     check_precision("ncnn", "fp32", (_product(name, w) for name, w in graph.weights.items()))
     (image,) = random_inputs(graph.inputs).values()
-    return ncnn_from_graph(graph), image[0]
+    return ncnn_from_graph(graph), image[0].astype(np.float32)  # ncnn's pixels are floats too
 
 
 def _product(name: str, array: NDArray[Any]) -> MatrixProduct:

@@ -44,8 +44,9 @@ def test_two_threads(runtime, onnx_model):
 
 @pytest.fixture(scope="module")
 def models():
-    """A network of mbconv-32 and one op of each kind, stride and kernel, by their texts."""
+    """A network of mbconv-32, also as it ships, and one op of each kind, stride and kernel, by their texts."""
     torch = pytest.importorskip("torch")
+    from hwnas.lowering.image_input import with_image_input
     from hwnas.lowering.onnx_graph import onnx_from_module
     from hwnas.spaces import load_space
     from hwnas.spaces.modules import initialise
@@ -64,6 +65,10 @@ def models():
     for key, (module, shape) in modules.items():
         initialise(module, torch.Generator().manual_seed(1))
         made[key] = onnx_from_module(module, shape)
+    mean, std = (0.45, 0.5, 0.4), (0.2, 0.25, 0.3)
+    made["shipped"] = with_image_input(made[space.to_text(arch)], mean, std)
+    pooling = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    made["divided by a node of its own"] = with_image_input(onnx_from_module(pooling, (3, 8, 8)), mean, std)
     return made
 
 

@@ -89,6 +89,16 @@ def test_convolutions_after_global_pooling_are_matrix_products(make_onnx):
         ),
         ([("Flatten", ["x"], "y", {"axis": 2})], {}, "ncnn here cannot run y (Flatten): flattening from axis 2"),
         ([("Add", ["x", "w"], "y", {})], {"w": ones(1)}, "ncnn here cannot run y (Add): its input 'w' is unforeseen"),
+        (
+            [("Sub", ["x", "w"], "y", {})],
+            {"w": ones(1)},
+            "ncnn here cannot run y (Sub): a constant of shape [1], not [1, c, 1, 1]",
+        ),
+        (
+            [("Cast", ["x"], "y", {"to": 6})],
+            {},
+            "ncnn here cannot run y (Cast): only the cast of the image to floats, read by one node, is known",
+        ),
         ([("Gelu", ["x"], "y", {})], {}, f"ncnn here knows no Gelu (y), only {', '.join(KNOWN_OPS)}"),
     ],
 )
@@ -138,6 +148,8 @@ def test_every_known_op_computes_what_onnx_says(make_onnx):
         "bias": np.array([1.0, -1.0], np.float32),
         "mean": np.array([3.0, 0.0], np.float32),
         "variance": np.array([4.0, 16.0], np.float32),
+        "offset": np.array([0.5, -1.5], np.float32).reshape(1, 2, 1, 1),
+        "factor": np.array([0.25, 3.0], np.float32).reshape(1, 2, 1, 1),
         "depthwise": rng.standard_normal((2, 1, 3, 3)).astype(np.float32),
         "w": rng.standard_normal((8, 3)).astype(np.float32),
     }
@@ -148,7 +160,11 @@ def test_every_known_op_computes_what_onnx_says(make_onnx):
         ("Mul", ["c", "s"], "m", {}),
         ("HardSwish", ["m"], "h", {}),
         ("Relu", ["h"], "r", {}),
-        ("Add", ["r", "c"], "a", {}),
+        ("Sub", ["r", "offset"], "o", {}),
+        ("Mul", ["o", "factor"], "k", {}),
+        ("Sub", ["k", "h"], "d", {}),
+        ("Cast", ["d"], "e", {"to": 1}),
+        ("Add", ["e", "c"], "a", {}),
         ("Sigmoid", ["a"], "g", {}),
         ("Flatten", ["g"], "f", {}),
         ("Gemm", ["f", "w"], "y", {}),
