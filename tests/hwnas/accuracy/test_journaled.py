@@ -98,18 +98,18 @@ def test_what_is_not_a_number_is_kept_as_such(open_journal):
 
 
 def test_a_journaled_search_hands_a_whole_suggestion_to_workers(open_journal):
-    class Noting(InProcess):
-        jobs = []
+    sent = []
 
+    class Noting(InProcess):
         def run(self, work, jobs):
-            self.jobs.append(len(jobs))
+            sent.append(len(jobs))
             return super().run(work, jobs)
 
     with open_journal() as journal:
         problem = Problem(MACRO, Journaled(MACRO, Sizes(), journal, Noting()))
         found = search(problem, make_strategy("random", problem, batch=20), 40)
         assert len(journal.records) == 40
-    assert Noting.jobs == [20, 20]
+    assert sent == [20, 20]
     plain = Problem(MACRO, Sizes())
     other = search(plain, make_strategy("random", plain, batch=20), 40)
     assert np.array_equal(found.population, other.population)
