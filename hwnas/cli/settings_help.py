@@ -30,10 +30,10 @@ HELP: dict[str, tuple[Any, str]] = {
     "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 80]"),
     "strategy": (
         str,
-        "nsga2 searches the predictor; prednas, weaknas, bananas, gp-ucb, evolution, local, pnas and random ask the "
-        "supernet itself [default: nsga2]",
+        "nsga2 and bocs search the predictor; exact, prednas, weaknas, bananas, gp-ucb, evolution, local, pnas and "
+        "random ask the supernet itself [default: nsga2]",
     ),
-    "evaluations": (int, "networks nsga2 looks at [default: 5000]"),
+    "evaluations": (int, "networks nsga2 or bocs looks at [default: 5000]"),
     "queries": (int, "networks any other strategy asks the supernet about [default: 40]"),
     "search_minutes": (
         float,

@@ -38,7 +38,7 @@ def check_strategy(
     """
     problem = _problem(space, budgets, seed)
     _check_turns(make, problem, rounds, seed)
-    _check_observed(make, problem, rounds, seed, suggests_observed)
+    _check_observed(make, problem, seed, suggests_observed)
     _check_warm_start(make, problem, seed)
     if space.size > 100:
         other = _suggestion(problem, make(problem, seed=seed + 1))
@@ -69,12 +69,12 @@ def _check_turns(make: Make, problem: Problem, rounds: int, seed: int) -> None:
         second.update(problem.evaluate(twin))
 
 
-def _check_observed(make: Make, problem: Problem, rounds: int, seed: int, suggests_observed: bool) -> None:
+def _check_observed(make: Make, problem: Problem, seed: int, suggests_observed: bool) -> None:
     """Data before the first suggestion, after some suggestions, and between a suggestion and its answer."""
     space, rng = problem.space, np.random.default_rng([seed, 1])
     first, second = make(problem, seed=seed), make(problem, seed=seed)
     observed = space.sample(rng, 0)
-    for round_ in range(rounds):
+    for round_ in range(3):
         data = space.sample(rng, _OBSERVED)
         before = data.copy()
         if round_ != 1:

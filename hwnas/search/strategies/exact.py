@@ -49,7 +49,9 @@ class ExactStrategy(PredictorStrategy):
     def propose(self) -> Population:
         """The best networks by the model just fitted, each seen for the first time."""
         if (left := self.memory.all_new()) is not None:
-            return left[np.argsort(-self.predictor.estimate(left).mean, kind="stable")[: self.batch]]
+            if len(left):
+                left = left[np.argsort(-self.predictor.estimate(left).mean, kind="stable")[: self.batch]]
+            return left
         value, found = self.predictor.factors, list[Genotype]()
         while len(found) < self.batch:
             try:

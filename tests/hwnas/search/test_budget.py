@@ -5,7 +5,7 @@ import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
 from hwnas.search.budget import feasible, violation
-from hwnas.search.feasibility import closest, descend, repair
+from hwnas.search.feasibility import _steepest, closest, descend, repair
 from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
 from latency_tables import Calibration, LatencyModel
 from latency_tables.additive.factors import Factors
@@ -111,3 +111,32 @@ def test_a_network_without_neighbours_is_a_dead_end_not_an_error():
     impossible = Budget("ms", 1.0, lambda population: 2.0 + population.sum(axis=1))
     with pytest.raises(InfeasibleBudget, match="no network of nb101 fits 1 ms"):
         sample_within(load_space("nb101"), [impossible], np.random.default_rng(0), 50)
+
+
+def _one_by_one(space, arch, budgets):
+    """The steepest way over single changes, the first in lexicographic order of those that save as much."""
+    over = float(violation(budgets, arch[None])[0])
+    while over > 0:
+        around = space.neighbours(arch)
+        left = violation(budgets, around)
+        if left.min(initial=np.inf) >= over:
+            return None
+        arch, over = around[left.argmin()], float(left.min())
+    return arch
+
+
+@pytest.mark.parametrize("name", ["mbconv-32", "nasbench-macro"])
+@pytest.mark.parametrize("at_once", [1, 300, 100_000])
+def test_networks_that_walk_together_go_where_each_goes_alone(name, at_once, monkeypatch):
+    """Under a budget that some reach and some do not; ties included."""
+    monkeypatch.setattr("hwnas.search.feasibility._AROUND", at_once)
+    space = load_space(name)
+    archs = space.sample(np.random.default_rng(0), 40)
+    total = Budget("genes", 4, lambda population: population.sum(axis=1).astype(float))
+    first = Budget("first", 0.5, lambda population: (population[:, 0] * (population[:, 1:].sum(axis=1) > 3)) * 1.0)
+    ends = archs.copy()
+    _steepest(space, ends, over := violation([total, first], archs), [total, first])
+    alone = [_one_by_one(space, arch, [total, first]) for arch in archs]
+    for end, left, expected in zip(ends, over, alone, strict=True):
+        assert (left > 0) == (expected is None)
+        assert expected is None or np.array_equal(end, expected)

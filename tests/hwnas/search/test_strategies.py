@@ -129,6 +129,9 @@ class _Deaf(RandomStrategy):
 
 
 class _Scribbler(RandomStrategy):
+    def update(self, evaluated):
+        super().observe(evaluated)
+
     def observe(self, evaluated):
         evaluated.population[:] = 0
 
