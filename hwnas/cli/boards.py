@@ -137,7 +137,7 @@ def _save(found: BoardResults, out: Path, as_json: bool) -> None:
     if found.networks:  # a folder of op models has none, and says nothing of those that may be there
         write_networks(out, found.networks)
     if found.damaged:
-        lost = f"warning: {found.damaged} damaged records were left out"
+        lost = f"warning: damaged records left out: {found.damaged}"
         ConsoleDisplay().say(f"{lost}; copy the folder again, or run the kit again with the same --out")
     _answer({**answer, "networks": len(found.networks), "damaged": found.damaged}, as_json)
 

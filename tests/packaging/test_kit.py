@@ -96,7 +96,8 @@ def test_a_kit_has_no_room_for_what_a_board_lacks(kit):
 def test_the_table_of_a_board(results, plain, hwnas, tmp_path):
     done = hwnas("table", "import", results, "--out", tmp_path / "table", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"table": str(tmp_path / "table"), "ops": 6, "failed": 0, "networks": 4}
+    counts = {"ops": 6, "failed": 0, "networks": 4, "damaged": 0}
+    assert json.loads(done.stdout) == {"table": str(tmp_path / "table"), **counts}
     table, space = load_table(tmp_path / "table"), load_space(plain, 7)
     imported, networks, _ = import_results(results)
     assert table == imported

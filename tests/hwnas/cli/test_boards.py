@@ -1,9 +1,12 @@
 """`hwnas kit`, `hwnas table import` and `--device`: what cannot be is one line."""
 
+import json
+
 import pytest
 
-from profilers import read_plan
-from profilers.boards.kit import KitSettings, pack_kit
+from latency_tables.progress import silent
+from profilers import Protocol, read_plan
+from profilers.boards.kit import KitSettings, measure_kit, pack_kit, read_kit
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,20 @@ def test_measuring_a_kit_that_is_none(refused, tmp_path):
 def test_importing_what_no_kit_left(refused, tmp_path):
     assert "is not what a kit left" in refused("table", "import", tmp_path, "--out", tmp_path / "table")
     assert not (tmp_path / "table").exists()
+
+
+def test_damaged_records_are_counted(two_ops, hwnas, tmp_path):
+    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+    pack_kit(read_plan(two_ops), None, KitSettings(protocol=protocol), tmp_path / "kit.pyz")
+    results = tmp_path / "results"
+    measure_kit(read_kit(tmp_path / "kit.pyz"), results, lambda stage: silent)
+    lines = (results / "ops.jsonl").read_bytes().splitlines(keepends=True)
+    (results / "ops.jsonl").write_bytes(b"".join([lines[0], b"x" + lines[1], *lines[2:]]))
+    done = hwnas("table", "import", results, "--out", tmp_path / "table", "--json")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: damaged records left out: 1; copy the folder again")
+    answer = json.loads(done.stdout)
+    assert (answer["damaged"], answer["ops"], answer["networks"]) == (1, 2, 0)
 
 
 @pytest.mark.parametrize(
