@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -52,13 +53,10 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,  # rich would take the [default: ...] of the help texts for markup
     )
     app.callback()(_options)
-    for verb in verbs.VERBS:
-        app.command(verb.__name__.replace("_", "-"))(answering(with_settings(verb)))
-    app.command()(answering(fleet))
-    app.command()(answering(boards.kit))
+    others: list[Callable[..., Answer]] = [fleet, boards.kit, doctor.doctor, spaces.spaces, runtimes.runtimes]
+    for verb in [*map(with_settings, verbs.VERBS), *others]:
+        app.command(verb.__name__.replace("_", "-"))(answering(verb))
     app.add_typer(tables.app(), name="table")
-    for verb in (doctor.doctor, spaces.spaces, runtimes.runtimes):
-        app.command()(answering(verb))
     return app
 
 

@@ -27,7 +27,7 @@ def predict(
       hwnas table predict tables/pi --archs networks.csv --json
     """
     from hwnas.spaces import load_space
-    from hwnas.tables.check import load_model
+    from hwnas.tables.calibrated import load_model
     from hwnas.tables.csv_rows import read_rows
 
     if (archs is None) == (not arch):

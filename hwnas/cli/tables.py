@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from hwnas.cli import boards, table_check, table_diff, table_fit, table_predict, table_resources, table_show, table_which
+from hwnas.cli import (
+    boards,
+    table_check,
+    table_diff,
+    table_fit,
+    table_predict,
+    table_resources,
+    table_show,
+    table_which,
+)
 from hwnas.cli.answer import answering
 
 

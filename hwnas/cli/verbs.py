@@ -20,7 +20,7 @@ Given = dict[str, Any]
 def _with_run(given: Given, out: Path | None, resume: bool, fresh: bool, work: Callable[[Run], Answer]) -> Answer:
     with ConsoleDisplay() as display:
         if find_spec("torch") is not None:  # else the next line says what to install
-            display.say("hwnas: loading ...")  # torch takes seconds
+            display.say("loading hwnas ...")  # torch takes seconds
         from hwnas.run import Run, RunFolder, Settings
 
         path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
@@ -160,7 +160,9 @@ def export(given: Given, out: Path | None, resume: bool) -> Answer:
     def work(run: Run) -> Answer:
         done = run.deployment.export(run.chosen())
         record = {**asdict(done), "path": str(done.path)}
-        return Answer(record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most")
+        return Answer(
+            record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
+        )
 
     return _with_run(given, out, resume, False, work)
 
