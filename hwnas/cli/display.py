@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +18,12 @@ from rich.text import Text
 
 from hwnas.cli.answer import printable
 from latency_tables.progress import Progress
+
+
+def say_loading() -> None:
+    """A line before torch is imported, which takes seconds; none where it is missing, for then an error follows."""
+    if "torch" not in sys.modules and find_spec("torch") is not None:
+        print("loading hwnas ...", file=sys.stderr)
 
 
 class ConsoleDisplay:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hwnas.cli.answer import Answer
-from hwnas.cli.display import one_stage
+from hwnas.cli.display import one_stage, say_loading
 
 
 def check(
@@ -26,6 +26,7 @@ def check(
     A table without calibration networks beside it (networks.csv) is calibrated first. Writes check.json and check.png
     beside the table.
     """
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.check import check_table, write_check
     from hwnas.tables.workbench import Workbench

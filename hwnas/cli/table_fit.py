@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hwnas.cli.answer import Answer
+from hwnas.cli.display import say_loading
 from latency_tables import Target, load_table, save_table
 
 
@@ -31,6 +32,7 @@ def fit(
     \b
     Example:
       hwnas table fit runs.csv --space mbconv-32 --device "Pixel 9" --runtime tflite --out tables/pixel"""
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.fit import fit_table, read_runs
 

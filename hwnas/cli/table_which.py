@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hwnas.cli.answer import Answer
+from hwnas.cli.display import say_loading
 from latency_tables import load_table
 from latency_tables.storage.files import write_atomically
 
@@ -30,6 +31,7 @@ def which(
     Example:
       hwnas table which --space mbconv-32 -k 12 --like tables/pi --out runs.csv
     """
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.which import networks_to_fit_on
 

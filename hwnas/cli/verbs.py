@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwnas.cli.answer import Answer
-from hwnas.cli.display import ConsoleDisplay
+from hwnas.cli.display import ConsoleDisplay, say_loading
 
 if TYPE_CHECKING:
     from hwnas.run import Run
@@ -18,18 +17,16 @@ Given = dict[str, Any]
 
 
 def _with_run(given: Given, out: Path | None, resume: bool, fresh: bool, work: Callable[[Run], Answer]) -> Answer:
-    with ConsoleDisplay() as display:
-        if find_spec("torch") is not None:  # else the next line says what to install
-            display.say("loading hwnas ...")  # torch takes seconds
-        from hwnas.run import Run, RunFolder, Settings
+    say_loading()
+    from hwnas.run import Run, RunFolder, Settings
 
-        path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
-        stored = (path / "run.json").exists()
-        before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
-        if not resume:
-            before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
-        with Run(Settings(**{**before, **given}), path, display) as run:
-            return work(run)
+    path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
+    stored = (path / "run.json").exists()
+    before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
+    if not resume:
+        before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
+    with ConsoleDisplay() as display, Run(Settings(**{**before, **given}), path, display) as run:
+        return work(run)
 
 
 def run(given: Given, out: Path | None, resume: bool) -> Answer:

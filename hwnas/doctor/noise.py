@@ -10,7 +10,8 @@ import numpy as np
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.find import shipped_tables
-from profilers.fresh import measure_model
+from profilers._base import RuntimeSetting
+from profilers.isolated import measure_model
 from profilers.protocol import OPS_PROTOCOL
 
 _PROCESSES, _VISITS = 3, 50  # about ten seconds
@@ -28,9 +29,7 @@ def measure_noise(progress: Progress = silent) -> Floats:
         ratios = []
         for i in range(_PROCESSES):
             progress(i, _PROCESSES, "reference network")
-            done = measure_model(
-                model, model, runtime="onnxruntime", threads=1, batch=1, protocol=OPS_PROTOCOL, rounds=_VISITS
-            )
+            done = measure_model(model, model, RuntimeSetting("onnxruntime", 1, 1, "fp32"), OPS_PROTOCOL, _VISITS)
             ratios += [float(np.median(visit.ratios)) for visit in done.visits if visit.ratios]
     return np.array(ratios)
 

@@ -99,9 +99,9 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
 
     Raises `TableError` when a table of `like` is of another space or lacks an op.
     """
-    costs = op_costs(space)
+    others, costs = tables_of_others(space, like), op_costs(space)
     countings = {
-        way: Counting(way, op_counts(space, runs.archs, way), space_prior(space, costs, like, way))
+        way: Counting(way, op_counts(space, runs.archs, way), space_prior(space, costs, others, way))
         for way in (_ALL, *space.prunings)
     }
     fit = fit_few_shot(list(countings.values()), runs.ms)
@@ -113,21 +113,23 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
 
 
 def space_prior(
-    space: SearchSpace, costs: Mapping[Op, OpCost], like: Sequence[LatencyTable], way: str = _ALL
+    space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[AdditiveTable], way: str = _ALL
 ) -> OpPrior:
-    """What is believed of a device before a network is timed on it, from the tables of others.
-
-    Raises `TableError` when a table of `like` is of another space or lacks an op.
-    """
+    """What is believed of a device before a network is timed on it, from the tables of others."""
     return op_prior(
         op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
         np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
         _groups(space.all_ops),
-        [AdditiveTable(_op_ms(table, space), 0.0) for table in like],
+        others,
         # What every network pays belongs to the ops that all of them use (stem, head). Where there are none, it is
         # spread over all ops, by fitting without a constant: a table has rows for ops only.
         constant=False,
     )
+
+
+def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[AdditiveTable]:
+    """Other devices' tables for `space_prior`; raises `TableError` when one is of another space or lacks an op."""
+    return [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
 
 
 def op_costs(space: SearchSpace) -> dict[Op, OpCost]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.sampling import random_networks
-from hwnas.tables.fit import op_costs, op_counts, space_prior
+from hwnas.tables.fit import op_costs, op_counts, space_prior, tables_of_others
 from latency_tables import HwnasError, LatencyTable
 from latency_tables.few_shot.which_networks import networks_to_time
 
@@ -22,4 +22,6 @@ def networks_to_fit_on(space: SearchSpace, k: int, like: Sequence[LatencyTable] 
     candidates = random_networks(space, [seed, 6], _CANDIDATES)
     if len(candidates) < k:
         raise HwnasError(f"cannot choose {k} of the {len(candidates)} networks of {space.name}; choose fewer")
-    return candidates[networks_to_time(op_counts(space, candidates), k, space_prior(space, op_costs(space), like))]
+    others = tables_of_others(space, like)
+    prior = space_prior(space, op_costs(space), others)
+    return candidates[networks_to_time(op_counts(space, candidates), k, prior)]
