@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks._timing import seconds
 from hwnas.spaces import load_space
-from hwnas.tables.check import load_model
+from hwnas.tables.calibrated import load_model
 from latency_tables import load_table
 from latency_tables.additive import Factors, Hinged
 from latency_tables.storage.find import find_tables, shipped_tables

@@ -86,9 +86,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.budgets = 5
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ConsoleDisplay() as display:
         task = Task(options.space, options.runtime, options.threads, "fp32", options.out or Path(scratch))
-        display, bench = ConsoleDisplay(), task.bench()
+        bench = task.bench()
         made = make_table(bench, options.seed, display)
         latency, space = made.calibrated.model, bench.space
         problem = Problem(space, Capacity(space, made.table), latency)

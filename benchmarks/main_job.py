@@ -81,7 +81,7 @@ def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[flo
 
 def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
     """The whole job with one seed, and its random competitors."""
-    with Run(settings, folder, ConsoleDisplay()) as run:
+    with ConsoleDisplay() as display, Run(settings, folder, display) as run:
         result = run.result()
         winner = run.profiling.space.from_text(result["arch"])
         rivals, rival_ms = as_fast(run, winner, settings.seed)

@@ -77,7 +77,8 @@ def run_one(job: Job) -> list[float]:
 def latency_model(folder: Path, seed: int) -> LatencyModel:
     """A latency table of this device, profiled and calibrated now."""
     task = TableTask(SPACE, "onnxruntime", 1, "fp32", folder / "table")
-    return make_table(task.bench(), seed, ConsoleDisplay()).calibrated.model
+    with ConsoleDisplay() as display:
+        return make_table(task.bench(), seed, display).calibrated.model
 
 
 def main() -> None:

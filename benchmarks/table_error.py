@@ -110,8 +110,8 @@ def rivals(bench: Workbench, made: Made, fresh: Population, truth_ms: Floats) ->
 def under_load(task: Task, quiet: Made, seed: int, fresh: Population, truth_ms: Floats) -> dict[str, float]:
     """A table made while others take half of the machine: its error, and bad rows that do not say so."""
     loaded = Task(task.space, task.runtime, task.threads, task.precision, task.folder / "loaded").bench()
-    with bursts(os.cpu_count() or 1):
-        made = make_table(loaded, seed, ConsoleDisplay())
+    with bursts(os.cpu_count() or 1), ConsoleDisplay() as display:
+        made = make_table(loaded, seed, display)
     pairs = [(row, quiet.table[row.op].median_us) for row in made.table.rows if row.median_us is not None]
     bad = [row for row, us in pairs if us is not None and abs((row.median_us or 0.0) / us - 1) > _BAD_ROW]
     agreement = Agreement(made.calibrated.model.predict(fresh), truth_ms)
@@ -144,16 +144,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)
         task = Task(options.space, options.runtime, options.threads, options.precision, folder)
-        figures, groups, details = measure(task, options)
+        with ConsoleDisplay() as display:
+            figures, groups, details = measure(task, options, display)
     settings = {k: getattr(options, k) for k in ("space", "runtime", "threads", "precision", "nets", "later_minutes")}
     publish("table_error", figures, settings, options.seed, details, options.save)
     if options.save is not None:
         agreement_plot(groups).savefig(options.save.with_suffix(".png"), dpi=130)
 
 
-def measure(task: Task, options: argparse.Namespace) -> tuple[dict[str, float], list[tuple[str, Agreement]], Any]:
+def measure(
+    task: Task, options: argparse.Namespace, display: ConsoleDisplay
+) -> tuple[dict[str, float], list[tuple[str, Agreement]], Any]:
     """Figures, what the plot shows, and details."""
-    display, bench = ConsoleDisplay(), task.bench()
+    bench = task.bench()
     made = make_table(bench, options.seed, display)
     kept = task.folder / "table"
     save_table(made.table, kept)

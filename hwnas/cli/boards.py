@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwnas.cli.display import ConsoleDisplay
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import ConsoleDisplay, one_stage, say_loading
 from latency_tables import HwnasError, LatencyTable, save_table
 from latency_tables.storage.networks import write_networks
 
 if TYPE_CHECKING:
     from profilers.boards.results import BoardResults
-
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
 def kit(
@@ -28,35 +25,34 @@ def kit(
     precision: Annotated[str, typer.Option(help="precision to measure in")] = "fp32",
     networks: Annotated[int, typer.Option(help="whole networks that the table is calibrated on")] = 80,
     seed: Annotated[int, typer.Option(help="which networks")] = 0,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Write one file that measures a space on a board with python3 (3.11+), numpy and a runtime: nothing to install."""
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.kit import make_kit
     from profilers.boards.kit import KitSettings
     from profilers.protocol import networks_protocol
 
     made = load_space(space, classes)
-    with ConsoleDisplay().stage("op models") as progress:
+    with one_stage("op models") as progress:
         settings = KitSettings(runtime, threads, precision, network_protocol=networks_protocol(threads))
         make_kit(made, out, settings, networks, seed, progress)
     ops, size = len(made.all_ops), out.stat().st_size
-    if as_json:
-        print(json.dumps({"kit": str(out), "ops": ops, "networks": networks, "bytes": size}))
-    else:
-        print(f"{out}: {ops} ops, {networks} networks, {size / 1e6:.1f} MB")
-        print(f"  on the board: python3 {out.name} --out results; then here: hwnas table import results --out TABLE")
+    return Answer(
+        {"kit": str(out), "ops": ops, "networks": networks, "bytes": size},
+        f"{out}: {ops} ops, {networks} networks, {size / 1e6:.1f} MB\n"
+        f"  on the board: python3 {out.name} --out results; then here: hwnas table import results --out TABLE",
+    )
 
 
 def import_(
     results: Annotated[Path, typer.Argument(help="the folder that a kit left")],
     out: Annotated[Path, typer.Option(help="folder of the table to write")],
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Make a table of what a kit measured on a board; whole networks go into networks.csv beside it."""
     from profilers.boards.results import import_results
 
-    _save(import_results(results), out, as_json)
+    return _imported(import_results(results), out)
 
 
 def measure(
@@ -70,8 +66,7 @@ def measure(
     ] = None,
     identity: Annotated[Path | None, typer.Option(help="private key for --device [default: as ssh does]")] = None,
     known_hosts: Annotated[Path | None, typer.Option(help="host keys to trust [default: ~/.ssh/known_hosts]")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Measure a kit or a folder of op models into a table, here or by ssh on --device; no torch on either side.
 
     Resumes where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
@@ -80,15 +75,14 @@ def measure(
     from profilers.boards.kit import measure_kit, read_kit
     from profilers.boards.results import import_results
 
-    is_kit, display, results = plan.is_file(), ConsoleDisplay(), out / "results"
+    is_kit, results = plan.is_file(), out / "results"
     if is_kit and precision not in (None, made_in := read_kit(plan).settings.precision):
         raise HwnasError(f"the models of {plan} are in {made_in}; make a kit in {precision}")
     if device is None and not is_kit:
-        _answer(_saved(_measured_here(plan, out, runtime, threads, precision), out), as_json)
-        return
+        return _saved(_measured_here(plan, out, runtime, threads, precision), out)
     if device is None:
         opened = read_kit(plan)
-        with display.stage("latency table") as progress:
+        with one_stage("latency table") as progress:
             measure_kit(opened, results, lambda part: progress, runtime, threads)
     else:
         from profilers.boards.ssh import measure_over_ssh
@@ -96,7 +90,7 @@ def measure(
 
         address = parse_address(device)
         file = plan if is_kit else _packed(plan, out / "kit.pyz", precision)
-        with display.stage(f"latency table of {address.name}") as progress:
+        with ConsoleDisplay() as display, display.stage(f"latency table of {address.name}") as progress:
             measure_over_ssh(
                 file,
                 address,
@@ -107,7 +101,7 @@ def measure(
                 progress=progress,
                 say=display.say,
             )
-    _save(import_results(results), out, as_json)
+    return _imported(import_results(results), out)
 
 
 def _measured_here(
@@ -118,7 +112,7 @@ def _measured_here(
 
     planned, protocol = read_plan(plan), Protocol()
     profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
-    with ConsoleDisplay().stage("latency table") as progress:
+    with one_stage("latency table") as progress:
         visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
     return table_from_plan(planned, profiler.target(), visits, protocol)
 
@@ -132,23 +126,19 @@ def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
     return kit_file
 
 
-def _save(found: BoardResults, out: Path, as_json: bool) -> None:
-    answer = _saved(found.table, out)
+def _imported(found: BoardResults, out: Path) -> Answer:
+    saved = _saved(found.table, out)
     if found.networks:  # a folder of op models has none, and says nothing of those that may be there
         write_networks(out, found.networks)
     if found.damaged:
         lost = f"warning: damaged records left out: {found.damaged}"
         ConsoleDisplay().say(f"{lost}; copy the folder again, or run the kit again with the same --out")
-    _answer({**answer, "networks": len(found.networks), "damaged": found.damaged}, as_json)
+    record = {**saved.record, "networks": len(found.networks), "damaged": found.damaged}
+    return Answer(record, f"{saved.text}, {len(found.networks)} whole networks")
 
 
-def _saved(table: LatencyTable, out: Path) -> dict[str, Any]:
+def _saved(table: LatencyTable, out: Path) -> Answer:
     save_table(table, out)
     failed = sum(row.error is not None for row in table.rows)
-    return {"table": str(out), "ops": len(table.rows), "failed": failed}
-
-
-def _answer(answer: Mapping[str, Any], as_json: bool) -> None:
-    networks = f", {answer['networks']} whole networks" if "networks" in answer else ""
-    text = "{table}: {ops} ops, {failed} without a time".format(**answer) + networks
-    print(json.dumps(answer) if as_json else text)
+    record = {"table": str(out), "ops": len(table.rows), "failed": failed}
+    return Answer(record, f"{out}: {len(table.rows)} ops, {failed} without a time")

@@ -1,67 +1,111 @@
-"""How a person watches: one progress bar with an ETA a stage, on standard error."""
+"""How a person watches: on a terminal one progress bar per stage, else one line per stage; on standard error."""
 
 from __future__ import annotations
 
-import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from importlib.util import find_spec
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
+from rich.text import Text
 
+from hwnas.cli.answer import printable
 from latency_tables.progress import Progress
 
 
-def answer_console() -> Console:
-    """Standard output, as wide as the terminal; no line is broken where nobody looks."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=10_000)
-
-
-@contextmanager
-def solver_silent() -> Iterator[None]:
-    """HiGHS now and then prints a line of its own past Python: standard output is for the answer alone."""
-    sys.stdout.flush()
-    answers, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(answers, 1)
-        os.close(answers)
-        os.close(nowhere)
+def say_loading() -> None:
+    """A line before torch is imported, which takes seconds; none where it is missing, for then an error follows."""
+    if "torch" not in sys.modules and find_spec("torch") is not None:
+        print("loading hwnas ...", file=sys.stderr)
 
 
 class ConsoleDisplay:
-    """Progress bars where there is a terminal, a line a stage where there is none."""
+    """A bar per stage where there is a terminal; where there is none a line with its seconds when a stage is done.
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+    Stages with the same title that follow each other share a line, which comes when they are over: so use it as a
+    context manager.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._title, self._times, self._seconds = "", 0, 0.0
 
     def say(self, text: str) -> None:
         """One line."""
-        self.console.print(text, markup=False)
+        self._say_stages()
+        self.console.print(printable(text), markup=False)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Progress]:
-        """A bar for the length of one stage."""
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[what]}"),
-        )
-        if not self.console.is_terminal:
-            self.say(f"{title} ...")
-        with Bars(*columns, console=self.console, disable=not self.console.is_terminal) as bars:
-            task = bars.add_task(title, total=None, what="")
+        """For the length of one stage; gives the callback that reports its steps."""
+        title = printable(title)
+        if self.console.is_terminal:
+            with self._bar(title) as progress:
+                yield progress
+            return
+        if title != self._title:
+            self._say_stages()
+        started = time.monotonic()
+        yield lambda done, total, what: None
+        self._title, self._times = title, self._times + 1
+        self._seconds += time.monotonic() - started
+
+    @contextmanager
+    def _bar(self, title: str) -> Iterator[Progress]:
+        what = TextColumn("[dim]{task.fields[what]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+        with Bars(name, BarColumn(bar_width=16), _Numbers(), what, console=self.console, expand=True) as bars:
+            task = bars.add_task(title, total=None, what="", counted=False)
 
             def report(done: int, total: int, what: str) -> None:
-                bars.update(task, completed=done, total=total, what=what[:48])
+                bars.update(task, completed=done, total=total, what=escape(printable(what)), counted=True)
 
             yield report
+            (shown,) = bars.tasks
+            everything = shown.total or 1
+            bars.update(task, completed=everything, total=everything, what="")
+
+    def _say_stages(self) -> None:
+        if self._times:
+            repeated = f" ({self._times} times)" if self._times > 1 else ""
+            seconds = f"{self._seconds:.1f}" if self._seconds < 60 else f"{self._seconds:.0f}"
+            self.console.print(f"{self._title}{repeated}: {seconds} s", markup=False)
+        self._title, self._times, self._seconds = "", 0, 0.0
+
+    def __enter__(self) -> ConsoleDisplay:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._say_stages()
+
+
+@contextmanager
+def one_stage(title: str) -> Iterator[Progress]:
+    """A display for work of one stage."""
+    with ConsoleDisplay() as display, display.stage(title) as progress:
+        yield progress
+
+
+class _Numbers(ProgressColumn):
+    """Steps done of all, time gone, time left; each where it is known. They are never cut: what is done is."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
+
+    def render(self, task: Task) -> Text:
+        counted = task.fields["counted"]
+        steps = f"{task.completed:.0f}/{task.total:.0f} " if counted and task.total is not None else ""
+        left = task.time_remaining if counted and not task.finished else None
+        eta = "" if left is None else f" ETA {_clock(left)}"
+        return Text(f"{steps}{_clock(task.finished_time if task.finished else task.elapsed)}{eta}")
+
+
+def _clock(seconds: float | None) -> str:
+    return str(timedelta(seconds=int(seconds or 0)))

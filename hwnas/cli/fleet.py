@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hwnas.cli.display import ConsoleDisplay, solver_silent
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import one_stage
 from latency_tables import HwnasError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def fleet(
     seconds: Annotated[float, typer.Option(min=0.1, help="at most this long for one exact search")] = 60.0,
     classes: Annotated[int, typer.Option(min=1, help="classes that the networks tell apart")] = 10,
     out: Annotated[Path, typer.Option(help="folder for fronts.csv, fleet.json and fleet.png")] = Path("fleet"),
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
+) -> Answer:
     """Find every device's front of accuracy against ms, and the best network within the budgets of all of them."""
     from hwnas.search import hamming_budget
     from hwnas.spaces import load_space
@@ -57,17 +56,14 @@ def fleet(
     ]
     if near is not None and changes is not None:
         budgets.append(hamming_budget(of_space, near, changes))
-    with solver_silent():
-        # An impossible budget is answered first, the sweep takes longer.
-        chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None
-        with ConsoleDisplay().stage("fronts") as progress:
-            fronts = devices.sweep(fitted.predictor.factors, rungs, seconds, progress)
+    # An impossible budget is answered first, the sweep takes longer.
+    chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None
+    with one_stage("fronts") as progress:
+        fronts = devices.sweep(fitted.predictor.factors, rungs, seconds, progress)
     answer = FleetAnswer(devices, fitted, fronts, chosen)
     write_fleet(answer, out)
-    if as_json:
-        print(json.dumps(answer.record()))
-        return
-    print("\n".join([*_say_fronts(answer.record()), *_say_chosen(chosen), f"all of it: {out}"]))
+    text = "\n".join([*_say_fronts(answer.record()), *_say_chosen(chosen), f"all of it: {out}"])
+    return Answer(answer.record(), text)
 
 
 def _by_name(option: str, given: Sequence[str], only: str | None) -> dict[str, str]:

@@ -1,17 +1,23 @@
-"""The command `hwnas`: every error is one line and exit code 2, Ctrl-C is 130, a FAIL of the device is 1."""
+"""The command `hwnas`: PASS is exit code 0, FAIL 1, what the user can fix 2, a fault of ours 70, Ctrl-C 130."""
 
 from __future__ import annotations
 
+import json
 import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from hwnas.cli import boards, tables, verbs
+from hwnas.cli import boards, doctor, runtimes, spaces, tables, verbs
+from hwnas.cli.answer import Answer, answering, print_answer, printable
 from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
 from latency_tables import HwnasError
 
-_STOPPED = 130
+_FIXABLE, _OURS, _STOPPED = 2, 70, 130  # 70: EX_SOFTWARE of sysexits.h
+_WAS_STOPPED = "stopped; what was done is kept, and the same command goes on from there"
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2"), "search"),
     "onnxruntime": "onnxruntime",
@@ -22,66 +28,84 @@ _EXTRAS = {
 }
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from hwnas import __version__
+
+        print(f"hwnas {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", is_eager=True, callback=_show_version)
+    ] = False,
+    # `main` takes it out wherever it stands; here it is for the help.
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error; goes with any verb")] = False,
+) -> None:
+    """Hardware-aware neural architecture search with measured latency tables."""
+
+
 def build_app() -> typer.Typer:
     """All verbs."""
     app = typer.Typer(
-        help="Hardware-aware neural architecture search with measured latency tables.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # rich would take the [default: ...] of the help texts for markup
     )
-    for verb in (
-        verbs.run,
-        verbs.profile,
-        verbs.train_supernet,
-        verbs.search,
-        verbs.train,
-        verbs.export,
-        verbs.verify,
-        verbs.report,
-    ):
-        app.command(verb.__name__.replace("_", "-"))(with_settings(verb))
-    app.command()(fleet)
-    app.command()(boards.kit)
-    app.add_typer(tables.app, name="table")
+    app.callback()(_options)
+    others: list[Callable[..., Answer]] = [fleet, boards.kit, doctor.doctor, spaces.spaces, runtimes.runtimes]
+    for verb in [*map(with_settings, verbs.VERBS), *others]:
+        app.command(verb.__name__.replace("_", "-"))(answering(verb))
+    app.add_typer(tables.app(), name="table")
     return app
 
 
-def _complain(message: str) -> int:
-    print(f"hwnas: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+def _failure(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error and its message in one line."""
+    match error:
+        case typer.Abort() | KeyboardInterrupt():
+            return _STOPPED, _WAS_STOPPED
+        case typer.TyperException():
+            context: typer.Context | None = getattr(error, "ctx", None)
+            command = context.command_path if context else "hwnas"
+            return _FIXABLE, f"{error.format_message().rstrip('.')} (see `{command} --help`)"
+        case HwnasError():
+            return _FIXABLE, str(error)
+        case ModuleNotFoundError() if (package := (error.name or "").split(".")[0]) in _EXTRAS:
+            return _FIXABLE, f"this needs {package}: pip install 'hwnas[{_EXTRAS[package]}]'"
+        case OSError():
+            return _FIXABLE, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    hint = "run again with --debug for the traceback, and please report it"
+    return _OURS, f"internal error: {type(error).__name__}: {error} ({hint})"
+
+
+def _fail(code: int, message: str, as_json: bool) -> int:
+    message = printable(" ".join(message.split()))
+    print(f"hwnas: {message}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": message, "code": code}))
+    return code
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    asked = sys.argv[1:] if arguments is None else arguments
+    as_json, debug = "--json" in asked, "--debug" in asked
+    given = [word for word in asked if word != "--debug"]
     if given in ([], ["table"]):
         given = [*given, "--help"]
     try:
-        # typer makes Ctrl-C an exit with 130; no verb ends with that code.
-        code = int(build_app()(given, prog_name="hwnas", standalone_mode=False) or 0)
-        return _stopped() if code == _STOPPED else code
-    except (typer.Abort, KeyboardInterrupt):
-        return _stopped()
-    except typer.TyperException as e:
-        context: typer.Context | None = getattr(e, "ctx", None)
-        return _complain(
-            f"{e.format_message().rstrip('.')} (see `{context.command_path if context else 'hwnas'} --help`)"
-        )
-    except HwnasError as e:
-        return _complain(str(e))
-    except OSError as e:
-        return _complain(f"{e.filename}: {e.strerror}" if e.filename and e.strerror else str(e))
-    except ModuleNotFoundError as e:
-        package = (e.name or "").split(".")[0]
-        if package not in _EXTRAS:
-            raise
-        return _complain(f"this needs {package}: pip install 'hwnas[{_EXTRAS[package]}]'")
-
-
-def _stopped() -> int:
-    print("hwnas: stopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
-    return _STOPPED
+        answer = build_app()(given, prog_name="hwnas", standalone_mode=False)
+        if answer == _STOPPED:  # typer makes Ctrl-C an exit with 130
+            raise KeyboardInterrupt
+        if not isinstance(answer, Answer):  # a help text, the version
+            return int(answer or 0)
+        print_answer(answer, as_json)
+        return answer.code
+    except (Exception, KeyboardInterrupt) as e:
+        if debug:
+            traceback.print_exc()
+        return _fail(*_failure(e), as_json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hwnas.cli.display import ConsoleDisplay
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import one_stage, say_loading
 
 
 def check(
@@ -20,13 +20,13 @@ def check(
     nets: Annotated[int, typer.Option(help="how many fresh networks to measure")] = 50,
     seed: Annotated[int, typer.Option(help="which networks; never the one of the calibration")] = 1,
     work: Annotated[Path | None, typer.Option(help="keep models and journals here, to go on after a stop")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
+) -> Answer:
     """Measure fresh networks and compare; exit code 1 when the table no longer fits this device.
 
     A table without calibration networks beside it (networks.csv) is calibrated first. Writes check.json and check.png
     beside the table.
     """
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.check import check_table, write_check
     from hwnas.tables.workbench import Workbench
@@ -41,16 +41,11 @@ def check(
     profiler = profiler_for(target)
     with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
         bench = Workbench(made, profiler, Path(folder))
-        with ConsoleDisplay().stage("checking the table") as progress:
+        with one_stage("checking the table") as progress:
             done = check_table(table, loaded, bench, nets, seed, progress)
     write_check(done, table, seed)
     problem, figures = done.problem, done.figures()
-    if as_json:
-        print(json.dumps({"table": str(table), "fits": problem is None, "problem": problem, **figures}))
-    else:
-        for name, value in figures.items():
-            print(f"  {name:<22} {value:.4g}")
-        print("the table fits" if problem is None else f"the table does not fit: {problem}")
-        print(f"  {table / 'check.png'}")
-    if problem is not None:
-        raise typer.Exit(1)
+    lines = [f"  {name:<22} {value:.4g}" for name, value in figures.items()]
+    lines += ["the table fits" if problem is None else f"the table does not fit: {problem}", f"  {table / 'check.png'}"]
+    record = {"table": str(table), "fits": problem is None, "problem": problem, **figures}
+    return Answer(record, "\n".join(lines), 0 if problem is None else 1)

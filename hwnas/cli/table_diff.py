@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from hwnas.cli.display import answer_console
+from hwnas.cli.answer import Answer, line
 from latency_tables import load_table
 from latency_tables.compare import TableDiff, compare
 
@@ -21,20 +20,15 @@ def diff(
     a: Annotated[Path, typer.Argument(help="folder of a table")],
     b: Annotated[Path, typer.Argument(help="folder of another one")],
     top: Annotated[int, typer.Option(min=0, help="how many of the ops that changed most to show")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
+) -> Answer:
     """Compare two tables: where they come from, their ops, and how many times as long each takes in B."""
     d = compare(load_table(a), load_table(b))
-    if as_json:
-        print(json.dumps(_object(d)))
-        return
-    console = answer_console()
-    _print_fields(d, console)
+    only: list[RenderableType] = []
     for name, ops in (("A", d.only_a), ("B", d.only_b)):
         if ops:
             shown = "; ".join(op.key for op in ops[:top]) + ("; ..." if len(ops) > top else "")
-            console.print(f"{len(ops)} ops have a time in {name} only: {escape(shown)}", soft_wrap=True)
-    _print_changes(d, top, console)
+            only.append(line(f"{len(ops)} ops have a time in {name} only: {shown}"))
+    return Answer(_object(d), Group(_fields(d), *only, *_changes(d, top)))
 
 
 def _ratio(d: TableDiff) -> dict[str, float] | None:
@@ -59,26 +53,23 @@ def _object(d: TableDiff) -> dict[str, object]:
     }
 
 
-def _print_fields(d: TableDiff, console: Console) -> None:
+def _fields(d: TableDiff) -> RenderableType:
     if not d.fields:
-        console.print("the provenance is the same")
-        return
+        return "the provenance is the same"
     grid = Table("differs in", "A", "B", box=None)
     for name, values in d.fields.items():
         grid.add_row(escape(name), *("-" if v is None else escape(str(v)) for v in values))
-    console.print(grid)
+    return grid
 
 
-def _print_changes(d: TableDiff, top: int, console: Console) -> None:
+def _changes(d: TableDiff, top: int) -> list[RenderableType]:
     ratio = _ratio(d)
     if ratio is None:
-        console.print("no op has a time in both")
-        return
+        return ["no op has a time in both"]
     spearman = "" if d.spearman is None else f"; Spearman of their times {d.spearman:.4f}"
-    console.print(
+    summary = line(
         f"{len(d.changes)} ops in both: B/A median {ratio['median']:.4f}, {ratio['min']:.4f} to {ratio['max']:.4f}; "
-        f"95 % intervals apart: {d.disjoint}{spearman}",
-        soft_wrap=True,
+        f"95 % intervals apart: {d.disjoint}{spearman}"
     )
     grid = Table("changed most", "A us", "B us", "B/A", "intervals", box=None)
     for column in grid.columns[1:4]:
@@ -86,5 +77,4 @@ def _print_changes(d: TableDiff, top: int, console: Console) -> None:
     for c in d.changes[:top]:
         apart = "apart" if c.disjoint else ""
         grid.add_row(escape(c.op.key), f"{c.a_us:.1f}", f"{c.b_us:.1f}", f"{c.ratio:.4f}", apart)
-    if grid.rows:
-        console.print(grid)
+    return [summary, grid] if grid.rows else [summary]

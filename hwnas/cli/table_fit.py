@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import say_loading
 from latency_tables import Target, load_table, save_table
 
 
 def fit(
     runs: Annotated[Path, typer.Argument(help="CSV file with the columns arch (text of the space) and ms")],
     out: Annotated[Path, typer.Option(help="folder of the table to write")],
-    device: Annotated[str, typer.Option(help="what the networks were timed on")],
-    runtime: Annotated[str, typer.Option(help="the inference runtime they were timed with")],
+    device: Annotated[str, typer.Option(help="name of the device they were timed on, as the table is to call it")],
+    runtime: Annotated[str, typer.Option(help="name of the inference runtime they were timed with")],
     space: Annotated[str, typer.Option(help="whose networks: a space that ships, or file.py:ClassName")],
     like: Annotated[list[Path] | None, typer.Option(help="folder of another device's table; may repeat")] = None,
-    num_classes: Annotated[int, typer.Option(min=1, help="classes of the networks")] = 10,
+    classes: Annotated[int, typer.Option(min=1, help="classes that the networks tell apart")] = 10,
     runtime_version: Annotated[str, typer.Option(help="version of the runtime")] = "unknown",
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
     batch: Annotated[int, typer.Option(min=1, help="images at a time")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="threads of the runtime")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
-    """Fit a table on timings of ten or more whole networks, for a device on which blocks cannot be timed."""
+) -> Answer:
+    """Fit a table on timings of whole networks, for a device on which blocks cannot be timed.
+
+    Five networks at least; ten or more are better, and `hwnas table which` says which.
+
+    \b
+    Example:
+      hwnas table fit runs.csv --space mbconv-32 --device "Pixel 9" --runtime tflite --out tables/pixel"""
+    say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.fit import fit_table, read_runs
 
     target = Target(device, runtime, runtime_version, precision, batch, threads)
-    of_space = load_space(space, num_classes)
+    of_space = load_space(space, classes)
     timed = read_runs(runs, of_space)
     fitted = fit_table(of_space, timed, target, [load_table(folder) for folder in like or ()])
     save_table(fitted.table, out)
-    answer = {
+    record = {
         "table": str(out),
         "ops": len(fitted.table.rows),
         "networks": len(timed.ms),
@@ -42,11 +49,10 @@ def fit(
         "counting": fitted.fit.counting,
         "left_out_error_pct": fitted.left_out_error_pct,
     }
-    if as_json:
-        print(json.dumps(answer))
-        return
-    if timed.repeated:
-        print(f"{runs}: {timed.repeated} rows repeat a network; its timings were averaged")
+    repeated = f"{runs}: {timed.repeated} rows repeat a network; its timings were averaged\n" if timed.repeated else ""
     counted = "every op" if fitted.fit.counting == "all" else f"only {fitted.fit.counting} ops"
-    print(f"{out}: {len(fitted.table.rows)} ops from {len(timed.ms)} networks, counting {counted}")
-    print(f"networks left out of the fit are {fitted.left_out_error_pct:.1f} % off on average")
+    text = (
+        f"{repeated}{out}: {len(fitted.table.rows)} ops from {len(timed.ms)} networks, counting {counted}\n"
+        f"networks left out of the fit are {fitted.left_out_error_pct:.1f} % off on average"
+    )
+    return Answer(record, text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hwnas.cli.display import ConsoleDisplay
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import one_stage
 from latency_tables import ProfilerError, load_table, save_table
 
 
@@ -16,8 +16,7 @@ def resources(
     table: Annotated[Path, typer.Argument(help="folder of the table, which is written anew")],
     ops: Annotated[Path, typer.Option(help="the op models it was measured on: runs/NAME/ops")],
     seconds: Annotated[float, typer.Option(help="how long each op runs where energy is counted")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
+) -> Answer:
     """Add peak memory and energy to a table of this device, each op in a fresh process; where the device tells them.
 
     Goes on where it was stopped. Energy needs a counter that may be read (RAPL, often by root only; NVIDIA GPUs).
@@ -32,7 +31,7 @@ def resources(
     t = known.provenance.target
     profiler = profiler_for(t)
     t.require(profiler.target(), f"the latency table {table}")
-    with ConsoleDisplay().stage("memory and energy") as progress:
+    with one_stage("memory and energy") as progress:
         found = measure_resources(plan, profiler, table / "resources.jsonl", seconds, progress)
     made = with_resources(known, found)
     save_table(made, table)
@@ -42,9 +41,7 @@ def resources(
         "with_energy": sum(row.energy_mj is not None for row in made.rows),
         "failed": sum(mine.error is not None for mine in found.values()),
     }
-    if as_json:
-        print(json.dumps({"table": str(table), **told}))
-        return
-    print(f"{table}: {told['with_memory']} of {told['ops']} ops with memory, {told['with_energy']} with energy")
+    text = f"{table}: {told['with_memory']} of {told['ops']} ops with memory, {told['with_energy']} with energy"
     if told["failed"]:
-        print(f"  {told['failed']} refused, first: {next(mine.error for mine in found.values() if mine.error)}")
+        text += f"\n  {told['failed']} refused, first: {next(mine.error for mine in found.values() if mine.error)}"
+    return Answer({"table": str(table), **told}, text)

@@ -1,126 +1,40 @@
-"""`hwnas table`: list, look at, compare and hand on tables, and measure a plan where there is no torch."""
+"""`hwnas table`: the verbs on latency tables, which stand in files of their own."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
-
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from hwnas.cli import boards, table_check, table_diff, table_fit, table_resources
-from hwnas.cli.display import answer_console
-from latency_tables import LatencyTable, load_table
-from latency_tables.storage.csv_export import table_csv
-from latency_tables.storage.files import write_atomically
-from latency_tables.storage.find import FoundTable, find_tables, shipped_tables
-
-app = typer.Typer(
-    help="Latency tables: list, show, compare or export them, or measure a plan on this device.", rich_markup_mode=None
+from hwnas.cli import (
+    boards,
+    table_check,
+    table_diff,
+    table_fit,
+    table_predict,
+    table_resources,
+    table_show,
+    table_which,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
-_RESOURCES = {"peak_memory_mb": "peak MB", "energy_mj": "mJ"}
+from hwnas.cli.answer import answering
 
 
-def _summary(found: FoundTable) -> dict[str, object]:
-    if found.table is None:
-        return {"folder": str(found.folder), "problem": found.problem}
-    p = found.table.provenance
-    rows = found.table.rows
-    counts = {"ops": len(rows), "failed": sum(row.median_us is None for row in rows)}
-    return {"folder": str(found.folder), **asdict(p.target), "space": p.space, **counts, "measured_at": p.measured_at}
-
-
-@app.command()
-def ls(
-    folders: Annotated[list[Path] | None, typer.Argument(help="where to look [default: the tables that ship]")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List every table below some folders; a damaged one with the reason."""
-    shipped = [f for f in (shipped_tables(),) if f.is_dir()]
-    found = find_tables(folders or shipped)
-    if as_json:
-        print(json.dumps({"tables": [_summary(f) for f in found]}))
-        return
-    if not found:
-        where = f"lies below {', '.join(map(str, folders))}" if folders else "ships with this version"
-        print(f"no latency table {where}; make one with `hwnas profile`")
-        return
-    grid = Table("device", "runtime", "precision", "threads", "space", "ops", "measured", "folder", box=None)
-    for column in grid.columns:
-        column.overflow = "fold"
-    for f in found:
-        if f.table is not None:
-            p, t = f.table.provenance, f.table.provenance.target
-            runtime, ops = f"{t.runtime} {t.runtime_version}", str(len(f.table.rows))
-            cells = (t.device, runtime, t.precision, str(t.threads), p.space, ops, p.measured_at, str(f.folder))
-            grid.add_row(*map(escape, cells))
-    console = answer_console()
-    if grid.rows:
-        console.print(grid)
-    for f in found:
-        if f.problem:
-            console.print(f"[red]damaged:[/] {escape(f.problem)}", soft_wrap=True)
-
-
-def _object(table: LatencyTable) -> dict[str, object]:
-    return {
-        "provenance": asdict(table.provenance),
-        "rows": [{"op": row.op.key, **{k: v for k, v in asdict(row).items() if k != "op"}} for row in table.rows],
-    }
-
-
-@app.command()
-def show(folder: Path, as_json: AsJson = False) -> None:
-    """Print a table: where it comes from, and every op's time."""
-    table = load_table(folder)
-    if as_json:
-        print(json.dumps(_object(table)))
-        return
-    p, console = table.provenance, answer_console()
-    t = p.target
-    console.print(f"[bold]{escape(p.space)}[/] on {escape(t.device)}", soft_wrap=True)
-    runtime = escape(f"{t.runtime} {t.runtime_version}, {t.precision}")
-    console.print(f"{runtime}, batch {t.batch}, {t.threads} thread(s)")
-    console.print(f"measured {escape(p.measured_at)} in {p.seconds:.0f} s; reference {p.reference_us:.1f} us")
-    told = [(name, unit) for name, unit in _RESOURCES.items() if any(getattr(r, name) is not None for r in table.rows)]
-    grid = Table("op", "us", "+- %", "kB", "MMACs", *(unit for _, unit in told), "rounds", "stopped by")
-    for column in grid.columns[1:-1]:
-        column.justify = "right"
-    for row in sorted(table.rows, key=lambda r: -(r.median_us or 0)):
-        resources = ("-" if (r := getattr(row, name)) is None else f"{r:.3g}" for name, _ in told)
-        cost = (f"{1e3 * row.cost.weight_mb:.1f}", f"{row.cost.macs / 1e6:.2f}", *resources, str(row.rounds))
-        if row.median_us is None:
-            grid.add_row(escape(row.op.key), "-", "-", *cost, f"[red]{escape(row.error or '')}")
-            continue
-        half = "-" if row.ci95_high_us is None else f"{100 * (row.ci95_high_us / row.median_us - 1):.1f}"
-        grid.add_row(escape(row.op.key), f"{row.median_us:.1f}", half, *cost, escape(row.stop_reason))
-    console.print(grid)
-
-
-app.command()(table_diff.diff)
-app.command()(table_check.check)
-app.command()(table_fit.fit)
-app.command()(table_resources.resources)
-
-
-@app.command()
-def export(
-    table: Annotated[Path, typer.Argument(help="folder of the table")],
-    csv: Annotated[str, typer.Option(help="file to write; - for standard output")],
-) -> None:
-    """Write a table as CSV: every column of every op, with units in the names."""
-    text = table_csv(load_table(table))
-    if csv == "-":
-        print(text, end="")
-        return
-    write_atomically(Path(csv), text.encode())
-    print(f"{csv}: {text.count(chr(10)) - 1} ops")
-
-
-app.command()(boards.measure)
-app.command("import")(boards.import_)
+def app() -> typer.Typer:
+    """All of them."""
+    group = typer.Typer(
+        help="Latency tables: list, show, compare, check, fit or export them, predict by them, measure a plan.",
+        rich_markup_mode=None,
+    )
+    for verb in (
+        table_show.ls,
+        table_show.show,
+        table_diff.diff,
+        table_check.check,
+        table_predict.predict,
+        table_which.which,
+        table_fit.fit,
+        table_resources.resources,
+        table_show.export,
+        boards.measure,
+    ):
+        group.command()(answering(verb))
+    group.command("import")(answering(boards.import_))
+    return group

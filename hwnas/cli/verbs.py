@@ -1,27 +1,23 @@
-"""The verbs of a run: parse, call, print."""
+"""The verbs of a run: call, and say what came of it. Each docstring is the help, with an example."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwnas.cli.display import ConsoleDisplay
-from latency_tables import HwnasError
+from hwnas.cli.answer import Answer
+from hwnas.cli.display import ConsoleDisplay, say_loading
 
 if TYPE_CHECKING:
     from hwnas.run import Run
 
 Given = dict[str, Any]
-Answer = tuple[dict[str, Any], str, int]
-"""What a verb says: an object for machines, a text for people, the exit code."""
 
 
-def _with_run(
-    given: Given, out: Path | None, resume: bool, as_json: bool, fresh: bool, work: Callable[[Run], Answer]
-) -> int:
+def _with_run(given: Given, out: Path | None, resume: bool, fresh: bool, work: Callable[[Run], Answer]) -> Answer:
+    say_loading()
     from hwnas.run import Run, RunFolder, Settings
 
     path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
@@ -29,15 +25,18 @@ def _with_run(
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     if not resume:
         before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
-    display = ConsoleDisplay()
-    with Run(Settings(**{**before, **given}), path, display) as run:
-        answer, text, code = work(run)
-    print(json.dumps(answer, default=float) if as_json else text)
-    return code
+    with ConsoleDisplay() as display, Run(Settings(**{**before, **given}), path, display) as run:
+        return work(run)
 
 
-def run(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Profile this device, search under the budget, ship the winner: PASS or FAIL."""
+def run(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Profile this device, search under the budget, ship the winner: PASS or FAIL.
+
+    \b
+    Example:
+      hwnas run --data photos/ --budget-ms 0.3 --out runs/photos
+      hwnas run --resume --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         result = run.result()
@@ -49,56 +48,68 @@ def run(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
             f"  test accuracy {100 * result['test_accuracy']:.2f} %\n"
             f"  report {run.folder.path / 'report.html'}"
         )
-        return result, text, 0 if result["verified"] else 1
+        return Answer(result, text, 0 if result["verified"] else 1)
 
-    if "arch" in given:
-        raise HwnasError("--arch goes with train, export or verify; run searches for one itself")
-    return _with_run(given, out, resume, as_json, True, work)
+    return _with_run(given, out, resume, True, work)
 
 
-def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Measure every op of the space on this device, and calibrate on whole networks."""
+def profile(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Measure every op of the space on this device, and calibrate on whole networks.
+
+    \b
+    Example:
+      hwnas profile --space mbconv-112 --threads 2 --out runs/two-threads
+    """
 
     def work(run: Run) -> Answer:
         run.profile()
         held, table = run.profiling.heldout, run.profiling.table
-        answer = {
+        record = {
             "table": str(run.profiling.table_folder),
             "ops": len(table.rows),
             "heldout_mape_pct": held.mape_pct,
             "heldout_within5_pct": held.within_pct(5),
             "seconds": run.folder.seconds_by_kind(),
         }
-        return answer, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}", 0
+        return Answer(record, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}")
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Train the weight-sharing supernet, and the accuracy predictor on it."""
+def train_supernet(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Train the weight-sharing supernet, and the accuracy predictor on it.
+
+    \b
+    Example:
+      hwnas train-supernet --data photos/ --supernet-epochs 20 --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         largest, tau = run.accuracy_model.curve.validation_accuracy[-1], run.accuracy_model.predictor_fit.tau
-        known = None if tau != tau else tau  # JSON has no NaN
-        answer = {
+        record = {
             "largest_validation_accuracy": largest,
-            "predictor_tau": known,
+            "predictor_tau": tau,
             "seconds": run.folder.seconds_by_kind(),
         }
         text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
-        return answer, text, 0
+        return Answer(record, text)
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Find the most accurate network whose upper latency bound is inside the budget."""
+def search(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Find the most accurate network whose upper latency bound is inside the budget.
+
+    \b
+    Example:
+      hwnas search --budget-ms 0.25 --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         run.search_stage.require_feasible()
         choice = run.search_stage.choose(1)
         best = choice.finalists[0]
-        answer = {
+        record = {
             "arch": best.text,
             "budget_ms": run.profiling.budget_ms,
             "predicted_ms": best.predicted_ms,
@@ -111,53 +122,78 @@ def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
             ],
         }
         text = f"{best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
-        return answer, text, 0
+        return Answer(record, text)
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def train(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Train the winner, or the network given by --arch."""
+def train(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Train the winner, or the network given by --arch.
+
+    \b
+    Example:
+      hwnas train --train-epochs 20 --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         arch = run.chosen()
         trained, where = run.deployment.train(arch), run.deployment.candidate(arch)
         validation = trained.curve.validation_accuracy[-1]
         text = run.profiling.space.to_text(arch)
-        answer = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
-        return answer, f"{text}\n  {100 * validation:.2f} % on validation, {where}", 0
+        record = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
+        return Answer(record, f"{text}\n  {100 * validation:.2f} % on validation, {where}")
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def export(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Export the winner, or the network given by --arch, to checked ONNX."""
+def export(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Export the winner, or the network given by --arch, to checked ONNX.
+
+    \b
+    Example:
+      hwnas export --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7 --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         done = run.deployment.export(run.chosen())
-        answer = {**asdict(done), "path": str(done.path)}
-        return answer, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most", 0
+        record = {**asdict(done), "path": str(done.path)}
+        return Answer(
+            record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
+        )
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def verify(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL."""
+def verify(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL.
+
+    \b
+    Example:
+      hwnas verify --budget-ms 0.3 --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         v = run.deployment.verify(run.chosen())
         low, high = v.measured_ci95_ms
         text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
-        return asdict(v), text, 0 if v.verified else 1
+        return Answer(asdict(v), text, 0 if v.verified else 1)
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
 
 
-def report(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
-    """Write the report of a run, doing whatever it still lacks."""
+def report(given: Given, out: Path | None, resume: bool) -> Answer:
+    """Write the report of a run, doing whatever it still lacks.
+
+    \b
+    Example:
+      hwnas report --out runs/photos
+    """
 
     def work(run: Run) -> Answer:
         result = run.result()
-        return result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1
+        return Answer(result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1)
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run(given, out, resume, False, work)
+
+
+VERBS = (run, profile, train_supernet, search, train, export, verify, report)

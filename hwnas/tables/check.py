@@ -6,17 +6,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from scipy.stats import binom
 
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population
+from hwnas.tables.calibrated import load_model
 from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS, Workbench
-from latency_tables import HwnasError, LatencyModel, LatencyTable, TableError
+from latency_tables import HwnasError, LatencyModel, LatencyTable
 from latency_tables.model.agreement import Agreement
-from latency_tables.model.calibration import MINIMUM_NETWORKS
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically
-from latency_tables.storage.networks import read_networks, write_networks
+from latency_tables.storage.networks import write_networks
 
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
@@ -53,20 +52,6 @@ class Check:
     def figures(self) -> dict[str, float]:
         """Every figure by name."""
         return {**self.agreement.figures(), "slowdown": self.slowdown, "calibrated_on": self.calibrated_on}
-
-
-def load_model(folder: Path, table: LatencyTable, space: SearchSpace) -> tuple[LatencyModel, Population]:
-    """The calibrated model of the table in `folder`, and the networks [n, genes] it was calibrated on.
-
-    Without `networks.csv` the model has no calibration and n is 0. Raises `TableError` when there are too few.
-    """
-    networks, model = read_networks(folder), LatencyModel(table, space)
-    if not networks:
-        return model, np.empty((0, len(space.cardinalities)), dtype=np.int64)
-    if len(networks) < MINIMUM_NETWORKS:
-        raise TableError(f"{folder} has {len(networks)} calibration networks and needs {MINIMUM_NETWORKS}; add some")
-    archs = np.array([space.from_text(text) for text, _ in networks])
-    return model.calibrated(archs, np.array([ms for _, ms in networks])), archs
 
 
 def calibrate_table(

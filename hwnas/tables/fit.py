@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.cost import count_macs, count_params
+from hwnas.tables.csv_rows import read_rows
 from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
 from latency_tables.additive import Slots
 from latency_tables.arrays import Floats
@@ -29,7 +29,7 @@ from latency_tables.few_shot.fit import (
     fit_few_shot,
     leave_one_out_ms,
 )
-from latency_tables.few_shot.prior import AdditiveTable, op_prior
+from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
 
 _COLUMNS = ("arch", "ms")
 _ALL = "all"
@@ -63,18 +63,7 @@ def read_runs(path: Path, space: SearchSpace) -> Runs:
     is not a positive finite number; also when a column is missing, when fewer than `MINIMUM_TIMINGS` networks are
     left, and when all timings are equal.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            # strict: a quote left open is an error, not half a file in one field
-            reader = csv.DictReader(file, strict=True)
-            rows = [(reader.line_num, row) for row in reader]
-            names = reader.fieldnames or ()
-    except OSError as e:
-        raise HwnasError(f"cannot read {path}: {e.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as e:
-        raise HwnasError(f"{path} is not a CSV file: {e}") from None
-    if lacking := [c for c in _COLUMNS if c not in names]:
-        raise HwnasError(f"{path} has no column {lacking[0]!r}; its first row must name the columns arch and ms")
+    rows = read_rows(path, _COLUMNS)
     timings: dict[bytes, list[float]] = {}
     for number, row in rows:
         arch, ms = _timing(row, space, f"{path}, row {number}")
@@ -110,23 +99,11 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
 
     Raises `TableError` when a table of `like` is of another space or lacks an op.
     """
-    ops = space.all_ops
-    ways = (_ALL, *space.prunings)
-    costs = {op: _cost(space, op) for op in ops}
-    tables = [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
-    random = space.sample(np.random.default_rng(0), _SAMPLE)
-    countings = {}
-    for way in ways:
-        prior = op_prior(
-            _counts(space, random, way),
-            np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
-            _groups(ops),
-            tables,
-            # What every network pays belongs to the ops that all of them use (stem, head). Where there are none, it
-            # is spread over all ops, by fitting without a constant: a table has rows for ops only.
-            constant=False,
-        )
-        countings[way] = Counting(way, _counts(space, runs.archs, way), prior)
+    others, costs = tables_of_others(space, like), op_costs(space)
+    countings = {
+        way: Counting(way, op_counts(space, runs.archs, way), space_prior(space, costs, others, way))
+        for way in (_ALL, *space.prunings)
+    }
     fit = fit_few_shot(list(countings.values()), runs.ms)
     some = slice(_MOST_LEFT_OUT)
     chosen = countings[fit.counting]
@@ -135,13 +112,38 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     return FittedTable(_table(space, costs, fit, target, len(runs.ms), len(like)), fit, error_pct)
 
 
+def space_prior(
+    space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[AdditiveTable], way: str = _ALL
+) -> OpPrior:
+    """What is believed of a device before a network is timed on it, from the tables of others."""
+    return op_prior(
+        op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
+        np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
+        _groups(space.all_ops),
+        others,
+        # What every network pays belongs to the ops that all of them use (stem, head). Where there are none, it is
+        # spread over all ops, by fitting without a constant: a table has rows for ops only.
+        constant=False,
+    )
+
+
+def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[AdditiveTable]:
+    """Other devices' tables for `space_prior`; raises `TableError` when one is of another space or lacks an op."""
+    return [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
+
+
+def op_costs(space: SearchSpace) -> dict[Op, OpCost]:
+    """What every op of the space costs on paper."""
+    return {op: _cost(space, op) for op in space.all_ops}
+
+
 def _cost(space: SearchSpace, op: Op) -> OpCost:
     module = space.build_op(op)
     megabytes = weight_mb(onnx_from_module(module, op.in_shape))
     return OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
 
 
-def _counts(space: SearchSpace, population: Population, way: str) -> Floats:
+def op_counts(space: SearchSpace, population: Population, way: str = _ALL) -> Floats:
     """How often each op of the space occurs in networks, [n, ops]."""
     slots = space.layout if way == _ALL else Slots(space.cardinalities, space.pruned_slots(way))
     ops = space.all_ops

@@ -18,7 +18,7 @@ from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search import Budget, DeviceFront, Fleet
 from hwnas.spaces import Genotype, SearchSpace
-from hwnas.tables.check import load_model
+from hwnas.tables.calibrated import load_model
 from latency_tables import HwnasError, TableError, load_table
 from latency_tables.arrays import Floats
 from latency_tables.storage.files import write_atomically

@@ -101,6 +101,8 @@ def test_the_wheel_holds_the_four_rooms_with_the_reports_template_and_no_tests(w
     for room in ROOMS:
         inside = {str(p.relative_to(REPOSITORY)) for p in (REPOSITORY / room).rglob("*.py")}
         assert inside <= set(names), room
+        stubs = {str(p.relative_to(REPOSITORY)) for p in (REPOSITORY / room).rglob("*.pyi")}
+        assert {f"{room}/py.typed", *stubs} <= set(names), room
 
 
 def test_the_metadata_names_what_a_board_needs_and_keeps_torch_in_an_extra(wheel):

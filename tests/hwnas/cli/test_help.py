@@ -7,6 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from hwnas.cli.main import main
+from hwnas.cli.options import STAGE_OPTIONS
 from hwnas.cli.settings_help import HELP
 from hwnas.run import Settings
 
@@ -32,20 +33,47 @@ def test_the_defaults_in_the_help_texts_are_the_real_ones():
 
 
 @pytest.mark.parametrize("verb", RUN_VERBS)
-def test_the_help_of_a_verb_shows_every_option_and_its_default(verb, capsys):
+def test_the_help_of_a_verb_shows_the_options_that_it_uses_and_an_example(verb, capsys):
     assert main([verb, "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
+    said = capsys.readouterr().out
+    used = [*STAGE_OPTIONS[verb.replace("-", "_")], "out", "resume", "json"]
     for name in [*HELP, "out", "resume", "json"]:
-        assert f"--{name.replace('_', '-')} " in text, name
+        shown = re.search(rf"^  --{name.replace('_', '-')}\b", said, re.MULTILINE)
+        assert bool(shown) == (name in used), name
+    text = " ".join(said.split())
     assert "[default: mbconv-32]" in text
-    assert "[default: 120]" in text
+    assert ("[default: 120]" in text) == (verb != "train-supernet")
+    assert re.search(rf"Example:\n +hwnas {verb} --", said)
+
+
+@pytest.mark.parametrize("verb", RUN_VERBS)
+def test_an_example_of_a_help_text_parses(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    for line in re.findall(r"^ +hwnas (.*)$", capsys.readouterr().out, re.MULTILINE):
+        assert main([*line.split(), "--help"]) == 0, line
+
+
+def test_every_setting_is_an_option_of_some_verb():
+    assert set(HELP) == {name for options in STAGE_OPTIONS.values() for name in options}
+
+
+def test_the_version(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"hwnas \d\S*\n", capsys.readouterr().out)
+
+
+def test_shells_can_complete(hwnas, monkeypatch):
+    monkeypatch.setenv("_HWNAS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "hwnas ver")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert hwnas().stdout.split() == ["verify"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_the_help_lists_every_verb(arguments, capsys):
     assert main(arguments) == 0
     text = capsys.readouterr().out
-    for verb in [*RUN_VERBS, "fleet", "table"]:
+    for verb in [*RUN_VERBS, "fleet", "kit", "doctor", "spaces", "runtimes", "table"]:
         assert re.search(rf"^ *{verb} ", text, re.MULTILINE), verb
 
 
@@ -60,7 +88,9 @@ def test_no_help_imports_anything_heavy():
     code = (
         "import sys; from hwnas.cli.main import main\n"
         f"for verb in {RUN_VERBS!r}: assert main([verb, '--help']) == 0\n"
-        "for verb in ('show', 'measure'): assert main(['table', verb, '--help']) == 0\n"
+        "for verb in ('show', 'measure', 'predict', 'which'): assert main(['table', verb, '--help']) == 0\n"
+        "for verb in ('doctor', 'spaces', 'runtimes'): assert main([verb, '--help']) == 0\n"
+        "assert main(['spaces']) == 0\n"
         "assert main(['fleet', '--help']) == main(['--help']) == 0\n"
         "heavy = {'torch', 'onnx', 'onnxruntime', 'onnxscript', 'pymoo', 'matplotlib', 'PIL', 'safetensors'}\n"
         "print('imported', sorted(heavy & set(sys.modules)))"

@@ -140,6 +140,7 @@ def test_export(two, tmp_path, said, refused):
     assert out.read_text() == text
     assert "cannot write" in refused("table", "export", two[0], "--csv", tmp_path)
     assert "--csv" in refused("table", "export", two[0])
+    assert "names no file" in refused("table", "export", two[0], "--csv", "")
 
 
 def test_a_table_that_is_being_measured_by_somebody_else(two_ops, tmp_path, refused):

@@ -9,7 +9,8 @@ import pytest
 
 from hwnas.cli.main import main
 from hwnas.spaces import load_space
-from hwnas.tables.check import Check, load_model
+from hwnas.tables.calibrated import load_model
+from hwnas.tables.check import Check
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyPrediction, TableError, load_table, save_table
 from latency_tables.model.agreement import Agreement

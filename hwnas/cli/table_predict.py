@@ -1,0 +1,60 @@
+"""`hwnas table predict`: milliseconds of networks by a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from hwnas.cli.answer import Answer, columns
+from latency_tables import HwnasError, load_table
+
+
+def predict(
+    table: Annotated[Path, typer.Argument(help="folder of the table")],
+    arch: Annotated[list[str] | None, typer.Option(help="text of a network; may repeat")] = None,
+    archs: Annotated[Path | None, typer.Option(help="CSV file of networks, with the column arch")] = None,
+    space: Annotated[str | None, typer.Option(help="their search space [default: as the table says]")] = None,
+    classes: Annotated[int, typer.Option(min=1, help="classes that the networks tell apart")] = 10,
+) -> Answer:
+    """Predict the milliseconds of networks and their 90 % interval, calibrated where networks.csv is beside the table.
+
+    \b
+    Example:
+      hwnas table predict tables/pi --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7
+      hwnas table predict tables/pi --archs networks.csv --json
+    """
+    from hwnas.spaces import load_space
+    from hwnas.tables.calibrated import load_model
+    from hwnas.tables.csv_rows import read_rows
+
+    if (archs is None) == (not arch):
+        raise HwnasError("give networks by --arch, which may repeat, or by --archs FILE")
+    loaded = load_table(table)
+    of_space = load_space(space or loaded.provenance.space, classes)
+    named = [("--arch", text) for text in arch or ()]
+    if archs is not None:
+        named = [(f"{archs}, row {row}", cells["arch"] or "") for row, cells in read_rows(archs, ["arch"])]
+    if not named:
+        raise HwnasError(f"{archs} names no network")
+    population = []
+    for where, text in named:
+        try:
+            population.append(of_space.from_text(text))
+        except HwnasError as e:
+            raise HwnasError(f"{where}: {e}") from None
+    model, _ = load_model(table, loaded, of_space)
+    p = model.predict(np.array(population))
+    texts = [of_space.to_text(genotype) for genotype in population]
+    found = list(zip(texts, p.ms.tolist(), p.lower_ms.tolist(), p.upper_ms.tolist(), strict=True))
+    record = {
+        "table": str(table),
+        "calibrated": model.calibration is not None,
+        "networks": [dict(zip(("arch", "ms", "lower_ms", "upper_ms"), one, strict=True)) for one in found],
+    }
+    text = columns(("ms", "lower", "upper", "arch"), ((*(f"{ms:.4g}" for ms in one[1:]), one[0]) for one in found))
+    if model.calibration is None:
+        text += "\na plain sum of ops that no whole network has calibrated"
+    return Answer(record, text)

@@ -1,0 +1,17 @@
+from .batches import Batch as Batch
+from .batches import Batches as Batches
+from .checkpoint import Checkpoint as Checkpoint
+from .checkpoint import CheckpointError as CheckpointError
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import load_weights as load_weights
+from .checkpoint import save_checkpoint as save_checkpoint
+from .evaluate import accuracy as accuracy
+from .evaluate import recalibrate as recalibrate
+from .evaluate import true_class_probability as true_class_probability
+from .numerics import Numerics as Numerics
+from .supernet import Supernet as Supernet
+from .trainer import Curve as Curve
+from .trainer import Recipe as Recipe
+from .trainer import train_network as train_network
+from .trainer import train_supernet as train_supernet
+from .trainer import trained_weights as trained_weights
