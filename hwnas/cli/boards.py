@@ -10,7 +10,7 @@ import typer
 
 from hwnas.cli.display import ConsoleDisplay
 from latency_tables import HwnasError, LatencyTable, save_table
-from latency_tables.storage.networks import write_networks
+from latency_tables.storage.networks import save_networks
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
@@ -136,7 +136,7 @@ def _save(table: LatencyTable, networks: list[tuple[str, float]] | None, out: Pa
     text = f"{out}: {len(table.rows)} ops, {failed} without a time"
     if networks is not None:
         if networks:  # a folder of op models has none, and says nothing of those that may be there
-            write_networks(out, networks)
+            save_networks(out, networks)
         answer["networks"] = len(networks)
         text += f", {len(networks)} whole networks"
     print(json.dumps(answer) if as_json else text)

@@ -20,17 +20,25 @@ Answer = tuple[dict[str, Any], str, int]
 
 
 def _with_run(
-    given: Given, out: Path | None, resume: bool, as_json: bool, fresh: bool, work: Callable[[Run], Answer]
+    verb: str, given: Given, out: Path | None, resume: bool, as_json: bool, work: Callable[[Run], Answer]
 ) -> int:
-    from hwnas.run import Run, RunFolder, Settings
+    from hwnas.run.check import check_run
+    from hwnas.run.folder import RunFolder
+    from hwnas.run.settings import Settings
 
+    fresh = verb == "run"
     path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     if not resume:
         before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
-    display = ConsoleDisplay()
-    with Run(Settings(**{**before, **given}), path, display) as run:
+    settings = Settings(**{**before, **given}).absolute()
+    check_run(settings, path, verb)
+    from hwnas.run import Run  # late: what is refused needs no second of imports
+
+    with Run(settings, path, ConsoleDisplay()) as run:
+        if fresh:
+            run.folder.store()
         answer, text, code = work(run)
     print(json.dumps(answer, default=float) if as_json else text)
     return code
@@ -53,7 +61,7 @@ def run(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
 
     if "arch" in given:
         raise HwnasError("--arch goes with train, export or verify; run searches for one itself")
-    return _with_run(given, out, resume, as_json, True, work)
+    return _with_run("run", given, out, resume, as_json, work)
 
 
 def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -71,7 +79,7 @@ def profile(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         }
         return answer, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}", 0
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("profile", given, out, resume, as_json, work)
 
 
 def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -88,7 +96,7 @@ def train_supernet(given: Given, out: Path | None, resume: bool, as_json: bool) 
         text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
         return answer, text, 0
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("train-supernet", given, out, resume, as_json, work)
 
 
 def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -100,7 +108,7 @@ def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         best = choice.finalists[0]
         answer = {
             "arch": best.text,
-            "budget_ms": run.profiling.budget_ms,
+            "budget_ms": run.budget.ms,
             "predicted_ms": best.predicted_ms,
             "predicted_upper_ms": best.predicted_upper_ms,
             "predicted_accuracy": best.accuracy,
@@ -110,10 +118,10 @@ def search(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
                 for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
             ],
         }
-        text = f"{best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
+        text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
         return answer, text, 0
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("search", given, out, resume, as_json, work)
 
 
 def train(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -127,7 +135,7 @@ def train(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         answer = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
         return answer, f"{text}\n  {100 * validation:.2f} % on validation, {where}", 0
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("train", given, out, resume, as_json, work)
 
 
 def export(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -138,7 +146,7 @@ def export(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         answer = {**asdict(done), "path": str(done.path)}
         return answer, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most", 0
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("export", given, out, resume, as_json, work)
 
 
 def verify(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -150,7 +158,7 @@ def verify(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
         return asdict(v), text, 0 if v.verified else 1
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("verify", given, out, resume, as_json, work)
 
 
 def report(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
@@ -160,4 +168,4 @@ def report(given: Given, out: Path | None, resume: bool, as_json: bool) -> int:
         result = run.result()
         return result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1
 
-    return _with_run(given, out, resume, as_json, False, work)
+    return _with_run("report", given, out, resume, as_json, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +11,18 @@ import numpy as np
 from scipy.stats import binom
 
 from hwnas.spaces import Population, SearchSpace
-from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS, Workbench
+from hwnas.tables import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS
+from hwnas.tables.workbench import Workbench
 from latency_tables import HwnasError, LatencyModel, LatencyTable, TableError
 from latency_tables.model.agreement import Agreement
 from latency_tables.model.calibration import MINIMUM_NETWORKS
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically
-from latency_tables.storage.networks import read_networks, write_networks
+from latency_tables.storage.networks import NETWORKS_FILE, read_networks, save_networks
 
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
+_ABSURD_PCT = 50.0
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,28 @@ def load_model(folder: Path, table: LatencyTable, space: SearchSpace) -> tuple[L
 
     Without `networks.csv` the model has no calibration and n is 0. Raises `TableError` when there are too few.
     """
-    networks, model = read_networks(folder), LatencyModel(table, space)
+    networks, model = read_networks(folder, table.provenance.networks_sha256), LatencyModel(table, space)
     if not networks:
         return model, np.empty((0, len(space.cardinalities)), dtype=np.int64)
     if len(networks) < MINIMUM_NETWORKS:
         raise TableError(f"{folder} has {len(networks)} calibration networks and needs {MINIMUM_NETWORKS}; add some")
     archs = np.array([space.from_text(text) for text, _ in networks])
-    return model.calibrated(archs, np.array([ms for _, ms in networks])), archs
+    model = model.calibrated(archs, np.array([ms for _, ms in networks]))
+    _require_plausible(model, networks, folder)
+    return model, archs
+
+
+def _require_plausible(model: LatencyModel, networks: Sequence[tuple[str, float]], folder: Path) -> None:
+    """Raise `TableError` naming the worst network where networks left out are far off: a number must be wrong."""
+    assert model.calibration is not None
+    off_pct = 100 * np.abs(model.calibration.residuals)
+    if off_pct.mean() <= _ABSURD_PCT:
+        return
+    worst = int(off_pct.argmax())
+    raise TableError(
+        f"networks left out of the calibration of {folder} are {off_pct.mean():.3g} % off on average, most of all "
+        f"{networks[worst][0]} with {networks[worst][1]:g} ms; correct {NETWORKS_FILE} or calibrate again"
+    )
 
 
 def calibrate_table(
@@ -75,7 +93,7 @@ def calibrate_table(
     """Measure as many of `archs` as it takes for a table that has none beside it, and keep them there."""
     done = bench.calibrate(table, archs, LEAST_CALIBRATION_NETWORKS, progress)
     texts = [bench.space.to_text(arch) for arch in done.archs]
-    write_networks(folder, list(zip(texts, done.measured_ms.tolist(), strict=True)))
+    save_networks(folder, list(zip(texts, done.measured_ms.tolist(), strict=True)))
     return done.model, done.archs
 
 
