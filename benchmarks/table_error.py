@@ -27,8 +27,9 @@ from hwnas.cli.display import ConsoleDisplay
 from hwnas.report.agreement import agreement_plot
 from hwnas.run import Settings
 from hwnas.spaces import Population, load_space
+from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.check import Check, write_check
-from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, Calibrated, Workbench
+from hwnas.tables.workbench import Calibrated, Workbench
 from latency_tables import LatencyModel, LatencyPrediction, LatencyTable, load_table, save_table
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement

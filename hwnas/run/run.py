@@ -26,7 +26,7 @@ from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.workers import make_workers
 from latency_tables.progress import Progress
-from latency_tables.storage.files import digest_json, write_atomically
+from latency_tables.storage.files import digest_json, write_json
 
 
 class Run:
@@ -42,10 +42,8 @@ class Run:
         self.inputs = Inputs(self.settings)
         self.profiling = Profiling(self.folder, self.inputs)
         self.budget = RunBudget(self.profiling)
-        self._torch_before = (
-            torch.are_deterministic_algorithms_enabled(),
-            torch.is_deterministic_algorithms_warn_only_enabled(),
-        )
+        self._deterministic = torch.are_deterministic_algorithms_enabled()
+        self._warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -142,8 +140,7 @@ class Run:
         }
         self._report(outcome, test_accuracy, summary)
         summary["seconds"] = self.folder.seconds_by_kind()
-        text = json.dumps(summary, indent=2, default=float) + "\n"
-        write_atomically(self.folder.path / "result.json", text.encode())
+        write_json(self.folder.path / "result.json", summary)
         return summary
 
     def _report(self, outcome: Outcome, test_accuracy: float, summary: dict[str, Any]) -> None:
@@ -161,8 +158,7 @@ class Run:
 
     def close(self) -> None:
         """Unlock the folder, and leave torch as it was."""
-        enabled, warn_only = self._torch_before
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.use_deterministic_algorithms(self._deterministic, warn_only=self._warn_only)
         self.folder.close()
 
     def __enter__(self) -> Run:

@@ -46,7 +46,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON value for people to read, see `write_atomically`; NaN and infinity, which JSON lacks, become null."""
+    """Write a JSON value for people to read, see `write_atomically`; NaN and infinity become null, as JSON has none."""
     write_atomically(path, (json.dumps(plain_json(value), indent=1, allow_nan=False) + "\n").encode())
 
 

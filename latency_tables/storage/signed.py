@@ -18,7 +18,7 @@ def write_signed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_signed(path: Path) -> dict[str, Any]:
-    """What `write_signed` wrote; raises OSError when there is no such file and ValueError when it is another content."""
+    """What `write_signed` wrote; raises OSError when it cannot be read, ValueError when it is anything else."""
     content = parse_json(read_file(path))
     if not isinstance(content, dict):
         raise ValueError("it is no JSON object")
