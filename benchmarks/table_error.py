@@ -27,12 +27,13 @@ from hwnas.cli.display import ConsoleDisplay
 from hwnas.report.agreement import agreement_plot
 from hwnas.run import Settings
 from hwnas.spaces import Population, load_space
+from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.check import Check, write_check
-from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, Calibrated, Workbench
+from hwnas.tables.workbench import Calibrated, Workbench
 from latency_tables import LatencyModel, LatencyPrediction, LatencyTable, load_table, save_table
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
-from latency_tables.storage.networks import write_networks
+from latency_tables.storage.networks import save_networks
 from profilers.runtimes import make_profiler
 
 _BAD_ROW = 0.10
@@ -161,7 +162,7 @@ def measure(
     kept = task.folder / "table"
     save_table(made.table, kept)
     archs, model = made.calibrated.archs, made.calibrated.model
-    write_networks(
+    save_networks(
         kept, [(bench.space.to_text(a), float(t)) for a, t in zip(archs, made.calibrated.measured_ms, strict=True)]
     )
     fresh = bench.random_networks([options.seed, 2], options.nets, exclude=archs)

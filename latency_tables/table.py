@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 from latency_tables.errors import MissingOpError, TableError
@@ -49,7 +49,12 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a table comes from. `reference_us` turns ratios to the reference network back into time."""
+    """Where a table comes from. `reference_us` turns ratios to the reference network back into time.
+
+    `networks_sha256`: digest of the calibration networks beside the table, "" when there are none. `pruning`: which ops
+    of a network the runtime drops, as the space names it ("" for none); the times are of the others.
+    `relative_half_width`: half of the 90 % interval of a table fitted on whole networks, relative to the prediction.
+    """
 
     target: Target
     space: str
@@ -59,6 +64,9 @@ class Provenance:
     measured_at: str
     seconds: float
     versions: Mapping[str, str] = field(default_factory=dict)
+    networks_sha256: str = ""
+    pruning: str = ""
+    relative_half_width: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,15 +97,15 @@ class LatencyTable:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of every row and of the provenance: the same digest, the same table."""
-        text = json.dumps([asdict(row) for row in self.rows] + [asdict(self.provenance)], sort_keys=True)
+        """SHA-256 of every row and of the provenance: the same digest, the same table, however it is calibrated."""
+        provenance = asdict(replace(self.provenance, networks_sha256=""))
+        text = json.dumps([*(asdict(row) for row in self.rows), provenance], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def pruning(self) -> str:
-        """Which ops of a network the runtime drops, as the space names it ("" for none): times are of the others."""
-        kept = (name.removeprefix("pruning ") for name in self.provenance.protocol if name.startswith("pruning "))
-        return next(kept, "")
+        """Which ops of a network the runtime drops, see `Provenance`."""
+        return self.provenance.pruning
 
     def find(self, op: Op) -> TableRow | None:
         """The row of `op`, with or without a time, or None."""

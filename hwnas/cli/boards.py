@@ -10,7 +10,7 @@ import typer
 from hwnas.cli.answer import Answer
 from hwnas.cli.display import ConsoleDisplay, one_stage, say_loading
 from latency_tables import HwnasError, LatencyTable, save_table
-from latency_tables.storage.networks import write_networks
+from latency_tables.storage.networks import save_networks
 
 if TYPE_CHECKING:
     from profilers.boards.results import BoardResults
@@ -129,7 +129,7 @@ def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
 def _imported(found: BoardResults, out: Path) -> Answer:
     saved = _saved(found.table, out)
     if found.networks:  # a folder of op models has none, and says nothing of those that may be there
-        write_networks(out, found.networks)
+        save_networks(out, found.networks)
     if found.damaged:
         lost = f"warning: damaged records left out: {found.damaged}"
         ConsoleDisplay().say(f"{lost}; copy the folder again, or run the kit again with the same --out")

@@ -16,16 +16,25 @@ if TYPE_CHECKING:
 Given = dict[str, Any]
 
 
-def _with_run(given: Given, out: Path | None, resume: bool, fresh: bool, work: Callable[[Run], Answer]) -> Answer:
+def _with_run(verb: str, given: Given, out: Path | None, resume: bool, work: Callable[[Run], Answer]) -> Answer:
     say_loading()
-    from hwnas.run import Run, RunFolder, Settings
+    from hwnas.run.check import check_run
+    from hwnas.run.folder import RunFolder
+    from hwnas.run.settings import Settings
 
+    fresh = verb == "run"
     path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     if not resume:
         before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
-    with ConsoleDisplay() as display, Run(Settings(**{**before, **given}), path, display) as run:
+    settings = Settings(**{**before, **given}).absolute()
+    check_run(settings, path, verb)
+    from hwnas.run import Run  # late: what is refused needs no second of imports
+
+    with ConsoleDisplay() as display, Run(settings, path, display) as run:
+        if fresh:
+            run.folder.store()
         return work(run)
 
 
@@ -50,7 +59,7 @@ def run(given: Given, out: Path | None, resume: bool) -> Answer:
         )
         return Answer(result, text, 0 if result["verified"] else 1)
 
-    return _with_run(given, out, resume, True, work)
+    return _with_run("run", given, out, resume, work)
 
 
 def profile(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -73,7 +82,7 @@ def profile(given: Given, out: Path | None, resume: bool) -> Answer:
         }
         return Answer(record, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}")
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("profile", given, out, resume, work)
 
 
 def train_supernet(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -94,7 +103,7 @@ def train_supernet(given: Given, out: Path | None, resume: bool) -> Answer:
         text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
         return Answer(record, text)
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("train-supernet", given, out, resume, work)
 
 
 def search(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -111,7 +120,7 @@ def search(given: Given, out: Path | None, resume: bool) -> Answer:
         best = choice.finalists[0]
         record = {
             "arch": best.text,
-            "budget_ms": run.profiling.budget_ms,
+            "budget_ms": run.budget.ms,
             "predicted_ms": best.predicted_ms,
             "predicted_upper_ms": best.predicted_upper_ms,
             "predicted_accuracy": best.accuracy,
@@ -121,10 +130,10 @@ def search(given: Given, out: Path | None, resume: bool) -> Answer:
                 for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
             ],
         }
-        text = f"{best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
+        text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
         return Answer(record, text)
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("search", given, out, resume, work)
 
 
 def train(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -143,7 +152,7 @@ def train(given: Given, out: Path | None, resume: bool) -> Answer:
         record = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
         return Answer(record, f"{text}\n  {100 * validation:.2f} % on validation, {where}")
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("train", given, out, resume, work)
 
 
 def export(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -161,7 +170,7 @@ def export(given: Given, out: Path | None, resume: bool) -> Answer:
             record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
         )
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("export", given, out, resume, work)
 
 
 def verify(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -178,7 +187,7 @@ def verify(given: Given, out: Path | None, resume: bool) -> Answer:
         text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
         return Answer(asdict(v), text, 0 if v.verified else 1)
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("verify", given, out, resume, work)
 
 
 def report(given: Given, out: Path | None, resume: bool) -> Answer:
@@ -193,7 +202,7 @@ def report(given: Given, out: Path | None, resume: bool) -> Answer:
         result = run.result()
         return Answer(result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1)
 
-    return _with_run(given, out, resume, False, work)
+    return _with_run("report", given, out, resume, work)
 
 
 VERBS = (run, profile, train_supernet, search, train, export, verify, report)

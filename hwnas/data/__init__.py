@@ -2,7 +2,7 @@
 
 from hwnas.data._base import DataError, Dataset, Split
 from hwnas.data._decode import RESIZING
-from hwnas.data.load import load_dataset
+from hwnas.data.load import check_source, load_dataset
 from hwnas.data.options import ImageOptions
 
-__all__ = ["RESIZING", "DataError", "Dataset", "ImageOptions", "Split", "load_dataset"]
+__all__ = ["RESIZING", "DataError", "Dataset", "ImageOptions", "Split", "check_source", "load_dataset"]

@@ -27,21 +27,28 @@ def load_dataset(
     else yes. DataError for another source, and for whatever is wrong inside one.
     """
     if source == "digits":
-        if test_source is not None:
-            raise DataError(f"digits has its own test split; leave out the test source {test_source!r}")
+        check_source(source, test_source)
         return load_digits(size, limit, mirror=mirror is True)
     options = ImageOptions(size, limit, mirror=mirror is not False)
     path, test_path = _found(source), None if test_source is None else _found(test_source)
-    if path.is_dir():
-        return load_folder(path, options, test_path)
-    if path.suffix.lower() == ".parquet":
-        return load_parquet(path, options, test_path)
-    raise DataError(f"data source {source!r}: {_KINDS}")
+    return (load_folder if path.is_dir() else load_parquet)(path, options, test_path)
+
+
+def check_source(source: str, test_source: str | None = None) -> None:
+    """Raise DataError for sources that `load_dataset` could not even open; reads no image."""
+    if source == "digits":
+        if test_source is not None:
+            raise DataError(f"digits has its own test split; leave out the test source {test_source!r}")
+        return
+    for given in (source, *([] if test_source is None else [test_source])):
+        _found(given)
 
 
 def _found(source: str) -> Path:
-    """The path as it was given, ~ being the home folder; DataError when nothing is there."""
-    path = os.path.expanduser(source)
-    if not os.path.exists(path):
-        raise DataError(f"no such file or folder: {path!r}; {_KINDS}")
-    return Path(path)
+    """A folder or a .parquet file by its path, ~ being the home folder; DataError where there is none."""
+    path = Path(os.path.expanduser(source))
+    if not path.exists():
+        raise DataError(f"no such file or folder: {str(path)!r}; {_KINDS}")
+    if not path.is_dir() and path.suffix.lower() != ".parquet":
+        raise DataError(f"data source {source!r}: {_KINDS}")
+    return path

@@ -11,11 +11,13 @@ import numpy as np
 
 from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
 from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
-from hwnas.run.folder import Result, RunFolder
-from hwnas.run.profiling import Profiling
+from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Inputs
+from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Population, unique_genotypes
 from hwnas.training import (
     Batches,
+    Checkpoint,
     Curve,
     Recipe,
     Supernet,
@@ -27,7 +29,6 @@ from hwnas.training import (
 from hwnas.workers import InProcess
 from latency_tables import Journal
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import digest_json
 
 SUPERNET_BATCH = 32
 
@@ -35,61 +36,56 @@ SUPERNET_BATCH = 32
 class AccuracyModel:
     """The stages that need the data. Each property brings its inputs up to date first."""
 
-    def __init__(self, folder: RunFolder, profiling: Profiling):
+    def __init__(self, folder: RunFolder, inputs: Inputs):
         self.folder, self.settings = folder, folder.settings
-        self.profiling, self.space = profiling, profiling.space
+        self.inputs, self.space = inputs, inputs.space
 
     @cached_property
     def batches(self) -> Batches:
         """The images in training batches."""
-        return Batches(self.profiling.data, SUPERNET_BATCH)
+        return Batches(self.inputs.data, SUPERNET_BATCH)
 
     @cached_property
-    def _trained(self) -> tuple[Supernet, Curve]:
-        """Stage `supernet`: shared weights of the whole space."""
+    def _trained(self) -> tuple[Checkpoint, Curve]:
+        """Stage `supernet`: shared weights of the whole space, and their training curve."""
         s, path = self.settings, self.folder.path / "supernet.safetensors"
         recipe = Recipe(s.supernet_epochs, learning_rate=1e-2)
         inputs = {
             "space": [op.key for op in self.space.all_ops],
-            "data": self.profiling.data.digest,
+            "data": self.inputs.data.digest,
             "recipe": asdict(recipe),
             "batch": SUPERNET_BATCH,
             "seed": s.seed,
         }
-        trained: list[Supernet] = []
 
         def work(progress: Progress) -> Result:
-            supernet, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress)
-            trained.append(supernet)
+            _, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress)
             return {"curve": asdict(curve)}
 
-        result = self.folder.stage("supernet", "supernet training", inputs, [path], work)
-        curve = Curve.from_json(result["curve"])
-        if not trained:
-            trained.append(Supernet(self.space, s.seed))
-            load_weights(trained[0], trained_weights(load_checkpoint(path)), path)
-        return trained[0], curve
+        result = self.folder.do(Stage("supernet", "supernet training", inputs, (path,)), work)
+        return load_checkpoint(path), Curve.from_json(result["curve"])
 
-    @property
+    @cached_property
     def supernet(self) -> Supernet:
         """The trained supernet."""
-        return self._trained[0]
+        supernet = Supernet(self.space, self.settings.seed)
+        load_weights(supernet, trained_weights(self._trained[0]), self.folder.path / "supernet.safetensors")
+        return supernet
+
+    @property
+    def supernet_digest(self) -> str:
+        """Identifies the trained weights."""
+        return self._trained[0].sha256
 
     @property
     def curve(self) -> Curve:
-        """Its training curve."""
+        """The supernet's training curve."""
         return self._trained[1]
 
     @cached_property
     def accuracy(self) -> SupernetAccuracy:
         """Accuracy by the supernet."""
         return SupernetAccuracy(self.supernet, self.batches)
-
-    @cached_property
-    def supernet_digest(self) -> str:
-        """Identifies the trained weights."""
-        supernet = self.supernet
-        return digest_json([f"{float(p.detach().double().sum()):.9g}" for p in supernet.parameters()])
 
     @contextmanager
     def answers(self, progress: Progress = silent) -> Iterator[Journaled]:
@@ -124,7 +120,7 @@ class AccuracyModel:
             }
 
         inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
-        result = self.folder.stage("predict", "accuracy predictor", inputs, [], work)
+        result = self.folder.do(Stage("predict", "accuracy predictor", inputs), work)
         population = np.array([space.from_text(t) for t in result["archs"]])
         fit = PredictorFit(tuple(result["true"]), tuple(result["predicted"]))
         return Pairs(population, np.array(result["accuracy"])), fit

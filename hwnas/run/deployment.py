@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from deploy.inference import OnnxInference
 from deploy.manifest import FORMAT, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
-from hwnas.run.folder import Result, RunFolder
+from hwnas.run.budget import RunBudget
+from hwnas.run.folder import RunFolder
 from hwnas.run.profiling import Profiling
+from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.training import Batches, Curve, Recipe, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
@@ -44,9 +45,17 @@ class Trained:
 class Deployment:
     """What happens to the network that a search chose, or to any other of the space."""
 
-    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, workers: Workers):
+    def __init__(
+        self,
+        folder: RunFolder,
+        profiling: Profiling,
+        accuracy_model: AccuracyModel,
+        budget: RunBudget,
+        workers: Workers,
+    ):
         self.folder, self.settings, self.workers = folder, folder.settings, workers
-        self.profiling, self.accuracy_model, self.space = profiling, accuracy_model, profiling.space
+        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
+        self.inputs, self.space = accuracy_model.inputs, accuracy_model.space
         self._trained: dict[str, Trained] = {}
 
     def candidate(self, arch: Genotype) -> Path:
@@ -56,7 +65,7 @@ class Deployment:
 
     @cached_property
     def _fine_tuning(self) -> FineTuning:
-        s, batches = self.settings, Batches(self.profiling.data, _TRAIN_BATCH)
+        s, batches = self.settings, Batches(self.inputs.data, _TRAIN_BATCH)
         return FineTuning(self.accuracy_model.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
 
     def train(self, arch: Genotype) -> Trained:
@@ -75,8 +84,7 @@ class Deployment:
             underway.unlink(missing_ok=True)
             return result
 
-        name, inputs = self._training_record(arch)
-        result = self.folder.stage(name, "training a network", inputs, [final], work)
+        result = self.folder.do(self._training(arch), work)
         network = self.space.build(arch)
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -91,7 +99,7 @@ class Deployment:
 
     def _train_elsewhere(self, archs: Sequence[Genotype]) -> None:
         """Let the workers train what is not trained yet; each network is a finished stage as soon as it arrives."""
-        missing = [a for a in archs if not self.folder.is_done(*self._training_record(a), [self._weights(a)])]
+        missing = [a for a in archs if self.folder.find(self._training(a)) is None]
         if not missing:
             return
         texts = [self.space.to_text(arch) for arch in missing]
@@ -101,14 +109,14 @@ class Deployment:
             for done, (index, tuned) in enumerate(self.workers.run(self._fine_tuning, texts), start=1):
                 arch, final = missing[index], self._weights(missing[index])
                 result, now = _keep(tuned, texts[index], final), time.monotonic()
-                self.folder.record(*self._training_record(arch), [final], now - before, result)
+                self.folder.record(self._training(arch), now - before, result)
                 best, before = max(best, tuned.curve.validation_accuracy[-1]), now
                 progress(done, len(texts), f"best so far {100 * best:.2f} %")
 
     def _weights(self, arch: Genotype) -> Path:
         return self.candidate(arch) / "weights.safetensors"
 
-    def _training_record(self, arch: Genotype) -> tuple[str, dict[str, Any]]:
+    def _training(self, arch: Genotype) -> Stage:
         tuning = self._fine_tuning
         inputs = {
             "arch": self.space.to_text(arch),
@@ -118,49 +126,47 @@ class Deployment:
             "batch": tuning.batches.size,
             "seed": tuning.seed,
         }
-        return f"train-{self.candidate(arch).name}", inputs
+        return Stage("train", "training a network", inputs, (self._weights(arch),), self.candidate(arch).name)
 
     def test_accuracy(self, arch: Genotype) -> float:
         """Stage `test`: accuracy of the file that ships on the raw test images, which nothing before has looked at."""
-        exported, data = self.export(arch), self.profiling.data
+        exported, data = self.export(arch), self.inputs.data
         manifest = read_manifest(exported.path)
 
         def work(progress: Progress) -> Result:
             return {"test_accuracy": OnnxInference(exported.path).accuracy(data.test.images, data.test.labels)}
 
         inputs = {"model": manifest.sha256, "data": data.digest}
-        name = f"test-{self.candidate(arch).name}"
-        return float(self.folder.stage(name, "test accuracy", inputs, [], work)["test_accuracy"])
+        stage = Stage("test", "test accuracy", inputs, part=self.candidate(arch).name)
+        return float(self.folder.do(stage, work)["test_accuracy"])
 
     def export(self, arch: Genotype) -> Export:
         """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest."""
         if self.settings.precision != "fp32":
             raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
-        text, data = self.space.to_text(arch), self.profiling.data
+        text, data = self.space.to_text(arch), self.inputs.data
 
         def work(progress: Progress) -> Result:
             done = export_network(trained.network, data, path, architecture=text, space=self.space.name)
             return {k: v for k, v in asdict(done).items() if k != "path"}
 
         inputs = {"weights": trained.weights_sha256, "arch": text, "data": data.digest, "format": FORMAT}
-        outputs = [path, manifest_path(path)]
-        result = self.folder.stage(f"export-{path.parent.name}", "export to ONNX", inputs, outputs, work)
+        outputs = (path, manifest_path(path))
+        result = self.folder.do(Stage("export", "export to ONNX", inputs, outputs, path.parent.name), work)
         return Export(path, **result)
 
     def verify(self, arch: Genotype) -> Verification:
         """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
         exported, table = self.export(arch), self.profiling.table
         model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
-        budget_ms = self.profiling.budget_ms
+        budget_ms = self.budget.ms
         reference = self.profiling.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
             return asdict(verify(exported.path, reference, table, budget_ms))
 
-        name, inputs = self._verification_record(arch, model_sha256)
-        result = self.folder.stage(name, "measuring on the device", inputs, [], work)
-        return _verification(result)
+        return _verification(self.folder.do(self._verification(arch, model_sha256), work))
 
     def known_verification(self, arch: Genotype) -> Verification | None:
         """What the device said of a network before, if it was asked."""
@@ -168,13 +174,12 @@ class Deployment:
             model = (self.candidate(arch) / "model.onnx").read_bytes()
         except OSError:
             return None
-        result = self.folder.stored(*self._verification_record(arch, hashlib.sha256(model).hexdigest()))
+        result = self.folder.find(self._verification(arch, hashlib.sha256(model).hexdigest()))
         return None if result is None else _verification(result)
 
-    def _verification_record(self, arch: Genotype, model_sha256: str) -> tuple[str, dict[str, Any]]:
-        budget_ms, table = self.profiling.budget_ms, self.profiling.table
-        inputs = {"model": model_sha256, "budget_ms": budget_ms, "table": table.digest}
-        return f"verify-{self.candidate(arch).name}", inputs
+    def _verification(self, arch: Genotype, model_sha256: str) -> Stage:
+        inputs = {"model": model_sha256, "budget_ms": self.budget.ms, "table": self.profiling.table.digest}
+        return Stage("verify", "measuring on the device", inputs, part=self.candidate(arch).name)
 
 
 def _keep(tuned: FineTuned, text: str, path: Path) -> Result:

@@ -1,22 +1,21 @@
-"""The run folder: which stages are done, for which inputs, and whether what they wrote is still whole."""
+"""The run folder: whose it is, which stages are done, and whether what they wrote is still whole."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hwnas.run.settings import Settings
+from hwnas.run.stage import Record, Result, Stage, read_record
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import digest_json, write_atomically
+from latency_tables.storage.signed import read_signed, write_signed
 
-Result = dict[str, Any]
+SETTINGS_FILE, _LOCK, _STAGES = "run.json", ".lock", "stages"
 
 
 class Display(Protocol):
@@ -41,36 +40,38 @@ class SilentDisplay:
 
 
 class RunFolder:
-    """One run on disk. Raises `HwnasError` when the folder is of another run, in use, or cannot be written."""
+    """One run on disk, locked until `close()`.
+
+    Raises `HwnasError` when the folder is of another run, in use, or cannot be written. The settings are for this
+    object; `store` makes them those of the folder.
+    """
 
     def __init__(self, path: Path, settings: Settings, display: Display | None = None):
         self.path, self.settings = path, settings
         self.display: Display = display or SilentDisplay()
-        self.seconds: dict[str, float] = {}
-        self._done: dict[str, tuple[str, Result]] = {}
+        self.done: dict[str, tuple[Stage, Record]] = {}
         self._claim()
 
     @staticmethod
     def settings_of(path: Path) -> Settings:
-        """The settings of an existing run; raises `HwnasError` when there is none."""
+        """The stored settings of a run; raises `HwnasError` when there are none, or they were edited or damaged."""
+        file = path / SETTINGS_FILE
         try:
-            return Settings.from_json((path / "run.json").read_bytes())
-        except OSError:
+            return Settings.from_plain(read_signed(file))
+        except FileNotFoundError:
             raise HwnasError(f"{path} holds no run to resume; start one without --resume") from None
-        except (ValueError, TypeError):
-            raise HwnasError(f"{path}/run.json is damaged; give the options again and delete that file") from None
+        except (OSError, ValueError) as e:
+            raise HwnasError(f"{file} was edited or damaged ({e}); give `hwnas run` all its options again") from None
+
+    def store(self) -> None:
+        """Make these settings the folder's own: what `--resume` and other verbs start from."""
+        write_signed(self.path / SETTINGS_FILE, self.settings.to_plain())
 
     def _claim(self) -> None:
-        existing, begun = self.path / "run.json", any((self.path / "stages").glob("*.json"))
-        if existing.exists() and begun:  # before its first stage is done a run may still change its mind
-            before, now = self.settings_of(self.path).identity, self.settings.identity
-            if different := [f"{k} is {before[k]!r}, not {now[k]!r}" for k in now if before[k] != now[k]]:
-                raise HwnasError(f"{self.path} holds another run ({'; '.join(different)}); choose another --out")
-        elif not existing.exists() and self._foreign():
-            raise HwnasError(f"{self.path} exists and is not a run folder; choose another --out")
+        self._require_same_run()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held as long as this object
+            self._lock = open(self.path / _LOCK, "w")  # noqa: SIM115 - held as long as this object
         except OSError as e:
             raise HwnasError(f"cannot write to {self.path}: {e.strerror}; choose another --out") from None
         try:
@@ -78,98 +79,84 @@ class RunFolder:
         except OSError:
             self._lock.close()
             raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
-        write_atomically(existing, self.settings.to_json().encode())
+
+    def _require_same_run(self) -> None:
+        begun = any((self.path / _STAGES).glob("*.json"))
+        if not (self.path / SETTINGS_FILE).exists():
+            if not begun and self._foreign():
+                raise HwnasError(f"{self.path} exists and is not a run folder; choose another --out")
+        elif begun:  # before its first stage is done a run may still change its mind
+            try:
+                before, now = self.settings_of(self.path).identity, self.settings.identity
+            except HwnasError:
+                self.display.say(f"{self.path / SETTINGS_FILE} was edited or damaged; the options given now count")
+                return
+            if different := [f"{k} is {before[k]!r}, not {now[k]!r}" for k in now if before[k] != now[k]]:
+                raise HwnasError(f"{self.path} holds another run ({'; '.join(different)}); choose another --out")
 
     def _foreign(self) -> bool:
         """Whether there is something here that a run did not leave behind in its first moment."""
         if not self.path.is_dir():
             return self.path.exists()
-        return any(p.name != ".lock" and not p.name.startswith(".run.json.") for p in self.path.iterdir())
+        return any(p.name != _LOCK and not p.name.startswith(f".{SETTINGS_FILE}.") for p in self.path.iterdir())
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         self._lock.close()
 
-    def stage(
-        self,
-        name: str,
-        title: str,
-        inputs: Mapping[str, Any],
-        outputs: Iterable[Path],
-        work: Callable[[Progress], Result],
-    ) -> Result:
-        """The stored result of a stage whose inputs are the same and whose outputs are whole; else do the work.
-
-        `inputs` is anything JSON; `outputs` are the files `work` leaves behind, digested when it is done.
-        """
-        wanted = digest_json(dict(inputs))
-        outputs = list(outputs)
-        if self._done.get(name, ("", {}))[0] == wanted:
-            return dict(self._done[name][1])
-        if (stored := _read(self._record(name))) is not None and stored["inputs"] == wanted:
-            if stored["outputs"] == self._digests(outputs):
-                self.seconds[name] = stored["seconds"]
-                self.display.say(f"{title}: already done")
-                self._done[name] = wanted, stored["result"]
-                return dict(stored["result"])
-            self.display.say(f"{title}: what it wrote is gone or damaged, so it is done again")
+    def do(self, stage: Stage, work: Callable[[Progress], Result]) -> Result:
+        """The stored result of a stage that was done for these inputs and is whole; else do the work and store it."""
+        if (known := self._known(stage)) is not None:
+            return dict(known.result)
+        record, complaint = self._look_up(stage)
+        if record is not None:
+            self.display.say(f"{stage.title}: already done")
+            self.done[stage.name] = stage, record
+            return dict(record.result)
+        if complaint:
+            self.display.say(f"{stage.title}: {complaint}, so it is done again")
+        if not (self.path / SETTINGS_FILE).exists():
+            self.store()  # from here on there is a run to resume
         started = time.monotonic()
-        with self.display.stage(title) as progress:
+        with self.display.stage(stage.title) as progress:
             result = work(progress)
-        self.record(name, inputs, outputs, time.monotonic() - started, result)
-        return dict(self._done[name][1])
+        return self.record(stage, time.monotonic() - started, result)
 
-    def record(
-        self, name: str, inputs: Mapping[str, Any], outputs: Iterable[Path], seconds: float, result: Result
-    ) -> None:
-        """Store that a stage is done; for work that was not done by `stage` itself."""
-        wanted, self.seconds[name] = digest_json(dict(inputs)), round(seconds, 3)
-        content = {
-            "inputs": wanted,
-            "outputs": self._digests(outputs),
-            "seconds": self.seconds[name],
-            "result": result,
-        }
-        write_atomically(self._record(name), (json.dumps(content, indent=1) + "\n").encode())
-        self._done[name] = wanted, json.loads(json.dumps(result))
+    def record(self, stage: Stage, seconds: float, result: Result) -> Result:
+        """Store that a stage is done, and give its result; for work that was not done by `do` itself."""
+        record = stage.record(self.path, seconds, result)
+        record.write(self._file(stage))
+        self.done[stage.name] = stage, record
+        return dict(record.result)
 
-    def is_done(self, name: str, inputs: Mapping[str, Any], outputs: Iterable[Path]) -> bool:
-        """Whether `stage` would find this stage done, and what it wrote whole."""
-        stored = _read(self._record(name))
-        wanted = digest_json(dict(inputs)), self._digests(outputs)
-        return stored is not None and (stored["inputs"], stored["outputs"]) == wanted
-
-    def stored(self, name: str, inputs: Mapping[str, Any]) -> Result | None:
-        """The result of a stage that was done for these inputs, without doing it; None when it was not."""
-        record = _read(self._record(name))
-        return dict(record["result"]) if record is not None and record["inputs"] == digest_json(dict(inputs)) else None
+    def find(self, stage: Stage) -> Result | None:
+        """The result of a stage that was done for these inputs and is whole, without doing it; None when it was not."""
+        record = self._known(stage) or self._look_up(stage)[0]
+        return None if record is None else dict(record.result)
 
     def seconds_by_kind(self) -> dict[str, float]:
-        """Seconds of every kind of stage, in the order they ran; `train-ab12` and `train-cd34` are both `train`."""
+        """Seconds of every kind of stage, in the order they were asked for."""
         total: dict[str, float] = {}
-        for name, seconds in self.seconds.items():
-            kind = name.partition("-")[0]
-            total[kind] = round(total.get(kind, 0.0) + seconds, 2)
+        for _, record in self.done.values():
+            total[record.kind] = round(total.get(record.kind, 0.0) + record.seconds, 2)
         return total
 
-    def _record(self, name: str) -> Path:
-        return self.path / "stages" / f"{name}.json"
+    def _known(self, stage: Stage) -> Record | None:
+        """What this process already knows of a stage."""
+        before, record = self.done.get(stage.name, (None, None))
+        return record if before is not None and before.inputs_sha256 == stage.inputs_sha256 else None
 
-    def _digests(self, outputs: Iterable[Path]) -> dict[str, str | None]:
-        return {str(p.relative_to(self.path)): _file_digest(p) for p in outputs}
+    def _look_up(self, stage: Stage) -> tuple[Record | None, str]:
+        """The record that holds for a stage, or None and what is wrong; nothing where it was simply not done."""
+        try:
+            record = read_record(self._file(stage))
+        except FileNotFoundError:
+            return None, ""
+        except (OSError, ValueError) as e:
+            return None, f"its record was edited or damaged ({e})"
+        if (record.kind, record.inputs) != (stage.kind, stage.inputs_sha256):
+            return None, ""
+        return (record, "") if stage.is_whole(record, self.path) else (None, "what it wrote is gone or damaged")
 
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def _read(record: Path) -> dict[str, Any] | None:
-    """A stage's record, or None where there is none that can be read: the stage is then done again."""
-    try:
-        stored = json.loads(record.read_bytes())
-        return stored if set(stored) == {"inputs", "outputs", "seconds", "result"} else None
-    except (OSError, ValueError, TypeError):
-        return None
+    def _file(self, stage: Stage) -> Path:
+        return self.path / _STAGES / f"{stage.name}.json"

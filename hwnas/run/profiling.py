@@ -8,15 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from hwnas.data import Dataset, load_dataset
-from hwnas.run.folder import Result, RunFolder
-from hwnas.spaces import Genotype, Population, SearchSpace, load_space
-from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, Workbench
+from hwnas.run.check import require_fit
+from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Inputs
+from hwnas.run.stage import Result, Stage
+from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.tables import LEAST_CALIBRATION_NETWORKS
+from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.networks import write_networks
+from latency_tables.storage.files import REFERENCE_FILE, ROWS_FILE
+from latency_tables.storage.networks import NETWORKS_FILE, networks_match, save_networks
 from profilers import Plan, Profiler, read_plan
 from profilers.protocol import OPS_PROTOCOL, networks_protocol
 from profilers.runtimes import make_profiler
@@ -28,23 +32,13 @@ Correction = tuple[Genotype, float]
 class Profiling:
     """The stages that need the device. Each property brings its inputs up to date first."""
 
-    def __init__(self, folder: RunFolder):
-        self.folder, self.settings = folder, folder.settings
+    def __init__(self, folder: RunFolder, inputs: Inputs):
+        self.folder, self.settings, self.inputs = folder, folder.settings, inputs
 
-    @cached_property
-    def data(self) -> Dataset:
-        """The images."""
-        s = self.settings
-        size = load_space(s.space).input_shape[1]
-        data = load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
-        for note in data.notes:
-            self.folder.display.say(note)
-        return data
-
-    @cached_property
+    @property
     def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
-        return load_space(self.settings.space, self.data.num_classes)
+        return self.inputs.space
 
     @cached_property
     def profiler(self) -> Profiler:
@@ -62,12 +56,12 @@ class Profiling:
         where, ops = self.folder.path / "ops", self.space.all_ops
         precision = self.profiler.target().precision  # an unknown runtime is said before any work
         inputs = {"ops": [op.key for op in ops], "space": self.space.name, "precision": precision}
-        outputs = [where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops)))]
+        outputs = (where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops))))
 
         def work(progress: Progress) -> Result:
             return {"ops": len(self.bench.plan(progress).models)}
 
-        self.folder.stage("ops", "op models", inputs, outputs, work)
+        self.folder.do(Stage("ops", "op models", inputs, outputs), work)
         return read_plan(where)
 
     @cached_property
@@ -88,8 +82,10 @@ class Profiling:
             save_table(table, where)
             return {"rows": len(table.rows), "failed": [row.op.key for row in table.rows if row.error]}
 
-        outputs = [where / "rows.parquet", where / "provenance.json", where / "reference.onnx"]
-        result = self.folder.stage("profile", "latency table", inputs, outputs, work)
+        # Calibrating adds the digest of networks.csv to the provenance, which is under a digest of its own.
+        outputs = (where / ROWS_FILE, where / REFERENCE_FILE)
+        stage = Stage("profile", "latency table", inputs, outputs, intact=lambda: _loads(where))
+        result = self.folder.do(stage, work)
         if result["failed"]:
             raise TableError(f"the runtime refuses {len(result['failed'])} ops, first {result['failed'][0]}")
         return load_table(where)
@@ -102,22 +98,18 @@ class Profiling:
     def _given_table(self, where: Path) -> LatencyTable:
         """A table measured before; raises `TableError` when it is for another target or lacks an op of the space."""
         table = load_table(where)
-        table.provenance.target.require(self.profiler.target(), f"the latency table {where}")
-        coverage = LatencyModel(table, self.space).coverage()
-        if lacking := [*coverage.missing, *coverage.failed]:
-            raise TableError(
-                f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
-                f"{len(self.space.all_ops)} ops of {self.space.name}, first {lacking[0].key}; leave out --table"
-            )
+        require_fit(table, where, self.profiler.target(), self.space.name, self.space.all_ops)
         return table
 
     @cached_property
     def _calibrated(self) -> tuple[LatencyModel, Agreement]:
         """Stage `calibrate`: whole networks, measured; then networks that the calibration has not seen."""
-        s, table, bench = self.settings, self.table, self.bench
-        held = bench.random_networks([s.seed, 5], s.heldout_networks)
-        most = bench.calibration_networks(table, s.seed, s.calibration_networks, exclude=held)
+        s, table, bench, where = self.settings, self.table, self.bench, self.table_folder
+        calibration, heldout = network_counts(self.space.size, s.calibration_networks, s.heldout_networks)
+        held = bench.random_networks([s.seed, 5], heldout)
+        most = bench.calibration_networks(table, s.seed, calibration, exclude=held)
         least = min(LEAST_CALIBRATION_NETWORKS, len(most))
+        own = s.table is None  # a table that was given stays as it is
         inputs = {
             "table": table.digest,
             "networks": [self.space.to_text(a) for a in (*most, *held)],
@@ -127,16 +119,23 @@ class Profiling:
 
         def work(progress: Progress) -> Result:
             calibrated = bench.calibrate(table, most, least, progress)
-            if self.settings.table is None:  # a table that was given stays as it is
+            if own:
                 texts = [self.space.to_text(a) for a in calibrated.archs]
-                write_networks(self.table_folder, list(zip(texts, calibrated.measured_ms.tolist(), strict=True)))
+                save_networks(where, list(zip(texts, calibrated.measured_ms.tolist(), strict=True)))
             return {
                 "measured_ms": calibrated.measured_ms.tolist(),
                 "error_pct": {str(k): v for k, v in calibrated.error_pct.items()},
                 "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress).tolist(),
             }
 
-        result = self.folder.stage("calibrate", "calibration on whole networks", inputs, [], work)
+        stage = Stage(
+            "calibrate",
+            "calibration on whole networks",
+            inputs,
+            (where / NETWORKS_FILE,) if own else (),
+            intact=lambda: not own or networks_match(where),
+        )
+        result = self.folder.do(stage, work)
         seen, unseen = np.array(result["measured_ms"]), np.array(result["heldout_measured_ms"])
         model = LatencyModel(table, self.space).calibrated(most[: len(seen)], seen)
         agreement = Agreement(model.predict(held), unseen)
@@ -160,16 +159,17 @@ class Profiling:
             model = model.corrected(arch, measured_ms)
         return model
 
-    @cached_property
-    def budget_ms(self) -> float:
-        """The budget asked for, else the median predicted latency of 1000 random networks."""
-        if self.settings.budget_ms is not None:
-            return self.settings.budget_ms
-        archs = self.space.sample(np.random.default_rng(0), 1000)
-        return float(np.median(self.latency().predict(archs).ms))
 
-    @property
-    def budget_source(self) -> str:
-        """Where the budget comes from, in words."""
-        given = self.settings.budget_ms is not None
-        return "given" if given else "median predicted latency of 1000 random networks"
+def network_counts(size: int, calibration: int, heldout: int) -> tuple[int, int]:
+    """How many networks of a space calibrate, and how many are held out: a fifth of a small space at most."""
+    heldout = min(heldout, size // 5)
+    return min(calibration, size - heldout), heldout
+
+
+def _loads(folder: Path) -> bool:
+    """Whether a table is whole, by its own digest."""
+    try:
+        load_table(folder)
+    except TableError:
+        return False
+    return True

@@ -41,8 +41,8 @@ def report_data(
         device=target.device,
         runtime=f"{target.runtime} {target.runtime_version}, {target.threads} thread(s), {target.precision}",
         verified=verification.verified,
-        budget_ms=profiling.budget_ms,
-        budget_source=profiling.budget_source,
+        budget_ms=deployment.budget.ms,
+        budget_source=deployment.budget.source,
         predicted_ms=winner.predicted_ms,
         predicted_lower_ms=winner.predicted_lower_ms,
         predicted_upper_ms=winner.predicted_upper_ms,
@@ -94,7 +94,7 @@ def report_data(
 def _provenance(
     folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, outcome: Outcome
 ) -> tuple[tuple[str, str], ...]:
-    provenance, data, verification = profiling.table.provenance, profiling.data, outcome.verification
+    provenance, data, verification = profiling.table.provenance, profiling.inputs.data, outcome.verification
     target = provenance.target
     sizes = f"{len(data.train)} train, {len(data.validation)} validation, {len(data.test)} test"
     rows = [

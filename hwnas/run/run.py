@@ -1,9 +1,7 @@
-"""The main job: profile, learn, search, ship, and go round again while the device says FAIL."""
+"""The main job: profile, learn, search, deploy, and search again while the device says FAIL."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,50 +11,60 @@ import torch
 
 from hwnas.report import plot_files, write_report
 from hwnas.run.accuracy_model import AccuracyModel
+from hwnas.run.budget import RunBudget
+from hwnas.run.check import check_run
 from hwnas.run.deployment import Deployment
-from hwnas.run.folder import Display, Result, RunFolder
+from hwnas.run.feedback import Feedback
+from hwnas.run.folder import Display, RunFolder
+from hwnas.run.inputs import Inputs
 from hwnas.run.outcome import Attempt, Outcome
-from hwnas.run.profiling import Correction, Profiling
+from hwnas.run.profiling import Profiling
 from hwnas.run.reporting import report_data
-from hwnas.run.search import Candidate, Choice, SearchStage
+from hwnas.run.search import SearchStage
 from hwnas.run.settings import Settings
-from hwnas.search import InfeasibleBudget
+from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.workers import make_workers
 from latency_tables.progress import Progress
-from latency_tables.storage.files import digest_json, write_atomically
-
-ATTEMPTS = 3
+from latency_tables.storage.files import digest_json, write_json
 
 
 class Run:
     """One run in one folder. Every stage is a method that first brings its inputs up to date.
 
-    Use as a context manager, or call `close()`; the folder is locked in between.
+    Use as a context manager, or call `close()`; in between the folder is locked and torch is deterministic.
     """
 
     def __init__(self, settings: Settings, path: Path, display: Display | None = None):
+        self.settings = settings.absolute()
+        self.workers = make_workers(settings.workers)
+        self.folder = RunFolder(path, self.settings, display)
+        self.inputs = Inputs(self.settings)
+        self.profiling = Profiling(self.folder, self.inputs)
+        self.budget = RunBudget(self.profiling)
+        self._deterministic = torch.are_deterministic_algorithms_enabled()
+        self._warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
-        self.settings = settings
-        self.workers = make_workers(settings.workers)
-        self.folder = RunFolder(path, settings, display)
-        self.profiling = Profiling(self.folder)
 
     @cached_property
     def accuracy_model(self) -> AccuracyModel:
         """Supernet and predictor."""
-        return AccuracyModel(self.folder, self.profiling)
+        return AccuracyModel(self.folder, self.inputs)
 
     @cached_property
     def search_stage(self) -> SearchStage:
         """The search."""
-        return SearchStage(self.folder, self.profiling, self.accuracy_model)
+        return SearchStage(self.folder, self.profiling, self.accuracy_model, self.budget)
 
     @cached_property
     def deployment(self) -> Deployment:
         """Train, export, verify."""
-        return Deployment(self.folder, self.profiling, self.accuracy_model, self.workers)
+        return Deployment(self.folder, self.profiling, self.accuracy_model, self.budget, self.workers)
+
+    def check(self, verb: str = "run") -> None:
+        """Raise `HwnasError` for what a verb of `STAGE_OPTIONS` could not bring to its end, before it does anything."""
+        check_run(self.settings, self.folder.path, verb)
 
     def profile(self) -> None:
         """Table and calibration; says how far it was off on networks it had not seen."""
@@ -66,47 +74,30 @@ class Run:
             f"{held.within_pct(5):.0f} % of {len(held.measured_ms)} networks within +-5 %"
         )
 
+    @property
+    def _feedback(self) -> Feedback:
+        return Feedback(self.search_stage, self.deployment, self.folder.display)
+
     def chosen(self) -> Genotype:
         """The architecture asked for, else the winner of the last search that the device has not contradicted."""
         if self.settings.arch is not None:
-            return self.profiling.space.from_text(self.settings.arch)
-        attempts: list[Attempt] = []
+            return self.inputs.space.from_text(self.settings.arch)
+        feedback = self._feedback
         while True:
-            _, winner = self._attempt(attempts)
+            _, winner = feedback.ask()
             known = self.deployment.known_verification(winner.arch)
-            if known is None or known.verified or len(attempts) + 1 == ATTEMPTS:
+            if known is None or not feedback.tell(winner, known):
                 return winner.arch
-            attempts.append((winner, known))
-            if not self._feasible(attempts):
-                return winner.arch
-
-    @staticmethod
-    def _corrections(attempts: Sequence[Attempt]) -> list[Correction]:
-        """What the device said against the latency model."""
-        return [(winner.arch, verification.measured_ms) for winner, verification in attempts]
-
-    def _attempt(self, attempts: Sequence[Attempt]) -> tuple[Choice, Candidate]:
-        """The next search, and its finalist that validation likes best once trained."""
-        choice = self.search_stage.choose(len(attempts) + 1, self._corrections(attempts))
-        return choice, choice.finalists[self.deployment.best([c.arch for c in choice.finalists])]
-
-    def _feasible(self, attempts: Sequence[Attempt]) -> bool:
-        try:
-            self.search_stage.require_feasible(self._corrections(attempts))
-        except InfeasibleBudget as e:
-            self.folder.display.say(f"corrected by what the device said, {e}")
-            return False
-        return True
 
     def outcome(self) -> Outcome:
-        """Search, train, export and measure until the device says PASS, at most `ATTEMPTS` times."""
-        say, budget_ms = self.folder.display.say, self.profiling.budget_ms
+        """Search, train, export and measure until the device says PASS, as often as the feedback loop allows."""
+        say, budget_ms = self.folder.display.say, self.budget.ms
         self.search_stage.require_feasible()
         self.profile()
-        say(f"budget: {budget_ms:.4g} ms ({self.profiling.budget_source})")
-        attempts: list[Attempt] = []
+        say(f"budget: {budget_ms:.4g} ms ({self.budget.source})")
+        feedback, attempts = self._feedback, list[Attempt]()
         while True:
-            choice, winner = self._attempt(attempts)
+            choice, winner = feedback.ask()
             export = self.deployment.export(winner.arch)
             verification = self.deployment.verify(winner.arch)
             attempts.append((winner, verification))
@@ -114,9 +105,8 @@ class Run:
                 f"{verification.verdict}: measured {verification.measured_ms:.4g} ms, predicted "
                 f"{winner.predicted_ms:.4g} ms (at most {winner.predicted_upper_ms:.4g}), budget {budget_ms:.4g} ms"
             )
-            if verification.verified or len(attempts) == ATTEMPTS or not self._feasible(attempts):
+            if not feedback.tell(winner, verification):
                 return Outcome(winner, choice, export, verification, tuple(attempts))
-            say("the latency model is recalibrated with what the device said, and the search runs again")
 
     def result(self) -> dict[str, Any]:
         """The whole job; writes `result.json` and `report.html` into the run folder and returns the former."""
@@ -125,8 +115,8 @@ class Run:
         test_accuracy = self.deployment.test_accuracy(winner.arch)
         tau = self.accuracy_model.predictor_fit.tau
         summary = {
-            "budget_ms": self.profiling.budget_ms,
-            "budget_source": self.profiling.budget_source,
+            "budget_ms": self.budget.ms,
+            "budget_source": self.budget.source,
             "predicted_ms": winner.predicted_ms,
             "predicted_upper_ms": winner.predicted_upper_ms,
             "measured_ms": verification.measured_ms,
@@ -150,8 +140,7 @@ class Run:
         }
         self._report(outcome, test_accuracy, summary)
         summary["seconds"] = self.folder.seconds_by_kind()
-        text = json.dumps(summary, indent=2, default=float) + "\n"
-        write_atomically(self.folder.path / "result.json", text.encode())
+        write_json(self.folder.path / "result.json", summary)
         return summary
 
     def _report(self, outcome: Outcome, test_accuracy: float, summary: dict[str, Any]) -> None:
@@ -165,10 +154,11 @@ class Run:
             return {}
 
         inputs = {"summary": digest_json(summary), "settings": self.settings.decisive}
-        self.folder.stage("report", "report", inputs, [path, *plot_files(self.folder.path)], work)
+        self.folder.do(Stage("report", "report", inputs, (path, *plot_files(self.folder.path))), work)
 
     def close(self) -> None:
-        """Unlock the folder."""
+        """Unlock the folder, and leave torch as it was."""
+        torch.use_deterministic_algorithms(self._deterministic, warn_only=self._warn_only)
         self.folder.close()
 
     def __enter__(self) -> Run:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from hwnas.accuracy.pairs import Pairs
 from hwnas.run.accuracy_model import AccuracyModel
-from hwnas.run.folder import Result, RunFolder
+from hwnas.run.budget import RunBudget
+from hwnas.run.folder import RunFolder
 from hwnas.run.profiling import Correction, Profiling
+from hwnas.run.stage import Result, Stage
 from hwnas.search import (
     STRATEGIES,
     Budget,
@@ -60,18 +62,19 @@ class Choice:
 class SearchStage:
     """Searches accuracy against latency, as often as the device contradicts the outcome."""
 
-    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel):
+    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, budget: RunBudget):
         self.folder, self.settings = folder, folder.settings
-        self.profiling, self.accuracy_model, self.space = profiling, accuracy_model, profiling.space
+        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
+        self.space = profiling.space
 
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
-        require_feasible(self.space, self.profiling.latency(corrections), self.profiling.budget_ms)
+        require_feasible(self.space, self.profiling.latency(corrections), self.budget.ms)
 
     def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
         """The finalists under the latency model as corrected so far. Attempts count from 1."""
         profiling, accuracy_model, s = self.profiling, self.accuracy_model, self.settings
-        latency, budget_ms = profiling.latency(corrections), profiling.budget_ms
+        latency, budget_ms = profiling.latency(corrections), self.budget.ms
         assert latency.calibration is not None
         inputs = {
             "supernet": accuracy_model.supernet_digest,
@@ -87,8 +90,10 @@ class SearchStage:
         def work(progress: Progress) -> Result:
             return self._search(latency, budget_ms, progress)
 
+        if attempt == 1 and (complaint := self.budget.complaint):
+            self.folder.display.say(complaint)
         title = "search" if attempt == 1 else f"search again ({attempt})"
-        result = self.folder.stage(f"search-{attempt}", title, inputs, [], work)
+        result = self.folder.do(Stage("search", title, inputs, part=str(attempt)), work)
         archs = np.array([self.space.from_text(text) for text in result["archs"]])
         ms = latency.predict(archs)
         columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())

@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from hwnas.search import STRATEGIES
-from hwnas.tables.workbench import MOST_CALIBRATION_NETWORKS
+from hwnas.tables import MOST_CALIBRATION_NETWORKS
 from latency_tables import HwnasError
+from latency_tables.storage.serialise import from_plain
+
+NSGA2 = "nsga2"
+DIGITS = "digits"
+
+RANGES: Mapping[str, tuple[int, int]] = {
+    "limit": (1, 2**31 - 1),
+    "threads": (1, 1024),
+    "seed": (0, 2**32 - 1),  # what scikit-learn takes
+    "calibration_networks": (10, 100_000),
+    "heldout_networks": (1, 100_000),
+    "supernet_epochs": (1, 100_000),
+    "pairs": (10, 1_000_000),
+    "evaluations": (100, 10**9),
+    "queries": (1, 1_000_000),
+    "finalists": (1, 10_000),
+    "train_epochs": (1, 100_000),
+}
+"""The least and the most of every whole number."""
+
+_SPACE = ("space", "allow", "fix")
+_DATA = ("data", "test_data", "limit", "mirror")
+_PROFILING = ("runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
+_ACCURACY = ("supernet_epochs", "pairs")
+_SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
+_TRAINING = ("train_epochs", "workers")
+_WHOLE_JOB = (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, *_TRAINING, "seed")
+_ONE_NETWORK = (*_WHOLE_JOB, "arch")
+
+STAGE_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "run": _WHOLE_JOB,
+    "profile": (*_SPACE, *_DATA, *_PROFILING, "seed"),
+    "train-supernet": (*_SPACE, *_DATA, *_ACCURACY, "seed"),
+    "search": (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, "seed"),
+    "train": _ONE_NETWORK,
+    "export": _ONE_NETWORK,
+    "verify": _ONE_NETWORK,
+    "report": _WHOLE_JOB,
+}
+"""The settings that each verb of a run uses; `arch` names the network where a verb is about one."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +57,13 @@ class Settings:
     """Everything that decides a run's result, and who works on it.
 
     A changed effort or budget redoes only the stages that it concerns; other `workers` change nothing.
+    `allow` and `fix` are texts such as "block*=mb3k3,mb3k5" that leave a part of the space to search in.
     """
 
     space: str = "mbconv-32"
-    data: str = "digits"
+    allow: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
+    data: str = DIGITS
     test_data: str | None = None
     limit: int | None = None
     mirror: bool | None = None
@@ -45,33 +88,23 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, naming the option."""
-        least = {
-            "threads": 1,
-            "calibration_networks": 10,
-            "heldout_networks": 1,
-            "supernet_epochs": 1,
-            "pairs": 10,
-            "evaluations": 100,
-            "queries": 1,
-            "finalists": 1,
-            "train_epochs": 1,
-            "seed": 0,
-        }
-        for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                option = "--" + name.replace("_", "-")
-                raise HwnasError(f"{option} must be at least {minimum}, got {getattr(self, name)}")
-        if self.strategy not in STRATEGIES:
-            raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join(STRATEGIES)}")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                bound = f"at least {least}" if value < least else f"at most {most}"
+                raise HwnasError(f"{_option(name)} must be {bound}, got {value}")
         for name in ("budget_ms", "search_minutes"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise HwnasError(f"--{name.replace('_', '-')} must be more than 0, got {value:g}")
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                bound = "finite" if value == math.inf else "more than 0"
+                raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
+        if self.strategy != NSGA2:
+            _require_strategy(self.strategy)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes a run this run: another value means another run folder."""
-        names = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads", "precision")
+        names = (*_SPACE, *_DATA, "runtime", "threads", "precision")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -79,14 +112,51 @@ class Settings:
         """All that the result depends on."""
         return {name: value for name, value in asdict(self).items() if name != "workers"}
 
-    def to_json(self) -> str:
-        """Text for the run folder."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+    def absolute(self) -> Settings:
+        """With every path made absolute, `~` expanded, so that they mean the same in every folder."""
+
+        def of(path: str | None) -> str | None:
+            return None if path is None else _absolute(path)
+
+        return replace(
+            self,
+            space=_absolute_file(self.space),
+            runtime=_absolute_file(self.runtime),
+            data=self.data if self.data == DIGITS else _absolute(self.data),
+            test_data=of(self.test_data),
+            table=of(self.table),
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """A JSON object for the run folder."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Settings:
-        """Inverse of `to_json`; raises ValueError when it is not a settings file."""
-        values = json.loads(text)
-        if not isinstance(values, Mapping) or not set(values) <= {f.name for f in fields(cls)}:
-            raise ValueError("not a settings file")
-        return cls(**values)
+    def from_plain(cls, value: object) -> Settings:
+        """Inverse of `to_plain`, every type checked; raises ValueError in one line naming the field."""
+        try:
+            return from_plain(cls, value)
+        except HwnasError as e:
+            raise ValueError(str(e)) from None
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _require_strategy(name: str) -> None:
+    from hwnas.search import STRATEGIES  # late: the default is known without torch
+
+    known = (NSGA2, *(known for known in STRATEGIES if known != NSGA2))
+    if name not in known:
+        raise HwnasError(f"unknown --strategy {name!r}; there are {', '.join(known)}")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _absolute_file(name: str) -> str:
+    """`file.py:Class` with the file's path made absolute; any other name as it is."""
+    file, colon, kind = name.rpartition(":")
+    return f"{_absolute(file)}:{kind}" if colon else name

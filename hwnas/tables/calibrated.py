@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from hwnas.spaces import Population, SearchSpace
 from latency_tables import LatencyModel, LatencyTable, TableError
 from latency_tables.model.calibration import MINIMUM_NETWORKS
-from latency_tables.storage.networks import read_networks
+from latency_tables.storage.networks import NETWORKS_FILE, read_networks
+
+_ABSURD_PCT = 50.0
 
 
 def load_model(folder: Path, table: LatencyTable, space: SearchSpace) -> tuple[LatencyModel, Population]:
@@ -17,10 +20,25 @@ def load_model(folder: Path, table: LatencyTable, space: SearchSpace) -> tuple[L
 
     Without `networks.csv` the model has no calibration and n is 0. Raises `TableError` when there are too few.
     """
-    networks, model = read_networks(folder), LatencyModel(table, space)
+    networks, model = read_networks(folder, table.provenance.networks_sha256), LatencyModel(table, space)
     if not networks:
         return model, np.empty((0, len(space.cardinalities)), dtype=np.int64)
     if len(networks) < MINIMUM_NETWORKS:
         raise TableError(f"{folder} has {len(networks)} calibration networks and needs {MINIMUM_NETWORKS}; add some")
     archs = np.array([space.from_text(text) for text, _ in networks])
-    return model.calibrated(archs, np.array([ms for _, ms in networks])), archs
+    model = model.calibrated(archs, np.array([ms for _, ms in networks]))
+    _require_plausible(model, networks, folder)
+    return model, archs
+
+
+def _require_plausible(model: LatencyModel, networks: Sequence[tuple[str, float]], folder: Path) -> None:
+    """Raise `TableError` naming the worst network where networks left out are far off: a number must be wrong."""
+    assert model.calibration is not None
+    off_pct = 100 * np.abs(model.calibration.residuals)
+    if off_pct.mean() <= _ABSURD_PCT:
+        return
+    worst = int(off_pct.argmax())
+    raise TableError(
+        f"networks left out of the calibration of {folder} are {off_pct.mean():.3g} % off on average, most of all "
+        f"{networks[worst][0]} with {networks[worst][1]:g} ms; correct {NETWORKS_FILE} or calibrate again"
+    )

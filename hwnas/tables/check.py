@@ -9,13 +9,14 @@ from pathlib import Path
 from scipy.stats import binom
 
 from hwnas.spaces import Population
+from hwnas.tables import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS
 from hwnas.tables.calibrated import load_model
-from hwnas.tables.workbench import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS, Workbench
+from hwnas.tables.workbench import Workbench
 from latency_tables import HwnasError, LatencyModel, LatencyTable
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically
-from latency_tables.storage.networks import write_networks
+from latency_tables.storage.networks import save_networks
 
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
@@ -60,7 +61,7 @@ def calibrate_table(
     """Measure as many of `archs` as it takes for a table that has none beside it, and keep them there."""
     done = bench.calibrate(table, archs, LEAST_CALIBRATION_NETWORKS, progress)
     texts = [bench.space.to_text(arch) for arch in done.archs]
-    write_networks(folder, list(zip(texts, done.measured_ms.tolist(), strict=True)))
+    save_networks(folder, list(zip(texts, done.measured_ms.tolist(), strict=True)))
     return done.model, done.archs
 
 

@@ -191,15 +191,15 @@ def _table(
         )
         for (op, cost), ms, half in zip(costs.items(), op_ms, half_ms, strict=True)
     )
-    kept = {} if fit.counting == _ALL else {f"pruning {fit.counting}": 1.0}
     provenance = Provenance(
         target=target,
         space=space.name,
         reference_us=1.0,  # no reference network was timed: the times are the device's own
         reference_sha256=hashlib.sha256(b"").hexdigest(),
-        protocol={"timed_networks": float(timings), "like_tables": float(like), **kept},
+        protocol={"timed_networks": float(timings), "like_tables": float(like)},
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         versions={"python": platform.python_version(), "numpy": np.__version__},
+        pruning="" if fit.counting == _ALL else fit.counting,
     )
     return LatencyTable(rows, provenance, b"")

@@ -22,6 +22,7 @@ from hwnas.tables.calibrated import load_model
 from latency_tables import HwnasError, TableError, load_table
 from latency_tables.arrays import Floats
 from latency_tables.storage.files import write_atomically
+from latency_tables.storage.signed import read_signed
 
 LEAST_NETWORKS = 10
 
@@ -97,7 +98,7 @@ def read_pairs(path: Path, space: SearchSpace) -> Pairs:
 def _pairs_of_run(path: Path, space: SearchSpace) -> Pairs:
     record = path / "stages" / "predict.json"
     try:
-        result = json.loads(record.read_bytes())["result"]
+        result = read_signed(record)["result"]
         texts, accuracy = result["archs"], np.array(result["accuracy"], dtype=np.float64)
     except OSError:
         raise HwnasError(f"{path} is no run with accuracies; run `hwnas train-supernet --out {path}` first") from None

@@ -11,14 +11,21 @@ import numpy as np
 from hwnas.lowering.op_models import plan_networks, plan_ops
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.sampling import calibration_networks, random_networks
-from latency_tables import LatencyModel, LatencyTable, Measurement, ProfilerError, quiet_reference_us, summarise
+from latency_tables import (
+    HwnasError,
+    LatencyModel,
+    LatencyTable,
+    Measurement,
+    ProfilerError,
+    quiet_reference_us,
+    summarise,
+)
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
 from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 
-LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS = 80, 120
 _NO_LONGER_HELPS = 0.97
 
 
@@ -64,7 +71,9 @@ class Workbench:
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
     ) -> MeasuredOnDevice:
-        """Measure whole networks [n, genes]; `name`: their folder."""
+        """Measure whole networks [n, genes], n >= 1; `name`: their folder."""
+        if not len(archs):
+            raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
         where = self.folder / "networks" / name
         precision = table.provenance.target.precision
         plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision)

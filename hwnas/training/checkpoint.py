@@ -23,10 +23,11 @@ class CheckpointError(HwnasError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Named tensors and plain JSON values beside them."""
+    """Named tensors, plain JSON values beside them, and the SHA-256 over both."""
 
     tensors: Mapping[str, torch.Tensor]
     metadata: Mapping[str, Any]
+    sha256: str
 
 
 def _digest(body: bytes, metadata: str) -> str:
@@ -55,7 +56,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         text, digest = header["hwnas"], header["digest"]
         if _digest(safetensors_torch.save(tensors), text) != digest:
             raise damaged
-        return Checkpoint(tensors, json.loads(text))
+        return Checkpoint(tensors, json.loads(text), digest)
     except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RuntimeError, AttributeError):
         raise damaged from None
 

@@ -20,7 +20,8 @@ def test_each_is_sound_and_was_checked(found):
     provenance = found.table.provenance
     assert found.folder == shipped_tables() / table_path(provenance.target, provenance.space)
     assert all(row.median_us is not None for row in found.table.rows)
-    assert len(read_networks(found.folder)) >= 40
+    assert provenance.networks_sha256
+    assert len(read_networks(found.folder, provenance.networks_sha256)) >= 40
     check = json.loads((found.folder / "check.json").read_text())
     assert check["problem"] is None
     assert len(check["measured_ms"]) >= 50

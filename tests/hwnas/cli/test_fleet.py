@@ -10,6 +10,7 @@ from hwnas.cli.main import main
 from hwnas.spaces import NasBenchMacro, every_network, mbconv_space
 from latency_tables import LatencyModel, LatencyTable, OpCost, Provenance, TableRow, Target, load_table, save_table
 from latency_tables.storage.find import shipped_tables
+from latency_tables.storage.signed import write_signed
 
 SPACE = NasBenchMacro()
 EVERY = every_network(SPACE)
@@ -182,7 +183,7 @@ def test_accuracies_of_a_run(command, tmp_path, capfd):
     path.unlink()
     (path / "stages").mkdir(parents=True)
     result = {"archs": [SPACE.to_text(a) for a in TRAINED], "accuracy": truth(TRAINED).tolist()}
-    (path / "stages" / "predict.json").write_text(json.dumps({"result": result}))
+    write_signed(path / "stages" / "predict.json", {"result": result})
     assert main(line) == 0
     assert json.loads(capfd.readouterr().out)["networks"] == 60
 

@@ -13,6 +13,7 @@ from deploy.verify import Verification
 from hwnas.cli.main import main
 from hwnas.run import Run, RunFolder, deployment
 from hwnas.run.accuracy_model import AccuracyModel
+from hwnas.run.profiling import Profiling
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,8 @@ def scripted(own_copy, monkeypatch):
     (own_copy / "result.json").unlink()
 
     def slower_is_better(accuracy_model, archs, name, progress):
-        return (1 - 0.05 / accuracy_model.profiling.latency().predict(archs).ms).tolist()
+        latency = Profiling(accuracy_model.folder, accuracy_model.inputs).latency()
+        return (1 - 0.05 / latency.predict(archs).ms).tolist()
 
     monkeypatch.setattr(AccuracyModel, "evaluate", slower_is_better)
 
@@ -50,7 +52,7 @@ def scripted(own_copy, monkeypatch):
 
 def outcome_of(path, listener):
     with Run(RunFolder.settings_of(path), path, listener) as run:
-        return run.outcome(), run.profiling.budget_ms
+        return run.outcome(), run.budget.ms
 
 
 def test_a_contradiction_is_fed_back_and_the_next_choice_takes_it_into_account(scripted, listener):
@@ -81,7 +83,7 @@ def test_the_corrected_model_would_not_choose_the_contradicted_network_again(scr
         bounds = corrected([network]).predict(contradicted.arch[None])
         again = corrected([network]).predict(outcome.winner.arch[None])
         assert bounds.lower_ms[0] <= verification.measured_ms <= bounds.upper_ms[0]
-        assert bounds.upper_ms[0] > run.profiling.budget_ms
+        assert bounds.upper_ms[0] > run.budget.ms
         assert outcome.winner.predicted_ms == pytest.approx(float(again.ms[0]))
         assert outcome.winner.predicted_upper_ms == pytest.approx(float(again.upper_ms[0]))
 

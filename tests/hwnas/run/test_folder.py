@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from hwnas.run import RunFolder, Settings
+from hwnas.run.stage import Stage
 from latency_tables import HwnasError
 
 
-class Stage:
+class Bakery:
     """One stage that writes a file and counts how often it had to."""
 
     def __init__(self, path, listener):
@@ -30,15 +31,15 @@ class Stage:
 
         folder = RunFolder(self.path, Settings(), self.listener)
         try:
-            files = [self.output] if outputs is None else outputs
-            return folder.stage(name, "baking", {"inputs": inputs}, files, work)
+            files = (self.output,) if outputs is None else outputs
+            return folder.do(Stage(name, "baking", {"inputs": inputs}, files), work)
         finally:
             folder.close()
 
 
 @pytest.fixture
 def bake(tmp_path, listener):
-    return Stage(tmp_path / "run", listener)
+    return Bakery(tmp_path / "run", listener)
 
 
 def test_a_done_stage_is_skipped_and_gives_the_stored_result(bake, listener):
@@ -75,6 +76,34 @@ def test_an_output_that_is_not_whole_redoes_the_stage(bake, damage):
     assert bake()["loaves"] == 2
 
 
+def test_an_edited_record_is_not_believed_and_the_work_is_done_again(bake, listener):
+    bake()
+    record = bake.path / "stages" / "bake.json"
+    record.write_bytes(record.read_bytes().replace(b'"loaves": 1', b'"loaves": 7'))
+    assert bake() == {"loaves": 2, "pair": [1, 2.5]}
+    assert listener.said == [
+        "baking: its record was edited or damaged (its sha256 does not match), so it is done again"
+    ]
+
+
+def test_a_stage_can_check_what_a_later_stage_adds_to(bake):
+    bake()
+    folder, intact = RunFolder(bake.path, Settings()), [True]
+    stage = Stage("bake", "baking", {"inputs": "same"}, (bake.output,), intact=lambda: intact[0])
+    assert folder.find(stage) == {"loaves": 1, "pair": [1, 2.5]}
+    intact[0] = False
+    assert folder.find(stage) is None
+    folder.close()
+
+
+def test_a_number_that_json_lacks_is_none_at_once_and_later(bake):
+    folder = RunFolder(bake.path, Settings())
+    stage = Stage("weigh", "weighing", {"grams": float("inf")})
+    assert folder.do(stage, lambda progress: {"grams": float("nan")}) == {"grams": None}
+    folder.close()
+    assert RunFolder(bake.path, Settings()).find(stage) == {"grams": None}
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"7", b"null", b'{"inputs": "x"}', b"\xff\xfe", b'{"inputs": 1, "outputs": 2, "seconds": 3}'],
@@ -93,7 +122,7 @@ def test_a_stage_that_fails_leaves_no_record(bake):
         raise HwnasError("no oven")
 
     with pytest.raises(HwnasError, match="no oven"):
-        folder.stage("bake", "baking", {"inputs": "same"}, [], work)
+        folder.do(Stage("bake", "baking", {"inputs": "same"}), work)
     folder.close()
     assert not (bake.path / "stages" / "bake.json").exists()
     assert bake()["loaves"] == 1
@@ -107,9 +136,10 @@ def test_within_one_process_a_stage_is_looked_up_once(bake, listener):
         calls.append(1)
         return {"n": len(calls)}
 
-    results = [folder.stage("s", "stage", {"a": 1}, [], work) for _ in range(3)]
+    stage = Stage("s", "stage", {"a": 1})
+    results = [folder.do(stage, work) for _ in range(3)]
     results[0]["n"] = 99  # a caller that changes its result changes nobody else's
-    assert folder.stage("s", "stage", {"a": 1}, [], work) == {"n": 1}
+    assert folder.do(stage, work) == {"n": 1}
     folder.close()
     assert len(calls) == 1
     assert listener.said == []
@@ -119,28 +149,44 @@ def test_seconds_of_done_stages_are_remembered(bake):
     bake()
     stored = json.loads((bake.path / "stages" / "bake.json").read_text())["seconds"]
     folder = RunFolder(bake.path, Settings())
-    folder.stage("bake", "baking", {"inputs": "same"}, [bake.output], lambda progress: {})
+    folder.do(Stage("bake", "baking", {"inputs": "same"}, (bake.output,)), lambda progress: {})
     folder.close()
-    assert folder.seconds == {"bake": stored}
+    assert folder.seconds_by_kind() == {"bake": round(stored, 2)}
 
 
 def test_stages_of_one_kind_add_up(tmp_path):
     folder = RunFolder(tmp_path / "run", Settings())
-    folder.seconds.update({"train-a": 1.25, "verify-a": 0.5, "train-b": 2.0})
+    for kind, part, seconds in (("train", "a", 1.25), ("verify", "a", 0.5), ("train", "b-2", 2.0)):
+        folder.record(Stage(kind, kind, {}, part=part), seconds, {})
     assert folder.seconds_by_kind() == {"train": 3.25, "verify": 0.5}
     folder.close()
 
 
 def test_the_settings_are_stored_and_found_again(tmp_path):
     settings = Settings(limit=100, budget_ms=0.5, seed=7)
-    RunFolder(tmp_path / "deep" / "run", settings).close()
+    folder = RunFolder(tmp_path / "deep" / "run", settings)
+    folder.store()
+    folder.close()
     assert RunFolder.settings_of(tmp_path / "deep" / "run") == settings
 
 
 def test_other_efforts_are_welcome_in_the_same_folder(tmp_path):
-    RunFolder(tmp_path / "run", Settings()).close()
-    RunFolder(tmp_path / "run", Settings(train_epochs=99, budget_ms=2.0)).close()
+    for settings in (Settings(), Settings(train_epochs=99, budget_ms=2.0)):
+        folder = RunFolder(tmp_path / "run", settings)
+        folder.store()
+        folder.close()
     assert RunFolder.settings_of(tmp_path / "run").train_epochs == 99
+
+
+def test_settings_are_stored_by_whoever_asks_and_by_the_first_stage(bake):
+    RunFolder(bake.path, Settings(seed=1)).close()
+    assert not (bake.path / "run.json").exists()
+    bake()
+    assert RunFolder.settings_of(bake.path) == Settings()
+    folder = RunFolder(bake.path, Settings(budget_ms=1e-9))
+    folder.do(Stage("rise", "rising", {}), lambda progress: {})
+    folder.close()
+    assert RunFolder.settings_of(bake.path) == Settings()
 
 
 def test_a_folder_of_another_run_is_refused_with_every_difference(bake):
@@ -164,13 +210,15 @@ def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path):
 
 def test_an_empty_folder_is_welcome(tmp_path):
     RunFolder(tmp_path, Settings()).close()
-    assert (tmp_path / "run.json").exists()
+    assert (tmp_path / ".lock").exists()
 
 
 def test_a_run_killed_before_its_first_file_can_start_again(tmp_path):
     (tmp_path / ".lock").touch()
     (tmp_path / ".run.json.4711.tmp").write_text('{"spa')
-    RunFolder(tmp_path, Settings()).close()
+    folder = RunFolder(tmp_path, Settings())
+    folder.store()
+    folder.close()
     assert RunFolder.settings_of(tmp_path) == Settings()
 
 
@@ -229,5 +277,27 @@ def test_settings_of_no_run_and_of_a_damaged_one(tmp_path):
         RunFolder.settings_of(tmp_path)
     for content in (b"", b"{", b"[]", b'{"what": 1}', b'{"threads": "two"}', b"\xff\xfe"):
         (tmp_path / "run.json").write_bytes(content)
-        with pytest.raises(HwnasError, match=r"run\.json is damaged"):
+        with pytest.raises(HwnasError, match=r"run\.json was edited or damaged"):
             RunFolder.settings_of(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b.replace(b'"seed": 0', b'"seed": 7'), lambda b: b[:-9], lambda b: b""])
+def test_damaged_settings_of_a_run_that_has_begun_are_written_anew_from_the_options(bake, listener, damage):
+    bake()
+    stored = bake.path / "run.json"
+    stored.write_bytes(damage(stored.read_bytes()))
+    with pytest.raises(HwnasError, match=r"run\.json was edited or damaged .*; give `hwnas run` all its options again"):
+        RunFolder.settings_of(bake.path)
+    folder = RunFolder(bake.path, Settings(budget_ms=2.0), listener)
+    folder.store()
+    folder.close()
+    assert listener.said[-1] == f"{stored} was edited or damaged; the options given now count"
+    assert RunFolder.settings_of(bake.path) == Settings(budget_ms=2.0)
+
+
+def test_a_run_without_its_settings_is_still_a_run_folder(bake):
+    bake()
+    (bake.path / "run.json").unlink()
+    assert bake()["loaves"] == 1
+    assert bake("rye")["loaves"] == 2
+    assert RunFolder.settings_of(bake.path) == Settings()

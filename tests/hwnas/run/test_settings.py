@@ -1,21 +1,25 @@
 import json
 import math
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.run import Settings
+from hwnas.run.settings import RANGES, STAGE_OPTIONS
 from latency_tables import HwnasError
 
-counts = st.integers(100, 10**9)
+counts = st.integers(100, 1000)
 settings = st.builds(
     Settings,
     space=st.text(min_size=1),
     data=st.text(min_size=1),
     test_data=st.none() | st.text(),
-    limit=st.none() | st.integers(),
+    allow=st.lists(st.text()).map(tuple),
+    fix=st.lists(st.text()).map(tuple),
+    limit=st.none() | st.integers(1, 10**6),
     mirror=st.none() | st.booleans(),
     threads=counts,
     budget_ms=st.none() | st.floats(0, exclude_min=True, allow_nan=False, allow_infinity=False),
@@ -28,18 +32,26 @@ settings = st.builds(
 
 @given(settings)
 def test_settings_survive_the_round_trip_through_json(one):
-    assert Settings.from_json(one.to_json()) == one
-    assert Settings.from_json(one.to_json().encode()) == one
+    assert Settings.from_plain(json.loads(json.dumps(one.to_plain()))) == one
 
 
 def test_settings_that_an_older_version_did_not_know_take_their_default():
-    assert Settings.from_json('{"space": "mbconv-112"}') == Settings(space="mbconv-112")
+    assert Settings.from_plain({"space": "mbconv-112"}) == Settings(space="mbconv-112")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", '{"space": "x", "colour": "red"}', "{", '"space"'])
-def test_what_is_not_a_settings_file_is_a_value_error(text):
+@pytest.mark.parametrize("value", [None, [], 3, {"space": "x", "colour": "red"}, "space", {"threads": 0}])
+def test_what_are_no_settings_is_a_value_error(value):
     with pytest.raises(ValueError, match=r".*"):
-        Settings.from_json(text)
+        Settings.from_plain(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", 0.5), ("space", 5), ("limit", 100.0), ("pairs", "80"), ("mirror", 1), ("allow", "x"), ("fix", [1])],
+)
+def test_a_value_of_another_type_is_named(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} is "):
+        Settings.from_plain({name: value})
 
 
 COUNTS = {
@@ -64,8 +76,17 @@ def test_a_count_below_its_least_names_the_option_and_the_least(name, least):
     assert str(caught.value) == f"--{name.replace('_', '-')} must be at least {least}, got {least - 1}"
 
 
-def test_every_plain_number_has_a_least_value():
+def test_every_whole_number_has_a_least_and_a_most():
     assert {f.name for f in fields(Settings) if f.type == "int"} == set(COUNTS)
+    assert {f.name for f in fields(Settings) if str(f.type).startswith("int")} == set(RANGES)
+
+
+@pytest.mark.parametrize(("name", "most"), [(name, most) for name, (_, most) in RANGES.items()])
+def test_a_count_above_its_most_names_the_option_and_the_most(name, most):
+    assert getattr(Settings(**{name: most}), name) == most
+    with pytest.raises(HwnasError) as caught:
+        Settings(**{name: 10**23})
+    assert str(caught.value) == f"--{name.replace('_', '-')} must be at most {most}, got {10**23}"
 
 
 def test_an_unknown_strategy_is_answered_with_all_there_are():
@@ -79,6 +100,37 @@ def test_an_unknown_strategy_is_answered_with_all_there_are():
 def test_a_budget_or_limit_that_is_not_positive_names_the_option(option, value):
     with pytest.raises(HwnasError, match=rf"^--{option.replace('_', '-')} must be more than 0, got "):
         Settings(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["budget_ms", "search_minutes"])
+def test_an_endless_budget_or_limit_names_the_option(option):
+    with pytest.raises(HwnasError, match=rf"^--{option.replace('_', '-')} must be finite, got inf$"):
+        Settings(**{option: math.inf})
+
+
+def test_paths_mean_the_same_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    given = Settings(space="my.py:Net", runtime="~/r.py:Npu", data="photos", test_data="~/test", table="../tab")
+    where = given.absolute()
+    assert where.space == f"{tmp_path}/my.py:Net"
+    assert where.runtime == f"{tmp_path}/home/r.py:Npu"
+    assert where.data == f"{tmp_path}/photos"
+    assert where.test_data == f"{tmp_path}/home/test"
+    assert Path(where.table).resolve() == tmp_path.parent / "tab"
+    assert where.absolute() == where
+
+
+def test_names_are_no_paths():
+    assert Settings().absolute() == Settings()
+
+
+def test_every_verb_uses_settings_that_there_are_and_together_they_use_all():
+    names = {f.name for f in fields(Settings)}
+    assert {name for uses in STAGE_OPTIONS.values() for name in uses} == names
+    assert all(len(set(uses)) == len(uses) for uses in STAGE_OPTIONS.values())
+    assert names - set(STAGE_OPTIONS["run"]) == {"arch"}
+    assert not {"arch", "finalists", "budget_ms", "train_epochs"} & set(STAGE_OPTIONS["profile"])
 
 
 def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do():
@@ -96,13 +148,14 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
     for name, value in efforts.items():
         assert Settings(**{name: value}).identity == base.identity, name
     others = {"space": "x", "data": "x", "test_data": "x", "limit": 50, "mirror": True, "runtime": "x", "threads": 2}
+    others |= {"allow": ("x",), "fix": ("x",)}
     for name, value in others.items():
         assert Settings(**{name: value}).identity != base.identity, name
-    assert set(json.loads(base.to_json())) == {f.name for f in fields(Settings)}
+    assert set(base.to_plain()) == {f.name for f in fields(Settings)}
 
 
 def test_who_works_on_a_run_is_kept_but_decides_nothing():
     here, there = Settings(), Settings(workers="local:2")
-    assert Settings.from_json(there.to_json()) == there
+    assert Settings.from_plain(there.to_plain()) == there
     assert here.decisive == there.decisive
-    assert {**here.decisive, "workers": "here"} == json.loads(here.to_json())
+    assert {**json.loads(json.dumps(here.decisive)), "workers": "here"} == here.to_plain()

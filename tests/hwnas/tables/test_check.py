@@ -14,7 +14,7 @@ from hwnas.tables.check import Check
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyPrediction, TableError, load_table, save_table
 from latency_tables.model.agreement import Agreement
-from latency_tables.storage.networks import read_networks, write_networks
+from latency_tables.storage.networks import read_networks, save_networks
 from profilers.runtimes import make_profiler
 
 SPACE = """
@@ -95,7 +95,7 @@ def test_a_second_check_uses_that_calibration(calibrated, tmp_path, capsys):
 def test_a_device_that_has_changed_is_found_out(calibrated, tmp_path, capsys):
     name, table, _ = calibrated
     own = shutil.copytree(table, tmp_path / "table")
-    write_networks(own, [(text, 3 * ms) for text, ms in read_networks(own)])  # it was three times slower then
+    save_networks(own, [(text, 3 * ms) for text, ms in read_networks(own)])  # it was three times slower then
     assert main(["table", "check", str(own), "--space", name, "--nets", "10", "--seed", "7"]) == 1
     said = capsys.readouterr().out
     assert "the table does not fit: only 0 of 10 networks are inside their 90 % interval" in said
@@ -149,6 +149,25 @@ def test_what_cannot_be_asked(calibrated, tmp_path, capsys, options, says):
 def test_too_few_calibration_networks(calibrated, tmp_path):
     name, table, _ = calibrated
     own = shutil.copytree(table, tmp_path / "table")
-    write_networks(own, read_networks(own)[:9])
+    save_networks(own, read_networks(own)[:9])
     with pytest.raises(TableError, match="has 9 calibration networks and needs 10"):
         load_model(own, load_table(own), load_space(name))
+
+
+def test_an_edited_network_is_not_believed(calibrated, tmp_path):
+    name, table, _ = calibrated
+    own = shutil.copytree(table, tmp_path / "table")
+    networks = own / "networks.csv"
+    networks.write_bytes(networks.read_bytes().replace(b"0.", b"9.", 1))
+    with pytest.raises(TableError, match=r"networks\.csv was edited or damaged"):
+        load_model(own, load_table(own), load_space(name))
+
+
+def test_a_latency_that_makes_no_sense_is_named(calibrated, tmp_path):
+    name, table, _ = calibrated
+    own = shutil.copytree(table, tmp_path / "table")
+    (text, ms), *others = read_networks(own)
+    save_networks(own, [(text, 1e6 * ms), *others])
+    with pytest.raises(TableError, match=r"networks left out of the calibration of .* % off on average") as caught:
+        load_model(own, load_table(own), load_space(name))
+    assert text in str(caught.value)

@@ -1,0 +1,100 @@
+"""What can be known before anything is measured or trained: refused here, in one line, within seconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from hwnas.data import check_source
+from hwnas.run.settings import STAGE_OPTIONS, Settings
+from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
+from profilers.runtimes import make_profiler
+
+LEAST_NETWORKS = 15
+_SHIPPED_PRECISIONS = ("fp32",)
+_SHIPPING = ("run", "export", "verify", "report")
+_PACKAGES = ("torch", "onnx", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2")
+
+
+def check_run(settings: Settings, path: Path, verb: str) -> None:
+    """Raise `HwnasError` for the first thing that would stop a verb of `STAGE_OPTIONS` on its way.
+
+    Quick things come first. Nothing is measured, trained or written, and no image is read; an own space is checked
+    against its contract, which builds one network.
+    """
+    uses = STAGE_OPTIONS[verb]
+    _require_writable(path)
+    if verb in _SHIPPING and settings.precision not in _SHIPPED_PRECISIONS:
+        shipped = ", ".join(_SHIPPED_PRECISIONS)
+        raise HwnasError(
+            f"only {shipped} networks can be shipped so far, not {settings.precision}; `hwnas profile` measures it"
+        )
+    check_source(settings.data, settings.test_data)
+    for package in _PACKAGES:
+        if find_spec(package) is None:
+            raise HwnasError(f"this needs {package}: pip install 'hwnas[search]'")
+    target = None
+    if "runtime" in uses:
+        target = make_profiler(settings.runtime, settings.threads, 1, settings.precision).target()
+    if "workers" in uses:
+        from hwnas.workers import make_workers
+
+        make_workers(settings.workers)
+    _check_space(settings, verb)
+    if target is not None and settings.table is not None:
+        _check_table(settings, Path(settings.table), target)
+
+
+def require_fit(table: LatencyTable, where: Path, target: Target, space: str, ops: Iterable[Op]) -> None:
+    """Raise `TableError` when the table in `where` is for another target, or lacks the time of an op of the space."""
+    table.provenance.target.require(target, f"the latency table {where}")
+    coverage = table.coverage(ops)
+    if lacking := [*coverage.missing, *coverage.failed]:
+        raise TableError(
+            f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
+            f"{len(lacking) + len(coverage.hit)} ops of {space}, first {lacking[0].key}; leave out --table"
+        )
+
+
+def _require_writable(path: Path) -> None:
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise HwnasError(f"cannot write to {path}: Permission denied; choose another --out")
+
+
+def _check_space(settings: Settings, verb: str) -> None:
+    from hwnas.run.inputs import make_space  # late: torch takes a second
+
+    space = make_space(settings)
+    if ":" in settings.space:
+        _require_contract(settings)
+    if verb != "profile" and not space.is_chain:
+        raise HwnasError(f"{space.name} is no chain of ops, so it has no supernet; only `hwnas profile` can be used")
+    if space.size < LEAST_NETWORKS:
+        raise HwnasError(
+            f"{space.name} has {space.size} networks and needs {LEAST_NETWORKS} or more: some calibrate the latency "
+            "table, others show its error; give it more choices"
+        )
+
+
+def _require_contract(settings: Settings) -> None:
+    from hwnas.run.inputs import make_space
+    from hwnas.spaces.contract import check_space
+
+    try:
+        check_space(make_space(settings))
+    except AssertionError as e:
+        raise HwnasError(f"space {settings.space!r} breaks the contract of spaces: {e}") from e
+    except Exception as e:  # whatever the user's own file does
+        raise HwnasError(f"space {settings.space!r} fails when it is checked: {type(e).__name__}: {e}") from e
+
+
+def _check_table(settings: Settings, where: Path, target: Target) -> None:
+    """The ops that follow from the number of classes are left for later: no image has been read yet."""
+    from hwnas.run.inputs import make_space
+
+    space = make_space(settings)
+    others = set(make_space(settings, space.num_classes + 1).all_ops)
+    require_fit(load_table(where), where, target, space.name, [op for op in space.all_ops if op in others])

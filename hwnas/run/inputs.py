@@ -1,0 +1,35 @@
+"""What a run is about, made of its settings once: the images and the search space."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from hwnas.data import Dataset, load_dataset
+from hwnas.run.settings import Settings
+from hwnas.spaces import SearchSpace, Subspace, load_space
+
+
+def make_space(settings: Settings, num_classes: int = 10) -> SearchSpace:
+    """The space that the settings name; the one place where `allow` and `fix` narrow it."""
+    space = load_space(settings.space, num_classes)
+    narrowed = (*settings.allow, *settings.fix)
+    return Subspace.of_texts(space, narrowed) if narrowed else space
+
+
+class Inputs:
+    """Images and space; both are loaded when they are first asked for."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The images, in the size that the space takes."""
+        s = self.settings
+        size = make_space(s).input_shape[1]
+        return load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space, with as many classes as the data has."""
+        return make_space(self.settings, self.data.num_classes)

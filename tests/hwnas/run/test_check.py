@@ -1,0 +1,81 @@
+"""What is refused before anything is measured, and before the folder is made."""
+
+from dataclasses import replace
+
+import pytest
+
+from hwnas.run import Settings
+from hwnas.run.check import check_run
+from latency_tables import HwnasError
+
+OWN = """
+from torch import nn
+from hwnas.spaces import SearchSpace
+from latency_tables import Op
+
+class Net(SearchSpace):
+    name, input_shape, cardinalities = "own", (3, 8, 8), ({cardinalities},)
+
+    def __init__(self, num_classes=10):
+        self.num_classes = num_classes
+
+    @property
+    def slots(self):
+        return (tuple((Op.of("head", (3, 8, 8), hidden=h + 1, classes=self.num_classes),) for h in range({choices})),)
+
+    def build_op(self, op):
+        {first}
+        hidden = op["hidden"]
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, hidden), nn.Linear(hidden, op["classes"]))
+"""
+
+
+def refusal(settings, path, verb="run"):
+    with pytest.raises(HwnasError) as caught:
+        check_run(settings, path, verb)
+    assert not path.exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_defaults_pass_for_every_verb(tmp_path):
+    for verb in ("run", "profile", "train-supernet", "search", "train", "export", "verify", "report"):
+        check_run(Settings(), tmp_path / "run", verb)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"precision": "int8"}, "only fp32 networks can be shipped so far, not int8"),
+        ({"space": "nb201"}, "nb201 is no chain of ops, so it has no supernet"),
+        ({"space": "nowhere"}, "unknown space 'nowhere'"),
+        ({"runtime": "abacus"}, "unknown runtime 'abacus'"),
+        ({"workers": "nobody"}, "unknown --workers 'nobody'"),
+        ({"data": "/no/photos"}, "no such folder: '/no/photos'"),
+        ({"data": "/no/photos.parquet"}, "no such file: '/no/photos.parquet'"),
+        ({"test_data": "x"}, "digits has its own test split"),
+        ({"table": "/no/table"}, "/no/table is not a latency table"),
+    ],
+)
+def test_what_cannot_end_well_is_said_at_once(tmp_path, change, says):
+    assert says in refusal(replace(Settings(), **change), tmp_path / "run")
+
+
+def test_int8_and_cells_can_be_profiled(tmp_path):
+    check_run(Settings(precision="int8"), tmp_path / "run", "profile")
+    check_run(Settings(space="nb201"), tmp_path / "run", "profile")
+
+
+@pytest.mark.parametrize(
+    ("cardinalities", "choices", "first", "says"),
+    [
+        (9, 9, "pass", "own has 9 networks and needs 15 or more"),
+        (20, 18, "pass", "own.py:Net' "),
+        (20, 20, "raise KeyError('sort')", "fails when it is checked: KeyError: 'sort'"),
+    ],
+)
+def test_an_own_space_is_held_to_its_contract(tmp_path, cardinalities, choices, first, says):
+    file = tmp_path / "own.py"
+    file.write_text(OWN.format(cardinalities=cardinalities, choices=choices, first=first))
+    assert says in refusal(Settings(space=f"{file}:Net"), tmp_path / "run")
