@@ -13,10 +13,8 @@ from torch import nn
 from benchmarks._speak import say
 from benchmarks._timing import seconds, timed
 from hwnas.search import exact_front
-from hwnas.spaces import SearchSpace
-from hwnas.spaces.space import Slots
+from hwnas.spaces import SearchSpace, Slot
 from latency_tables import Op
-from latency_tables.additive.factors import Factors
 
 _SLOTS: Sequence[int] = (20, 50, 100, 200)
 _CHOICES: Sequence[int] = (10, 20, 50, 100)
@@ -37,9 +35,10 @@ class Row(SearchSpace):
         return (self._shape[1],) * self._shape[0]
 
     @property
-    def slots(self) -> Slots:
+    def slots(self) -> tuple[Slot, ...]:
         """Ops that stand for nothing."""
-        return (tuple((Op.of("choice", (1, 1, 1), value=c),) for c in range(self._shape[1])),) * self._shape[0]
+        choices = tuple((Op.of("choice", (1, 1, 1), value=c),) for c in range(self._shape[1]))
+        return tuple(Slot((gene,), choices) for gene in range(self._shape[0]))
 
     def build_op(self, op: Op) -> nn.Module:
         """Nothing but its place."""
@@ -51,7 +50,7 @@ def _point(slots: int, choices: int) -> dict[str, float]:
     space, rng = Row(slots, choices), np.random.default_rng(0)
     cost = list(0.1 + 0.9 * rng.random((slots, choices)))
     value = list(cost + 0.3 * rng.standard_normal((slots, choices)))  # what costs more is mostly worth more
-    ms, accuracy = Factors.of_slots(space, cost), Factors.of_slots(space, value)
+    ms, accuracy = space.layout.factors(cost), space.layout.factors(value)
     archs = np.asfortranarray(space.sample(rng, _NETWORKS).astype(np.uint8))
     ms(archs[:10])  # tables are packed at the first call
     times = [seconds(lambda: ms(archs)) for _ in range(5)]

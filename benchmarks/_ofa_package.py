@@ -62,27 +62,35 @@ class OfaTwin:
         estimator.lut = _Recording(rng)
         self.ms = self._our_table()
         estimator.lut = dict(estimator.lut)
-        gains = [rng.normal(0.1, 0.1, len(slot)) * [bool(choice) for choice in slot] for slot in self.space.slots]
-        self.accuracy = Factors.of_slots(self.space, gains)
+        there = [np.array([float(bool(ops)) for ops in slot.options]) for slot in self.space.slots]
+        gains = [rng.normal(0.1, 0.1, len(adds)) * adds for adds in there]
+        self.accuracy = self.space.layout.factors(gains)
 
     def _our_table(self) -> Factors:
         """What their estimator adds for every choice of every slot, from networks that differ in it alone."""
         shortest = np.zeros(len(self.space.cardinalities), dtype=np.int64)
         whole = self._ms_of(shortest)
         per_slot = []
-        for genes, slot in zip(self.space.slot_genes, self.space.slots, strict=True):
-            choices = []
-            for choice in range(len(slot) if genes else 0):
-                without, arch = shortest.copy(), shortest.copy()
-                if len(genes) == 2:  # there from a depth on
-                    depth, gene = genes
-                    arch[depth] = gene - depth - _ALWAYS_THERE
-                    without[depth] = arch[depth] - 1
-                arch[genes[-1]] = choice
-                absent = not slot[choice]
-                choices.append(0.0 if absent else self._ms_of(arch) - self._ms_of(without))
-            per_slot.append(np.array(choices or [0.0]))
-        return Factors.of_slots(self.space, per_slot).plus_constant(whole)
+        for slot in self.space.slots:
+            added = np.zeros(len(slot.options))
+            for option, ops in enumerate(slot.options):
+                if slot.genes and ops:
+                    gene = slot.genes[-1]
+                    block = int(np.flatnonzero(slot.option_of == option)[0]) % self.space.cardinalities[gene]
+                    added[option] = self._added_ms(slot.genes, block)
+            per_slot.append(added)
+        return self.space.layout.factors(per_slot).plus_constant(whole)
+
+    def _added_ms(self, genes: tuple[int, ...], block: int) -> float:
+        """What a block adds to the shortest network that has its place."""
+        without = np.zeros(len(self.space.cardinalities), dtype=np.int64)
+        arch = without.copy()
+        if len(genes) == 2:  # there from a depth on
+            depth, gene = genes
+            arch[depth] = gene - depth - _ALWAYS_THERE
+            without[depth] = arch[depth] - 1
+        arch[genes[-1]] = block
+        return self._ms_of(arch) - self._ms_of(without)
 
     def _ms_of(self, arch: Genotype) -> float:
         return float(self.their_ms(self.specs(arch[None])[0]))

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor
 
 from hwnas.lowering.op_models import plan_networks
-from hwnas.spaces import AdditiveCost, Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace
 from latency_tables import LatencyTable
 from latency_tables.arrays import Floats
 from profilers import Plan, Profiler
@@ -27,7 +27,7 @@ def _line(x: Floats, y: Floats) -> tuple[float, float]:
 
 def network_macs(space: SearchSpace, table: LatencyTable, archs: Population) -> Floats:
     """Multiply-accumulates of networks, [n]."""
-    return AdditiveCost(space, {row.op: row.cost.macs for row in table.rows})(archs)
+    return space.additive({row.op: row.cost.macs for row in table.rows})(archs)
 
 
 def macs_and_line(
@@ -71,6 +71,6 @@ def raw_table(
     us = {model.op: median for model, median in medians if model.op is not None}
     networks = plan_networks(space, list(seen), folder, ops.reference(), precision=profiler.target().precision)
     seen_ms = np.array(raw_median_us(profiler, networks)) / 1e3
-    sum_us = AdditiveCost(space, us)
+    sum_us = space.additive(us)
     slope, offset = _line(sum_us(seen) / 1e3, seen_ms)
     return slope * sum_us(new) / 1e3 + offset, time.monotonic() - started

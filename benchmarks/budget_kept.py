@@ -20,7 +20,7 @@ from benchmarks.table_error import Task, make_table
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.search import Evaluated, NSGA2Strategy, Problem, fastest, search
-from hwnas.spaces import AdditiveCost, Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel, LatencyTable
 
@@ -32,8 +32,8 @@ class Capacity(AccuracyEstimator):
     """More multiply-accumulates and parameters, more of it; between 0 and 1 over what random networks have."""
 
     def __init__(self, space: SearchSpace, table: LatencyTable):
-        self._macs = AdditiveCost(space, {row.op: row.cost.macs for row in table.rows})
-        self._params = AdditiveCost(space, {row.op: row.cost.params for row in table.rows})
+        self._macs = space.additive({row.op: row.cost.macs for row in table.rows})
+        self._params = space.additive({row.op: row.cost.params for row in table.rows})
         sample = self._raw(space.sample(np.random.default_rng(0), 1000))
         self._low, self._high = sample.min() - 1, sample.max() + 1
 

@@ -25,10 +25,11 @@ from hwnas.accuracy import TrainedAccuracy
 from hwnas.cli.display import ConsoleDisplay
 from hwnas.data import load_dataset
 from hwnas.search import Budget, Problem, make_strategy, search
-from hwnas.spaces import AdditiveCost, SearchSpace, load_space
+from hwnas.spaces import SearchSpace, load_space
 from hwnas.spaces.cost import count_macs
 from hwnas.training import Batches, Recipe
 from latency_tables import LatencyModel
+from latency_tables.arrays import Function
 
 SPACE = "regnet-32"
 STRATEGIES = ("prednas", "random", "evolution", "gp-ucb")
@@ -56,9 +57,9 @@ class Job:
         return Budget("M MACs", self.limit, macs_of(space))
 
 
-def macs_of(space: SearchSpace) -> AdditiveCost:
+def macs_of(space: SearchSpace) -> Function:
     """Millions of multiply-accumulates."""
-    return AdditiveCost(space, {op: count_macs(space.build_op(op), op.in_shape) / 1e6 for op in space.all_ops})
+    return space.additive({op: count_macs(space.build_op(op), op.in_shape) / 1e6 for op in space.all_ops})
 
 
 def run_one(job: Job) -> list[float]:

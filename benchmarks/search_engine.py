@@ -28,6 +28,7 @@ from benchmarks._ray_kill import killed_workers
 from benchmarks._speak import add_output_options, listed, publish, say
 from benchmarks._timing import seconds, timed
 from hwnas.search import Budget, InfeasibleBudget, best_network, exact_front
+from hwnas.spaces import Subspace
 from latency_tables.additive.gather import LookUps
 from latency_tables.additive.joint import every_value
 
@@ -129,8 +130,9 @@ def brute_force(twin: OfaTwin, count: int) -> tuple[Figures, Mapping[str, Any]]:
     for gene, values in enumerate(twin.space.cardinalities):
         if networks < count:
             cardinalities[gene], networks = values, networks * values
-    value, cost = twin.accuracy.limited(cardinalities), twin.ms.limited(cardinalities)
-    front = exact_front(twin.space, value, cost)
+    part = Subspace(twin.space, {gene: range(values) for gene, values in enumerate(cardinalities)})
+    value, cost = part.factors(twin.accuracy), part.factors(twin.ms)
+    front = exact_front(part, value, cost)
     limits = front.cost[0] + np.array([0.25, 0.5, 0.75]) * np.ptp(front.cost)
     best, memory = np.full(len(limits), -np.inf), []
     start = time.perf_counter()

@@ -45,8 +45,8 @@ def plan_ops(
 
     In int8 an op takes and gives 8-bit integers, as inside a network, but for the image and for the logits.
     """
-    firsts = {op for ops in space.slots[0] for op in ops[:1]}
-    lasts = {op for ops in space.slots[-1] for op in ops[-1:]}
+    firsts = {op for ops in space.slots[0].options for op in ops[:1]}
+    lasts = {op for ops in space.slots[-1].options for op in ops[-1:]}
 
     def models() -> Iterator[tuple[str, Op | None, OpCost, bytes]]:
         for i, op in enumerate(space.all_ops):

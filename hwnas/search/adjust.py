@@ -97,7 +97,7 @@ def hamming_budget(space: SearchSpace, start: Genotype, most: int) -> Budget:
     tables: dict[Genes, Floats] = {}
     for gene in range(len(start)):
         # Whether a gene has an effect is said by the others of its slot.
-        genes = next((genes for genes in space.slot_genes if gene in genes), (gene,))
+        genes = next((slot.genes for slot in space.slots if slot.genes and gene in slot.genes), (gene,))
         shape = shape_of(space.cardinalities, genes)
         if prod(shape) > LISTABLE:
             return Budget("genes changed", most, lambda archs: (space.canonical(archs) != start).sum(axis=1))

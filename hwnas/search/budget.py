@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 
 from hwnas.spaces import Genotype, Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel
-from latency_tables.additive.factors import Factors, NotSeparable
-from latency_tables.additive.hinged import Hinge, Hinged
 from latency_tables.arrays import Floats
 
 _STEPS = 200
@@ -35,25 +32,12 @@ class Budget:
     @classmethod
     def latency(cls, model: LatencyModel, budget_ms: float) -> Budget:
         """A budget in milliseconds: met when the *upper* end of the interval is inside."""
-        return cls("ms", budget_ms, _upper_ms(model))
+        return cls("ms", budget_ms, model.upper_ms)
 
     def violation(self, population: Population) -> Floats:
         """How far above the limit, as a fraction of it, [n]; 0 where it is kept."""
         over: Floats = np.maximum((self.cost(population) - self.limit) / (abs(self.limit) or 1.0), 0)
         return over
-
-
-def _upper_ms(model: LatencyModel) -> Callable[[Population], Floats]:
-    """As tables where it adds up: they are faster, and can be searched exactly."""
-    terms = model.upper_ms_terms()
-    if terms is not None and isinstance(model.space, SearchSpace):
-        with suppress(NotSeparable):
-            additive = Factors.of_slots(model.space, terms.per_slot).plus_constant(terms.constant)
-            if not terms.knees:
-                return additive
-            weight_mb = Factors.of_slots(model.space, terms.weight_mb)
-            return Hinged(additive, tuple(Hinge(price, weight_mb, knee) for knee, price in terms.knees))
-    return lambda population: model.predict(population).upper_ms
 
 
 def violation(budgets: Sequence[Budget], population: Population) -> Floats:

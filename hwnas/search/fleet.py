@@ -12,7 +12,7 @@ from hwnas.search.budget import Budget
 from hwnas.search.exact.front import exact_front
 from hwnas.search.exact.network import ExactAnswer, best_network, cheapest
 from hwnas.search.pareto import pareto_front
-from hwnas.spaces import AdditiveCost, Population, SearchSpace, every_network
+from hwnas.spaces import Population, SearchSpace, every_network
 from latency_tables import HwnasError, LatencyModel, OpCost
 from latency_tables.additive.factors import Factors, NotSeparable
 from latency_tables.arrays import Floats, Function
@@ -67,10 +67,7 @@ class Fleet:
         """A budget in one of `RESOURCES`; where tables differ about an op, the most that any says."""
         measure, tables = RESOURCES[resource], [model.table for model in self.devices.values()]
         of_op = {op: max(measure(table[op].cost) for table in tables) for op in self.space.all_ops}
-        total = AdditiveCost(self.space, of_op)
-        with suppress(NotSeparable):
-            return Budget(resource, limit, total.factors)
-        return Budget(resource, limit, total)
+        return Budget(resource, limit, self.space.additive(of_op))
 
     def one_network(self, value: Function, budgets: Sequence[Budget], time_limit_s: float | None = None) -> ExactAnswer:
         """The most valuable network within every budget of every device, with a bound; raises as `best_network`."""

@@ -12,7 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from hwnas.spaces.space import ArchError, SearchSpace
+from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats, Population
 

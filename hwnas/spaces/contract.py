@@ -13,8 +13,10 @@ from torch import nn
 
 from hwnas.spaces.cost import count_macs
 from hwnas.spaces.enumerate import every_network
-from hwnas.spaces.space import ArchError, SearchSpace, unique_genotypes
+from hwnas.spaces.genotypes import ArchError, unique_genotypes
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
+from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
 
 _ENUMERABLE = 4096
@@ -25,11 +27,11 @@ def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
 
     Shapes are followed without memory on torch's meta device; one network is built and run for real.
     """
+    _check_slots(space)
     _check_identity(space)
     archs = _check_samples(space, samples, seed)
     _check_texts(space, archs, seed)
     _check_ops(space, archs)
-    _check_slot_genes(space, archs)
     _check_moves(space, archs, seed)
     _check_encoding(space, archs)
     for arch in archs:
@@ -111,32 +113,36 @@ def _check_refusal(call: Callable[[Any], object], argument: Any, what: str) -> N
 
 
 def _check_ops(space: SearchSpace, archs: Population) -> None:
-    choices = space.slot_choices(archs)
-    assert choices.shape == (len(archs), len(space.slots)), "slot_choices must give [n, slots]"
-    limits = np.array([len(slot) for slot in space.slots])
-    assert (choices >= 0).all(), "slot_choices must not be negative"
-    assert (choices < limits).all(), "slot_choices must point into slots[s]"
+    options = space.slot_options(archs)
+    assert options.shape == (len(archs), len(space.slots)), "slot_options must give [n, slots]"
+    limits = np.array([len(slot.options) for slot in space.slots])
+    assert (options >= 0).all(), "slot_options must not be negative"
+    assert (options < limits).all(), "slot_options must point into the options of each slot"
     for op in space.all_ops:
         assert isinstance(op, Op), f"slots must hold Op, got {type(op).__name__}"
         canonical = Op.of(op.kind, op.in_shape, **dict(op.settings))
         assert op == canonical, f"{op.key} is not in canonical form: make ops with Op.of, which sorts their settings"
         assert all(type(v) is int for _, v in op.settings), f"the settings of {op.key} must be plain integers"
-    for arch, row in zip(archs, choices, strict=True):
-        mine = tuple(op for slot, c in zip(space.slots, row, strict=True) for op in slot[c])
-        assert space.ops(arch) == mine, "ops(arch) must be the ops of its slot choices, in order"
+    for arch, row in zip(archs, options, strict=True):
+        mine = tuple(op for slot, i in zip(space.slots, row, strict=True) for op in slot.options[i])
+        assert space.ops(arch) == mine, "ops(arch) must be the ops of its slots' options, in order"
         assert set(mine) <= set(space.all_ops), "all_ops must hold every op of every network"
         assert mine, "a network needs at least one op"
 
 
-def _check_slot_genes(space: SearchSpace, archs: Population) -> None:
-    """Whatever other genes are, a slot's own decide its choice."""
-    assert len(space.slot_genes) == len(space.slots), "slot_genes must name the genes of each slot"
-    choices = space.slot_choices(archs)
-    for slot, genes in enumerate(space.slot_genes):
-        others = np.roll(archs, 1, axis=0)
-        others[:, genes] = archs[:, genes]
-        same = np.array_equal(space.slot_choices(space.canonical(others))[:, slot], choices[:, slot])
-        assert same, f"slot {slot} must follow none but its slot_genes {genes}"
+def _check_slots(space: SearchSpace) -> None:
+    assert all(isinstance(slot, Slot) for slot in space.slots), "slots must hold Slot"
+    for i, slot in enumerate(space.slots):
+        if slot.genes is not None:
+            assert len(set(slot.genes)) == len(slot.genes), f"slot {i} must name each of its genes once"
+            inside = all(0 <= gene < len(space.cardinalities) for gene in slot.genes)
+            assert inside, f"slot {i} follows genes {slot.genes}, but there are {len(space.cardinalities)}"
+            wanted = prod(space.cardinalities[gene] for gene in slot.genes)
+            assert len(slot.choices) == wanted, f"slot {i} needs a choice per joint value of its genes: {wanted}"
+    assert len(space.gene_names) == len(space.cardinalities), "gene_names must name every gene"
+    assert len(set(space.gene_names)) == len(space.gene_names), "gene_names must be different"
+    for name, values, count in zip(space.gene_names, space.gene_values, space.cardinalities, strict=True):
+        assert len(set(values)) == len(values) == count, f"gene_values must name the {count} values of {name}"
 
 
 def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:

@@ -6,14 +6,14 @@ from math import prod
 
 import numpy as np
 
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.genotypes import Genotypes
 from latency_tables.additive.joint import every_value
 from latency_tables.arrays import Population
 
 LISTABLE = 100_000
 
 
-def every_network(space: SearchSpace, at_most: int = LISTABLE) -> Population | None:
+def every_network(space: Genotypes, at_most: int = LISTABLE) -> Population | None:
     """Every canonical genotype once, [size, genes], in order; None where there are more than `at_most` genotypes."""
     if prod(space.cardinalities) > at_most:
         return None

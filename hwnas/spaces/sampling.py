@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hwnas.spaces.additive import AdditiveCost
-from hwnas.spaces.space import SearchSpace, unique_genotypes
+from hwnas.spaces.genotypes import Genotypes, unique_genotypes
 from latency_tables import Op
 from latency_tables.arrays import Population
 
@@ -16,9 +15,7 @@ _STEPS = 400
 _ONE_SPREAD_IN = 4
 
 
-def random_networks(
-    space: SearchSpace, seed: Sequence[int], count: int, exclude: Population | None = None
-) -> Population:
+def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
     """Different random genotypes, [count, genes]; fewer where that many are hard to find."""
     rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
     return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), others), count, _DRAWS)
@@ -35,7 +32,7 @@ def collect(draw: Callable[[], Population], count: int, draws: int) -> Populatio
 
 
 def calibration_networks(
-    space: SearchSpace, macs: Mapping[Op, float], seed: int, count: int, exclude: Population | None = None
+    space: Genotypes, macs: Mapping[Op, float], seed: int, count: int, exclude: Population | None = None
 ) -> Population:
     """Genotypes to calibrate a table on, [count, genes]: random ones, and one in four spread over the range of MACs.
 
@@ -47,13 +44,14 @@ def calibration_networks(
     return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), others)[:count]
 
 
-def spread_networks(space: SearchSpace, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:
+def spread_networks(space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:
     """Genotypes [n, genes] whose additive costs lie evenly between the least and the most of the space, n <= count.
 
     Random networks walk towards their targets by mutations that bring them closer.
     """
-    total = AdditiveCost(space, cost)
-    target = np.linspace(*total.range, count)
+    total, per_slot = space.additive(cost), space.layout.per_option(cost)
+    least, most = (sum(float(end(costs)) for costs in per_slot) for end in (np.min, np.max))
+    target = np.linspace(least, most, count)
     population = space.sample(rng, count)
     off = np.abs(total(population) - target)
     for _ in range(_STEPS):

@@ -18,6 +18,7 @@ from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.cost import count_macs, count_params
 from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
+from latency_tables.additive import Slots
 from latency_tables.arrays import Floats
 from latency_tables.few_shot.fit import (
     MINIMUM_TIMINGS,
@@ -142,16 +143,11 @@ def _cost(space: SearchSpace, op: Op) -> OpCost:
 
 def _counts(space: SearchSpace, population: Population, way: str) -> Floats:
     """How often each op of the space occurs in networks, [n, ops]."""
-    choices = space.slot_choices(population) if way == _ALL else space.pruned_choices(population, way)
-    column = {op: i for i, op in enumerate(space.all_ops)}
-    counts = np.zeros((len(population), len(column)))
-    for slot, chosen in zip(space.slots, choices.T, strict=True):
-        of_choice = np.zeros((len(slot), len(column)))
-        for c, choice in enumerate(slot):
-            for op in choice:
-                of_choice[c, column[op]] += 1
-        counts += of_choice[chosen]
-    return counts
+    slots = space.layout if way == _ALL else Slots(space.cardinalities, space.pruned_slots(way))
+    ops = space.all_ops
+    return slots.gathered(
+        [np.array([[o.count(op) for op in ops] for o in s.options], float) for s in slots.slots], population
+    )
 
 
 def _groups(ops: Sequence[Op]) -> list[NDArray[np.int64]]:

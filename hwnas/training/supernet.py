@@ -37,8 +37,8 @@ class Supernet(nn.Module):
         self.shared = nn.ModuleDict()
         self._names: dict[tuple[int, int, Op], str] = {}
         self._skeletons: dict[Op, nn.Module] = {}
-        for slot, choices in enumerate(space.slots):
-            for position, op in ((i, op) for choice in choices for i, op in enumerate(choice)):
+        for slot, place in enumerate(space.slots):
+            for position, op in ((i, op) for ops in place.options for i, op in enumerate(ops)):
                 source = space.weight_source(op)
                 if (slot, position, source) not in self._names:
                     name = f"slot{slot}_{sum(1 for key in self._names if key[0] == slot)}"
@@ -49,9 +49,9 @@ class Supernet(nn.Module):
 
     def _parts(self, arch: Genotype) -> Iterator[tuple[Op, nn.Module]]:
         """Every op of a network with the shared module it borrows from."""
-        choices = self.space.slot_choices(arch[None])[0]
-        for slot, choice in enumerate(choices):
-            for position, op in enumerate(self.space.slots[slot][choice]):
+        options = self.space.slot_options(arch[None])[0]
+        for slot, option in enumerate(options):
+            for position, op in enumerate(self.space.slots[slot].options[option]):
                 yield op, self.shared[self._names[slot, position, self.space.weight_source(op)]]
 
     def _skeleton(self, op: Op) -> nn.Module:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from latency_tables.additive.factors import Factors
+from latency_tables.additive.gather import LookUps
 from latency_tables.arrays import Floats, Population
 
 
@@ -18,11 +20,6 @@ class Hinge:
     load: Factors
     knee: float
 
-    def __call__(self, population: Population) -> Floats:
-        """Of genotypes [n, genes], [n]."""
-        over: Floats = self.slope * np.maximum(self.load(population) - self.knee, 0)
-        return over
-
 
 @dataclass(frozen=True)
 class Hinged:
@@ -31,11 +28,23 @@ class Hinged:
     additive: Factors
     hinges: tuple[Hinge, ...]
 
+    @cached_property
+    def _loads(self) -> tuple[Factors, ...]:
+        return tuple({id(hinge.load): hinge.load for hinge in self.hinges}.values())
+
+    @cached_property
+    def _look_ups(self) -> LookUps:
+        return self.additive.beside(*self._loads)
+
     def __call__(self, population: Population) -> Floats:
         """The sums of genotypes [n, genes], [n]."""
-        total = self.additive(population)
+        total, *loads = self._look_ups(population)
+        of_load = dict(zip(map(id, self._loads), loads, strict=True))
         for hinge in self.hinges:
-            total += hinge(population)
+            over = of_load[id(hinge.load)] - hinge.knee
+            np.maximum(over, 0, out=over)
+            over *= hinge.slope
+            total = np.add(total, over, out=over)
         return total
 
     def scaled(self, factor: float) -> Hinged:

@@ -5,33 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
 
-from latency_tables.arrays import Floats, Population
-from latency_tables.errors import HwnasError, MissingOpError
+from latency_tables.additive import Factors, Hinge, Hinged, Slot, Slots
+from latency_tables.arrays import Floats, Function, Population
+from latency_tables.errors import HwnasError
 from latency_tables.model.calibration import KNEES, Calibration, fit_calibration
 from latency_tables.model.features import TOTALS, Features, OpFeatures
 from latency_tables.op import Op
 from latency_tables.table import Coverage, LatencyTable
 
-Slots = Sequence[Sequence[Sequence[Op]]]
 
-
-class SlottedSpace(Protocol):
-    """What a latency model asks of a search space: which ops each choice of each slot is made of."""
+class PricedSpace(Protocol):
+    """What a latency model asks of a search space: which ops its slots may take."""
 
     @property
-    def slots(self) -> Slots:
-        """`slots[s][c]`: the ops that choice c of slot s adds to the network (none is fine)."""
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many values each gene can take."""
 
-    def slot_choices(self, population: Population) -> Population:
-        """The choice of every slot, shape [n, slots], of genotypes [n, genes]."""
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The places of a network, with the ops that may stand there."""
 
-    def pruned_choices(self, population: Population, pruning: str) -> Population:
-        """The same, without the ops that a runtime drops; asked only of a space whose table says so."""
+    def slot_options(self, population: Population) -> Population:
+        """Which option every slot takes, [n, slots], of genotypes [n, genes]."""
+
+    def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
+        """The slots without the ops that a runtime drops; asked only of a space whose table says so."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +46,6 @@ class LatencyPrediction:
 
 
 @dataclass(frozen=True)
-class UpperTerms:
-    """Upper bounds of latency as a sum: `constant`, what every choice of every slot adds, [choices] each, and `knees`.
-
-    Each knee is the megabytes of weights at which it lies, and the ms of every megabyte over it (less than 0 where they
-    get cheaper); `weight_mb` is what every choice of every slot weighs, [choices] each.
-    """
-
-    constant: float
-    per_slot: Sequence[Floats]
-    weight_mb: Sequence[Floats]
-    knees: tuple[tuple[float, float], ...]
-
-
-def slot_sums(per_slot: Sequence[Floats], choices: Population) -> Floats:
-    """Sum one additive cost over slots: one gather a slot, shape [n] from choices [n, slots]."""
-    total = np.zeros(len(choices))
-    for costs, column in zip(per_slot, choices.T, strict=True):
-        total += costs[column]
-    return total
-
-
-@dataclass(frozen=True)
 class LatencyModel:
     """Predicts the latency of any network of `space` on the table's device.
 
@@ -73,85 +53,99 @@ class LatencyModel:
     """
 
     table: LatencyTable
-    space: SlottedSpace
+    space: PricedSpace
     calibration: Calibration | None = None
 
     def coverage(self) -> Coverage:
         """Which ops of the space the table has: look before any search."""
-        return self.table.coverage(chain.from_iterable(c for slot in self.space.slots for c in slot))
+        return self.table.coverage(op for slot in self.space.slots for ops in slot.options for op in ops)
+
+    @cached_property
+    def _slots(self) -> Slots:
+        space, pruning = self.space, self.table.pruning
+        if pruning:
+            return Slots(space.cardinalities, space.pruned_slots(pruning))
+        return Slots(space.cardinalities, space.slots, space.slot_options)
 
     @cached_property
     def _op_features(self) -> OpFeatures:
         return OpFeatures(self.table)
 
     @cached_property
-    def _choice_features(self) -> list[Floats]:
-        """The columns of every choice of every slot, [choices, columns] each; NaN milliseconds where an op has none."""
-        of = {op: self._op_features.of(op) for slot in self.space.slots for choice in slot for op in choice}
+    def _columns(self) -> list[Floats]:
+        """The columns of every option of every slot, [options, columns] each; NaN milliseconds without a time."""
+        ops = dict.fromkeys(op for slot in self._slots.slots for option in slot.options for op in option)
+        of = {op: self._op_features.of(op) for op in ops}
         nothing = np.zeros(len(self._op_features.names))
-        return [np.array([sum((of[op] for op in choice), nothing) for choice in slot]) for slot in self.space.slots]
+        return [np.array([sum((of[op] for op in ops), nothing) for ops in slot.options]) for slot in self._slots.slots]
 
-    @cached_property
-    def _additive_ms(self) -> list[Floats]:
-        """What every choice of every slot adds to the prediction, [choices] each."""
-        if self.calibration is None:
-            return [columns[:, 0] for columns in self._choice_features]
-        per_unit = self.calibration.additive(self._op_features.names)
-        return [columns @ per_unit + 0 * columns[:, 0] for columns in self._choice_features]  # NaN stays NaN
-
-    @cached_property
-    def _weight_mb(self) -> list[Floats]:
-        return [columns[:, TOTALS.index("weight_mb")] for columns in self._choice_features]
-
-    def _choices(self, population: Population) -> Population:
-        archs, pruning = np.atleast_2d(population), self.table.pruning
-        return self.space.pruned_choices(archs, pruning) if pruning else self.space.slot_choices(archs)
+    def _sum_of(self, per_unit: Floats) -> Function:
+        """A linear function of the columns, as tables over genes where there are such."""
+        return self._slots.sum_of([np.nan_to_num(columns) @ per_unit for columns in self._columns])
 
     def features(self, population: Population) -> Features:
         """What the table knows of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
-        choices = self._choices(population)
-        values = np.zeros((len(choices), len(self._op_features.names)))
-        for columns, chosen in zip(self._choice_features, choices.T, strict=True):
-            values += columns[chosen]
-        self._require_times(values[:, 0], choices)
-        return Features(self._op_features.names, values)
+        archs = np.atleast_2d(population)
+        self._require_times(archs)
+        return Features(self._op_features.names, self._slots.gathered(self._columns, archs))
 
-    def _require_times(self, ms: Floats, choices: Population) -> None:
-        """NaN, not 0, stands for an op without a time: name it."""
-        if not (bad := np.flatnonzero(np.isnan(ms))).size:
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every op that a network may have has a time."""
+        return not any(np.isnan(columns[:, 0]).any() for columns in self._columns)
+
+    def _require_times(self, population: Population) -> None:
+        """An op without a time is an error that names it, never 0 ms."""
+        if self.complete:
             return
-        used = [slot[c] for slot, c in zip(self.space.slots, choices[bad[0]], strict=True)]
-        for op in chain.from_iterable(used):
-            _ = self.table[op]  # raises, naming the op
-        raise MissingOpError("an op of this network has no time")
+        missing = self._slots.gathered([columns[:, 0] for columns in self._columns], population)
+        if not (bad := np.flatnonzero(np.isnan(missing))).size:
+            return
+        options = self._slots.options(population[bad[:1]])[0]
+        for slot, option in zip(self._slots.slots, options, strict=True):
+            for op in slot.options[option]:
+                _ = self.table[op]  # raises, naming the op
+
+    @property
+    def relative_half_width(self) -> float:
+        """Half the interval of a prediction, relative to it; 0 where nothing is known of the error."""
+        return 0.0 if self.calibration is None else self.calibration.relative_half_width
+
+    @cached_property
+    def upper_ms(self) -> Function:
+        """The upper end of the interval of genotypes [n, genes], [n]: what budgets are held against.
+
+        `Factors` or `Hinged` where that is a sum over genes, so that it can be searched exactly.
+        """
+        names, calibration, wider = self._op_features.names, self.calibration, 1 + self.relative_half_width
+        unit = np.eye(len(names))
+        if calibration is None:
+            per_unit, constant, knees = unit[0], 0.0, []
+        else:
+            per_unit, constant = calibration.additive(names), calibration.coefficient("constant")
+            priced = zip(calibration.knees_mb, map(calibration.coefficient, KNEES), strict=False)
+            knees = [(knee, price) for knee, price in priced if price]
+        ms, weight_mb = self._sum_of(wider * per_unit), self._sum_of(unit[TOTALS.index("weight_mb")])
+        if self.complete and isinstance(ms, Factors) and isinstance(weight_mb, Factors):
+            hinges = tuple(Hinge(wider * price, weight_mb, knee) for knee, price in knees)
+            additive = ms.plus_constant(wider * constant)
+            return Hinged(additive, hinges) if hinges else additive
+
+        def summed(population: Population) -> Floats:
+            self._require_times(population)
+            total, load = ms(population) + wider * constant, weight_mb(population)
+            for knee, price in knees:
+                total += wider * price * np.maximum(load - knee, 0)
+            return total
+
+        return summed
 
     def predict(self, population: Population) -> LatencyPrediction:
         """Latency of genotypes [n, genes]; raises `MissingOpError` naming an op that has no time."""
-        choices = self._choices(population)
-        ms = slot_sums(self._additive_ms, choices)
-        self._require_times(ms, choices)
-        if self.calibration is None:
-            return LatencyPrediction(ms, ms, ms)
-        ms += self.calibration.coefficient("constant")
-        if any(map(self.calibration.coefficient, KNEES)):
-            ms += self.calibration.over_knees_ms(slot_sums(self._weight_mb, choices))
-        return LatencyPrediction(ms, *self.calibration.bounds_ms(ms))
-
-    def upper_ms_terms(self) -> UpperTerms | None:
-        """The upper end of the interval taken apart, for an exact search.
-
-        None where it is no such sum: a runtime that drops dead branches, a choice without a time.
-        """
-        per_slot = self._additive_ms
-        if self.table.pruning or not all(np.isfinite(ms).all() for ms in per_slot):
-            return None
-        if (calibration := self.calibration) is None:
-            return UpperTerms(0.0, per_slot, self._weight_mb, ())
-        wider = 1 + calibration.relative_half_width
-        per_mb = (wider * calibration.coefficient(name) for name in KNEES)
-        knees = tuple((knee, price) for knee, price in zip(calibration.knees_mb, per_mb, strict=False) if price)
-        constant = calibration.coefficient("constant") * wider
-        return UpperTerms(constant, [ms * wider for ms in per_slot], self._weight_mb, knees)
+        upper = self.upper_ms(np.atleast_2d(population))
+        if not (width := self.relative_half_width):
+            return LatencyPrediction(upper, upper, upper)
+        return LatencyPrediction(upper * (1 / (1 + width)), upper * ((1 - width) / (1 + width)), upper)
 
     def calibrated(self, population: Population, measured_ms: Floats) -> LatencyModel:
         """This model, calibrated on genotypes [n, genes] that were measured, [n] ms."""

@@ -1,7 +1,7 @@
-import numpy as np
 import pytest
 
 from latency_tables import LatencyTable, Measurement, Op, OpCost, Provenance, TableRow, Target
+from latency_tables.additive import Slot
 
 CONV = Op.of("conv", (3, 32, 32), out=16, stride=2)
 BLOCK = Op.of("mbconv", (16, 16, 16), expand=3, kernel=5)
@@ -57,10 +57,11 @@ class GridSpace:
     """A space whose genotype is the choice of each slot."""
 
     def __init__(self, slots):
-        self.slots = slots
+        self.cardinalities = tuple(map(len, slots))
+        self.slots = tuple(Slot((i,), tuple(map(tuple, choices))) for i, choices in enumerate(slots))
 
-    def slot_choices(self, population):
-        return np.asarray(population)
+    def slot_options(self, population):
+        raise AssertionError("slots say which genes they follow")
 
 
 @pytest.fixture(scope="session")

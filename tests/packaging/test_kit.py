@@ -37,7 +37,7 @@ class Plain(SearchSpace):
         second = tuple((Op.of("conv", (8, 16, 16), kernel=k, out=8),) for k in (1, 3))
         return first, second, ((Op.of("head", (8, 16, 16), out=self.num_classes),),)
 
-    def slot_choices(self, population):
+    def slot_options(self, population):
         return __import__("numpy").pad(population, ((0, 0), (0, 1)))
 
     def build_op(self, op):

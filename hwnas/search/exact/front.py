@@ -1,12 +1,15 @@
 """Exact Pareto fronts where accuracy and one cost are sums over few genes: a multiple-choice knapsack for all limits.
 
-Dynamic programming over groups of genes that depend on each other, the stages of a chain; labels that cost more and
-are worth no more are dropped (Nemhauser & Ullmann 1969, "Discrete dynamic programming and capital allocation").
+Genes are eliminated one after another (Bertele & Brioschi 1972, "Nonserial dynamic programming"): what is left of a
+gene is the front of all that it may add, for every joint value of the genes it shares a table with. So a gene that
+many slots follow, such as a width, is conditioned on. On the way, trades that cost more and are worth no more are
+dropped (Nemhauser & Ullmann 1969, "Discrete dynamic programming and capital allocation").
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -15,12 +18,12 @@ from numpy.typing import NDArray
 from hwnas.search.budget import InfeasibleBudget
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Population, SearchSpace
-from latency_tables.additive.factors import Factors, NotSeparable, joined
+from latency_tables.additive import Factors, NotSeparable
 from latency_tables.additive.gather import Genes
 from latency_tables.additive.joint import every_value, shape_of
 from latency_tables.arrays import Floats
 
-_STATES = 2_000_000  # of one group of genes
+_STATES = 300_000  # joint values that one step may look at
 _LABELS = 20_000_000  # that one step may make
 _ROUNDING = 1e-12  # of a limit: sums in another order may differ by less
 
@@ -48,45 +51,139 @@ class ExactFront:
 def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float = np.inf) -> ExactFront:
     """Every Pareto-optimal trade of `value` (up) against `cost` (down) up to `limit`, exact but for rounding.
 
-    Networks are those of the functions' values, all of the space unless they are `Factors.limited`. Raises
-    `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
+    Raises `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
     many genes depend on each other; `best_network` may still answer then.
     """
-    groups = joined(len(value.cardinalities), [*value.tables, *cost.tables])
-    parts = [_front_of_group(space, genes, value, cost) for genes in groups]
-    cheapest = [float(part.cost[0]) for part in parts]
-    nothing = np.zeros((1, len(value.cardinalities)), dtype=np.int64)
-    front = ExactFront(nothing, np.array([value.constant]), np.array([cost.constant]))
-    for done, part in enumerate(parts):
-        front = _combined(front, part, limit * (1 + _ROUNDING) - sum(cheapest[done + 1 :]))
+    front = _Elimination(space, value, cost, limit * (1 + _ROUNDING)).front()
     front = front[cost(front.population) <= limit]
     if not len(front):
-        least = cost.constant + sum(cheapest)
-        arch = space.canonical(np.sum([part.population[:1] for part in parts], axis=0))[0]
+        cheapest = exact_front(space, cost.scaled(-1.0), cost)
         raise InfeasibleBudget(
-            f"no network of {space.name} costs {limit:g} or less: "
-            f"the cheapest is {space.to_text(arch)} with {least:.4g}; give a larger limit"
+            f"no network of {space.name} costs {limit:g} or less: the cheapest is "
+            f"{space.to_text(cheapest.population[0])} with {cheapest.cost[0]:.4g}; give a larger limit"
         )
-    return ExactFront(space.canonical(front.population), front.value, front.cost)
+    return replace(front, population=space.canonical(front.population))
 
 
-def _front_of_group(space: SearchSpace, genes: Genes, value: Factors, cost: Factors) -> ExactFront:
-    """The front of some genes alone, all others 0."""
-    if prod(shape_of(value.cardinalities, genes)) > _STATES:
-        raise NotSeparable(f"{len(genes)} genes of {space.name} depend on each other: too many for an exact front")
-    archs = every_value(value.cardinalities, genes)
-    every = ExactFront(archs, value.of_joint(genes), cost.of_joint(genes))
-    return every[pareto_front(every.value, every.cost)]
+@dataclass(frozen=True)
+class _Message:
+    """What eliminated genes may add: a front for every joint value of the ascending `genes` that decide it."""
+
+    genes: Genes
+    fronts: Sequence[ExactFront]
+
+    @property
+    def least(self) -> float:
+        """The lowest cost of any."""
+        return min((float(front.cost[0]) for front in self.fronts if len(front)), default=np.inf)
 
 
-def _combined(one: ExactFront, other: ExactFront, limit: float) -> ExactFront:
-    """The front of all pairs whose cost leaves the rest its cheapest choice."""
+class _Elimination:
+    """Tables not yet used, and messages from the genes that are eliminated."""
+
+    def __init__(self, space: SearchSpace, value: Factors, cost: Factors, limit: float):
+        self.space, self.value, self.cost, self.limit = space, value, cost, limit
+        self.cardinalities = value.cardinalities
+        self.scopes = {genes for f in (value, cost) for genes in f.tables if genes}
+        self.messages: list[_Message] = []
+
+    def front(self) -> ExactFront:
+        """The front of all genes."""
+        left = set(range(len(self.cardinalities)))
+        while left:
+            gene = min(left, key=lambda g: (self._states(self._scope(g)), g))
+            left.remove(gene)
+            self._eliminate(gene)
+        nothing = np.zeros((1, len(self.cardinalities)), dtype=np.int64)
+        front = ExactFront(nothing, np.array([self.value.constant]), np.array([self.cost.constant]))
+        return _combined([front, *(message.fronts[0] for message in self.messages)], self.limit)
+
+    def _scope(self, gene: int) -> Genes:
+        """The genes that share a table or a message with one, itself too, ascending."""
+        together: Iterable[Genes] = (*self.scopes, *(message.genes for message in self.messages))
+        return tuple(sorted({gene}.union(*(genes for genes in together if gene in genes))))
+
+    def _states(self, genes: Genes) -> int:
+        return prod(shape_of(self.cardinalities, genes))
+
+    def _eliminate(self, gene: int) -> None:
+        """Replace all that knows a gene by one message to the genes around it."""
+        scope = self._scope(gene)
+        if self._states(scope) > _STATES:
+            raise NotSeparable(
+                f"{len(scope)} genes of {self.space.name} depend on each other: too many for an exact front"
+            )
+        mine = [message for message in self.messages if gene in message.genes]
+        self.messages = [message for message in self.messages if gene not in message.genes]
+        used = {genes for genes in self.scopes if gene in genes}
+        self.scopes -= used
+        others = tuple(g for g in scope if g != gene)
+        shape, axis = shape_of(self.cardinalities, scope), scope.index(gene)
+        value, cost = (
+            np.moveaxis(f.of_tables(used, scope).reshape(shape), axis, -1).reshape(-1, shape[axis])
+            for f in (self.value, self.cost)
+        )
+        most = self.limit - self._least_elsewhere()
+        chosen = np.zeros((shape[axis], len(self.cardinalities)), dtype=np.int64)
+        chosen[:, gene] = np.arange(shape[axis])
+        fronts = []
+        if not mine:
+            for of_value, of_cost in zip(value, cost, strict=True):
+                fronts.append(_cut(ExactFront(chosen, of_value, of_cost), most))
+        else:
+            where = [self._places(message.genes, (*others, gene)) for message in mine]
+            for row, (of_value, of_cost) in enumerate(zip(value, cost, strict=True)):
+                parts = []
+                for v in range(shape[axis]):
+                    itself = ExactFront(chosen[v : v + 1], of_value[v : v + 1], of_cost[v : v + 1])
+                    given = [m.fronts[at[row, v]] for m, at in zip(mine, where, strict=True)]
+                    parts.append(_combined([itself, *given], most))
+                fronts.append(_cut(_beside(parts), most))
+        self.messages.append(_Message(others, fronts))
+
+    def _least_elsewhere(self) -> float:
+        """What all that is not being eliminated costs at least."""
+        tables = sum(float(self.cost.tables[genes].min()) for genes in self.scopes if genes in self.cost.tables)
+        return self.cost.constant + tables + sum(message.least for message in self.messages)
+
+    def _places(self, genes: Genes, states: Genes) -> NDArray[np.int64]:
+        """Which joint value of ascending `genes` every joint value of `states` has, [..., values of the last]."""
+        archs = every_value(self.cardinalities, states)
+        number = np.zeros(len(archs), dtype=np.int64)
+        for gene in genes:
+            number = number * self.cardinalities[gene] + archs[:, gene]
+        return number.reshape(-1, self.cardinalities[states[-1]])
+
+
+def _beside(fronts: Sequence[ExactFront]) -> ExactFront:
+    columns = zip(*((f.population, f.value, f.cost) for f in fronts), strict=True)
+    return ExactFront(*map(np.concatenate, columns))
+
+
+def _cut(trades: ExactFront, limit: float) -> ExactFront:
+    """The front of trades within a limit."""
+    inside = trades[trades.cost <= limit] if np.isfinite(limit) else trades
+    return inside[pareto_front(inside.value, inside.cost)]
+
+
+def _combined(fronts: Sequence[ExactFront], limit: float) -> ExactFront:
+    """The front of all sums of one trade from each, within a limit; each gene is set in one of them alone."""
+    if not all(map(len, fronts)):
+        return fronts[0][np.zeros(0, dtype=np.int64)]
+    total, rest = fronts[0], sum(float(front.cost[0]) for front in fronts[1:])
+    for front in fronts[1:]:
+        rest -= float(front.cost[0])
+        total = _sums(total, front, limit - rest)
+    return total
+
+
+def _sums(one: ExactFront, other: ExactFront, limit: float) -> ExactFront:
     if len(one) * len(other) > _LABELS:
         raise NotSeparable("the exact front has too many networks; ask for one budget with best_network")
     cost = (one.cost[:, None] + other.cost).ravel()
     pairs = np.flatnonzero(cost <= limit)
-    mine, theirs = np.divmod(pairs, len(other))
+    mine, theirs = np.divmod(pairs, max(len(other), 1))
     front = pareto_front(one.value[mine] + other.value[theirs], cost[pairs])
     mine, theirs = mine[front], theirs[front]
-    population = one.population[mine] + other.population[theirs]  # each gene is set in one of them alone
+    population = one.population[mine] + other.population[theirs]
     return ExactFront(population, one.value[mine] + other.value[theirs], cost[pairs][front])

@@ -20,7 +20,7 @@ from hwnas.search.problem import Evaluated
 from hwnas.search.strategies._memory import Memory
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
-from latency_tables.additive.factors import Factors, SlotFactors
+from latency_tables.additive import Factors
 from latency_tables.arrays import Floats
 
 _PENALTY = 0.3  # on a coefficient, as precise as so many networks
@@ -104,7 +104,7 @@ class _Surrogates:
 
     def __init__(self, space: SearchSpace, memory: Memory):
         self.space, self.budgets, self.rng = space, memory.budgets, memory.rng
-        self._slots = SlotFactors(space)
+        self._slots = space.layout
         self._shares = {
             i: budget.cost.scaled(1 / budget.limit)
             for i, budget in enumerate(self.budgets)

@@ -34,7 +34,7 @@ class PNASStrategy(PredictorStrategy):
         warm_start: Population | None = None,
     ):
         super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
-        self._adds = [np.array([len(choice) > 0 for choice in slot]) for slot in space.slots]
+        self._adds = [np.array([float(len(ops) > 0) for ops in slot.options]) for slot in space.slots]
         self._levels = np.unique(self.complexity(self.memory.random_new(500)))
         self._level = 0
 
@@ -45,9 +45,7 @@ class PNASStrategy(PredictorStrategy):
 
     def complexity(self, population: Population) -> NDArray[np.int64]:
         """How many slots of genotypes [n, genes] add ops, [n]."""
-        choices = self.space.slot_choices(population)
-        total: NDArray[np.int64] = np.sum([add[c] for add, c in zip(self._adds, choices.T, strict=True)], axis=0)
-        return total
+        return self.space.layout.gathered(self._adds, population).astype(np.int64)
 
     def choose(self) -> Population:
         """The least complex networks first."""

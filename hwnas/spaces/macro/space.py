@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
-from hwnas.spaces.modules import MBConv, conv_bn
-from hwnas.spaces.space import ArchError, SearchSpace, Slots
-from hwnas.spaces.view import View
+from hwnas.spaces.encodings import View
+from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
+from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _STAGES = (2, 3, 3)  # layers; the first of each halves the image and doubles the channels
 _STEM_WIDTH, _HEAD_WIDTH = 32, 1280
@@ -28,9 +32,9 @@ class NasBenchMacro(SearchSpace):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
 
     @cached_property
-    def slots(self) -> Slots:
+    def slots(self) -> tuple[Slot, ...]:
         """Stem, layers, head. Where shapes change, identity is a strided 1x1 convolution; elsewhere it adds no op."""
-        slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_STEM_WIDTH),),)]
+        slots = [Slot.fixed(Op.of("stem", self.input_shape, out=_STEM_WIDTH))]
         channels, side = _STEM_WIDTH, self.input_shape[1]
         for layers in _STAGES:
             for layer in range(layers):
@@ -41,34 +45,21 @@ class NasBenchMacro(SearchSpace):
                     (Op.of("mbconv", shape, expand=e, kernel=k, out=out, stride=stride, hswish=0, se=0),)
                     for e, k in _EXPAND_KERNEL.values()
                 ]
-                slots.append((skip, *blocks))
+                slots.append(Slot((len(slots) - 1,), (skip, *blocks)))
                 channels, side = out, -(-side // stride)
         head = Op.of("head", (channels, side, side), width=_HEAD_WIDTH, classes=self.num_classes)
-        return (*slots, ((head,),))
-
-    def slot_choices(self, population: np.ndarray) -> np.ndarray:
-        """Stem and head have no choice."""
-        return np.pad(population, ((0, 0), (1, 1)))
-
-    @property
-    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """The layer's gene."""
-        return ((), *((layer,) for layer in range(len(self.cardinalities))), ())
+        return (*slots, Slot.fixed(head))
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, projection, inverted residual or head; raises ValueError for a foreign kind."""
-        channels = op.in_shape[0]
-        match op.kind:
-            case "stem":
-                return nn.Sequential(*conv_bn(channels, op["out"], 3), nn.ReLU())
-            case "project":
-                return nn.Sequential(*conv_bn(channels, op["out"], 1, op["stride"]))
-            case "mbconv":
-                return MBConv(op)
-            case "head":
-                pool = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op["width"], op["classes"])]
-                return nn.Sequential(*conv_bn(channels, op["width"], 1), *pool)
-        raise ValueError(f"no module for {op.key}")
+        from hwnas.spaces.macro.modules import build_op
+
+        return build_op(op)
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """`layer1` ... `layer8`."""
+        return tuple(f"layer{i + 1}" for i in range(len(self.cardinalities)))
 
     @property
     def views(self) -> tuple[View, ...]:

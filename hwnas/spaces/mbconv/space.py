@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from hwnas.spaces.modules import build_block
-from hwnas.spaces.space import ArchError, SearchSpace, Slots
+from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
+from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -119,29 +123,27 @@ class MBConvSpace(SearchSpace):
         return tuple(genes)
 
     @cached_property
-    def slots(self) -> Slots:
-        """Stem (and first block), every block with "absent" as its last choice where depth allows it, head."""
+    def slots(self) -> tuple[Slot, ...]:
+        """Stem (and first block), every block (absent at some depths of its stage), head."""
         preset = self.preset
         channels, size = preset.stem_width, preset.resolution // preset.stem_stride
-        fixed = [Op.of("stem", self.input_shape, out=channels, stride=preset.stem_stride)]
+        first = [Op.of("stem", self.input_shape, out=channels, stride=preset.stem_stride)]
         if preset.first_block:
-            fixed.append(Block(RELU, 1, 3).op(channels, size, channels, 1))
-        slots: list[tuple[tuple[Op, ...], ...]] = [(tuple(fixed),)]
-        for stage in preset.stages:
-            for position in range(max(stage.depths)):
-                stride = stage.stride if position == 0 else 1
-                choices = [(block.op(channels, size, stage.width, stride),) for block in stage.blocks]
-                absent: list[tuple[Op, ...]] = [()] if position >= min(stage.depths) else []
-                slots.append((*choices, *absent))
-                channels, size = stage.width, -(-size // stride)
-        head = Op.of(
-            "head",
-            (channels, size, size),
-            width=preset.head_width,
-            mix=preset.mix_width,
-            classes=self.num_classes,
-        )
-        return (*slots, ((head,),))
+            first.append(Block(RELU, 1, 3).op(channels, size, channels, 1))
+        slots = [Slot.fixed(*first)]
+        for block_slot in self._block_slots:
+            stage, position = block_slot.stage, block_slot.position
+            stride = stage.stride if position == 0 else 1
+            blocks = [(block.op(channels, size, stage.width, stride),) for block in stage.blocks]
+            if position < min(stage.depths):
+                slots.append(Slot((block_slot.gene,), tuple(blocks)))
+            else:
+                nothing: list[tuple[Op, ...]] = [()] * len(blocks)
+                by_depth = chain.from_iterable(blocks if depth > position else nothing for depth in stage.depths)
+                slots.append(Slot((block_slot.depth_gene, block_slot.gene), tuple(by_depth)))
+            channels, size = stage.width, -(-size // stride)
+        shape, width, mix = (channels, size, size), preset.head_width, preset.mix_width
+        return (*slots, Slot.fixed(Op.of("head", shape, width=width, mix=mix, classes=self.num_classes)))
 
     @cached_property
     def _block_slots(self) -> tuple[_BlockSlot, ...]:
@@ -152,37 +154,27 @@ class MBConvSpace(SearchSpace):
             gene += 1 + max(stage.depths)
         return tuple(found)
 
-    def slot_choices(self, population: Population) -> Population:
-        """Block genes, with "absent" for blocks past their stage's depth."""
-        choices = np.zeros((len(population), len(self.slots)), dtype=np.int64)
-        for column, slot in enumerate(self._block_slots, start=1):
-            absent = len(slot.stage.blocks)
-            choices[:, column] = np.where(slot.present(population), population[:, slot.gene], absent)
-        return choices
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """`depth1, block1.1, block1.2, ... depth2, ...`: stages and blocks count from 1."""
+        names = []
+        for number, stage in enumerate(self.preset.stages, start=1):
+            names += [f"depth{number}", *(f"block{number}.{position + 1}" for position in range(max(stage.depths)))]
+        return tuple(names)
 
     @property
-    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """Its own gene; the stage's depth too where a block may be absent."""
-        blocks = [
-            (slot.depth_gene, slot.gene) if slot.position >= min(slot.stage.depths) else (slot.gene,)
-            for slot in self._block_slots
-        ]
-        return ((), *blocks, ())
-
-    def canonical(self, population: Population) -> Population:
-        """Idle blocks set to 0."""
-        clean = population.copy()
-        for slot in self._block_slots:
-            clean[~slot.present(population), slot.gene] = 0
-        return clean
-
-    @property
-    def size(self) -> int:
-        """Idle genes do not count."""
-        return prod(sum(len(s.blocks) ** d for d in s.depths) for s in self.preset.stages)
+    def gene_values(self) -> tuple[tuple[str, ...], ...]:
+        """Numbers of blocks, and blocks by their texts."""
+        values = []
+        for stage in self.preset.stages:
+            blocks = tuple(block.text for block in stage.blocks)
+            values += [tuple(map(str, stage.depths)), *[blocks] * max(stage.depths)]
+        return tuple(values)
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, block or head."""
+        from hwnas.spaces.modules import build_block
+
         return build_block(op)
 
     def weight_source(self, op: Op) -> Op:

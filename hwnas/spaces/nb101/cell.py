@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces.space import ArchError
+from hwnas.spaces.genotypes import ArchError
 from latency_tables.arrays import Genotype, Population
 
 OPS = ("conv1x1", "conv3x3", "maxpool3x3")

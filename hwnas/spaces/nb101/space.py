@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from hwnas.spaces.nb101 import cell, modules
-from hwnas.spaces.space import ArchError, SearchSpace, Slots
-from hwnas.spaces.view import View
+from hwnas.spaces.encodings import View
+from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.nb101 import cell
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
+from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
 
-_STEM_WIDTH, _STACKS, _CELLS_A_STACK = 128, 3, 3
+if TYPE_CHECKING:
+    from torch import nn
+
+_STEM_WIDTH, _STACKS, _CELLS_PER_STACK = 128, 3, 3
 _LETTERS = dict(zip(cell.OPS, ("c1", "c3", "mp"), strict=True))
 
 
@@ -53,27 +59,27 @@ class NasBench101(SearchSpace):
         for stack in range(_STACKS):
             outputs = _STEM_WIDTH * 2**stack
             found.append(_Cells(before, outputs, side, 1, pooled=stack > 0))
-            found.append(_Cells(outputs, outputs, side, _CELLS_A_STACK - 1, pooled=False))
+            found.append(_Cells(outputs, outputs, side, _CELLS_PER_STACK - 1, pooled=False))
             before, side = outputs, side // 2
         return tuple(found)
 
     @cached_property
-    def slots(self) -> Slots:
+    def slots(self) -> tuple[Slot, ...]:
         """Stem; in each group of equal cells the projections and ops of its vertices at any width; pools; head."""
-        slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_STEM_WIDTH),),)]
+        slots = [Slot.fixed(Op.of("stem", self.input_shape, out=_STEM_WIDTH))]
         for cells in self._groups:
             if cells.pooled:
-                slots.append(((cells.pool,),))
+                slots.append(Slot.fixed(cells.pool))
             widths, side, times = _widths(cells.outputs), cells.side, cells.times
             shape = (cells.inputs, side, side)
             project = [(Op.of("project", shape, out=w),) * times for w in widths]
             ops = [(Op.of(name, (w, side, side)),) * times for name in cell.OPS for w in widths]
-            slots += [((), *project), ((), *ops)] * (cell.VERTICES - 2)
-            slots.append(((), (Op.of("project", shape, out=cells.outputs),) * times))
+            slots += [Slot(None, ((), *project)), Slot(None, ((), *ops))] * (cell.VERTICES - 2)
+            slots.append(Slot(None, ((), (Op.of("project", shape, out=cells.outputs),) * times)))
         last = self._groups[-1]
-        return (*slots, ((Op.of("head", (last.outputs, last.side, last.side), classes=self.num_classes),),))
+        return (*slots, Slot.fixed(Op.of("head", (last.outputs, last.side, last.side), classes=self.num_classes)))
 
-    def slot_choices(self, population: Population) -> Population:
+    def slot_options(self, population: Population) -> Population:
         """[n, slots] of genotypes [n, 26]: which projections and ops there are, and how wide."""
         edges, ops = cell.adjacency(population), cell.vertex_ops(population)
         width_of = {outputs: _width_indices(edges, outputs) for outputs in {c.outputs for c in self._groups}}
@@ -90,23 +96,34 @@ class NasBench101(SearchSpace):
             columns.append(edges[:, cell.INPUT, cell.OUTPUT].astype(np.int64))
         return np.stack([*columns, fixed], axis=1)
 
+    @cached_property
+    def size(self) -> int:
+        """All genotypes: nobody has counted those that differ only in what is on no path."""
+        return prod(self.cardinalities)
+
     def canonical(self, population: Population) -> Population:
         """Without what is on no path from input to output."""
         return cell.canonical(population)
 
     def build_op(self, op: Op) -> nn.Module:
         """The module of one op."""
+        from hwnas.spaces.nb101 import modules
+
         return modules.build_op(op)
 
     def build(self, arch: Genotype) -> nn.Module:
         """The network; its cells are graphs, so it is no chain of its ops, though it costs what they cost together."""
+        from torch import nn
+
+        from hwnas.spaces.nb101 import modules
+
         edges, ops = cell.adjacency(arch[None])[0], cell.vertex_ops(arch[None])[0]
-        layers: list[nn.Module] = [self.build_op(self.slots[0][0][0])]
+        layers: list[nn.Module] = [self.build_op(self.slots[0].options[0][0])]
         for cells in self._groups:
             if cells.pooled:
                 layers.append(self.build_op(cells.pool))
             layers += [modules.Cell(edges, ops, cells.inputs, cells.outputs) for _ in range(cells.times)]
-        return nn.Sequential(*layers, self.build_op(self.slots[-1][0][0]))
+        return nn.Sequential(*layers, self.build_op(self.slots[-1].options[0][0]))
 
     def encode(self, population: Population) -> NDArray[np.float64]:
         """Edges, and one-hot ops of the vertices that are there, [n, 21 + 15]."""

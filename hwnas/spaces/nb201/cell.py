@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces.space import ArchError
+from hwnas.spaces.genotypes import ArchError
 from latency_tables.arrays import Genotype, Population
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

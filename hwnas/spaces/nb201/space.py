@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from hwnas.spaces.nb201 import cell, modules, paths
-from hwnas.spaces.space import SearchSpace, Slots
-from hwnas.spaces.view import View
+from hwnas.spaces.encodings import View
+from hwnas.spaces.nb201 import cell, paths
+from hwnas.spaces.space import SearchSpace
 from latency_tables import Op
+from latency_tables.additive import Slot
+from latency_tables.additive.joint import every_value
+from latency_tables.additive.slots import Ops
 from latency_tables.arrays import Genotype, Population
 
-_CELLS_A_STAGE = 5
+if TYPE_CHECKING:
+    from torch import nn
+
+_CELLS_PER_STAGE = 5
 _WIDTHS = (16, 32, 64)
 
 
@@ -28,56 +35,66 @@ class NasBench201(SearchSpace):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
 
     @cached_property
-    def slots(self) -> Slots:
-        """The stem; six edges a stage, each choice with its op in all five cells; reductions between; the head."""
+    def slots(self) -> tuple[Slot, ...]:
+        """The stem; six edges per stage, each choice with its op in all five cells; reductions between; the head."""
+        return self._slots(lambda edge, choices: Slot((edge,), choices))
+
+    def _slots(self, on_edge: Callable[[int, tuple[Ops, ...]], Slot]) -> tuple[Slot, ...]:
+        """With the slot that `on_edge` makes of an edge and the ops it may have."""
         side = self.input_shape[1]
-        slots: list[tuple[tuple[Op, ...], ...]] = [((Op.of("stem", self.input_shape, out=_WIDTHS[0]),),)]
+        slots = [Slot.fixed(Op.of("stem", self.input_shape, out=_WIDTHS[0]))]
         for stage, width in enumerate(_WIDTHS):
             if stage:
-                slots.append(((Op.of("reduction", (width // 2, 2 * side, 2 * side)),),))
-            ops = {name: (Op.of(name, (width, side, side)),) * _CELLS_A_STAGE for name in cell.OPS}
-            slots += [tuple(() if name == "none" else ops[name] for name in cell.OPS)] * len(cell.EDGES)
+                slots.append(Slot.fixed(Op.of("reduction", (width // 2, 2 * side, 2 * side))))
+            ops = {name: (Op.of(name, (width, side, side)),) * _CELLS_PER_STAGE for name in cell.OPS}
+            choices = tuple(() if name == "none" else ops[name] for name in cell.OPS)
+            slots += [on_edge(edge, choices) for edge in range(len(cell.EDGES))]
             side //= 2
         last = (_WIDTHS[-1], 2 * side, 2 * side)
-        slots.append(((Op.of("head", last, classes=self.num_classes),),))
-        return tuple(slots)
-
-    @cached_property
-    def _edge_of_slot(self) -> NDArray[np.int64]:
-        """Which gene a slot follows, -1 for the fixed ones, [slots]."""
-        return np.array([-1, *range(len(cell.EDGES))] * len(_WIDTHS) + [-1])
-
-    def slot_choices(self, population: Population) -> Population:
-        """[n, slots] of genotypes [n, 6]: the stages repeat the cell."""
-        return np.where(self._edge_of_slot >= 0, population[:, self._edge_of_slot], 0)
+        return (*slots, Slot.fixed(Op.of("head", last, classes=self.num_classes)))
 
     @property
-    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """The edge's gene."""
-        return tuple((int(edge),) if edge >= 0 else () for edge in self._edge_of_slot)
+    def gene_names(self) -> tuple[str, ...]:
+        """The edges, `edge0-1` ..., by the nodes they join."""
+        return tuple(f"edge{start}-{end}" for start, end in cell.EDGES)
+
+    @property
+    def gene_values(self) -> tuple[tuple[str, ...], ...]:
+        """The benchmark's names of ops."""
+        return (tuple(cell.OPS),) * len(cell.EDGES)
 
     @property
     def prunings(self) -> tuple[str, ...]:
         """Runtimes that compile the graph drop what the output does not depend on; some fold zeros as well."""
         return ("unused", "dead")
 
-    def pruned_choices(self, population: Population, pruning: str) -> Population:
-        """As `slot_choices`, with `none` on edges that are unused, or not on a live path."""
-        kept = cell.used_edges(population) if pruning == "unused" else cell.live_edges(population)
-        return self.slot_choices(np.where(kept, population, cell.OPS.index("none")))
+    def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
+        """As `slots`, with `none` on edges that are unused, or not on a live path: all edges decide together."""
+        every = tuple(range(len(cell.EDGES)))
+        archs = every_value(self.cardinalities, every)
+        kept = cell.used_edges(archs) if pruning == "unused" else cell.live_edges(archs)
+        left = np.where(kept, archs, cell.OPS.index("none"))
+        return self._slots(lambda edge, choices: Slot(every, tuple(choices[op] for op in left[:, edge])))
 
     def build_op(self, op: Op) -> nn.Module:
         """The module of one op."""
+        from hwnas.spaces.nb201 import modules
+
         return modules.build_op(op)
 
     def build(self, arch: Genotype) -> nn.Module:
         """The network; its cells are graphs, so it is no chain of its ops, though it costs what they cost together."""
-        genes, layers = [int(g) for g in arch], [self.build_op(op) for op in self.slots[0][0]]
+        from torch import nn
+
+        from hwnas.spaces.nb201 import modules
+
+        first, last = (slot.options[0] for slot in (self.slots[0], self.slots[-1]))
+        genes, layers = [int(g) for g in arch], [self.build_op(op) for op in first]
         for stage, width in enumerate(_WIDTHS):
             if stage:
                 layers.append(modules.Reduction(width // 2))
-            layers += [modules.Cell(genes, width) for _ in range(_CELLS_A_STAGE)]
-        return nn.Sequential(*layers, *(self.build_op(op) for op in self.slots[-1][0]))
+            layers += [modules.Cell(genes, width) for _ in range(_CELLS_PER_STAGE)]
+        return nn.Sequential(*layers, *map(self.build_op, last))
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor, nn
 
-from hwnas.spaces.modules import conv_bn
-from hwnas.spaces.space import ArchError, SearchSpace, Slots
-from hwnas.spaces.view import View
+from hwnas.spaces.encodings import View
+from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError, Op
+from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -73,29 +77,6 @@ REGNET_PRESETS = {
 }
 
 
-class BottleneckX(nn.Module):
-    """1x1, grouped 3x3, 1x1, without a bottleneck ratio, and a shortcut (section 3.1; ratio 1: section 4.3)."""
-
-    def __init__(self, op: Op):
-        super().__init__()
-        inputs, width, stride, groups = op.in_shape[0], op["out"], op["stride"], op["out"] // op["group_width"]
-        self.layers = nn.Sequential(
-            *conv_bn(inputs, width, 1),
-            nn.ReLU(),
-            *conv_bn(width, width, 3, stride, groups),
-            nn.ReLU(),
-            *conv_bn(width, width, 1),
-        )
-        same = stride == 1 and inputs == width
-        self.shortcut = nn.Identity() if same else nn.Sequential(*conv_bn(inputs, width, 1, stride))
-        self.act = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
-        y: Tensor = self.act(self.shortcut(x) + self.layers(x))
-        return y
-
-
 class RegNetSpace(SearchSpace):
     """Three genes a stage: depth, width, group width. Text: `regnet-32:d2w32g8/d3w64g8/d1w128g16`."""
 
@@ -110,51 +91,41 @@ class RegNetSpace(SearchSpace):
         return tuple(n for s in stages for n in (len(s.depths), len(s.widths), len(s.group_widths)))
 
     @cached_property
-    def slots(self) -> Slots:
-        """Stem; a slot a stage, its choices by (width before, depth, width, group width); a head by the last width."""
+    def slots(self) -> tuple[Slot, ...]:
+        """Stem; one slot per stage, which follows the width before it and its own genes; a head by the last width."""
         preset, side = self.preset, self.preset.resolution // self.preset.stem_stride
         stem = Op.of("stem", self.input_shape, out=preset.stem_width, stride=preset.stem_stride)
-        slots: list[tuple[tuple[Op, ...], ...]] = [((stem,),)]
+        slots = [Slot.fixed(stem)]
         before: tuple[int, ...] = (preset.stem_width,)
-        for stage in preset.stages:
+        width_gene: tuple[int, ...] = ()
+        for s, stage in enumerate(preset.stages):
             after = -(-side // stage.stride)
             choices = []
             for inputs, depth, width, group in product(before, stage.depths, stage.widths, stage.group_widths):
                 first = Op.of("bottleneck", (inputs, side, side), out=width, group_width=group, stride=stage.stride)
                 later = Op.of("bottleneck", (width, after, after), out=width, group_width=group, stride=1)
                 choices.append((first, *(later,) * (depth - 1)))
-            slots.append(tuple(choices))
-            before, side = stage.widths, after
-        return (*slots, tuple((Op.of("head", (w, side, side), classes=self.num_classes),) for w in before))
-
-    def slot_choices(self, population: Population) -> Population:
-        """[n, slots]: which of a stage's combinations, given the width before it."""
-        columns = [np.zeros(len(population), dtype=np.int64)]
-        before = columns[0]
-        for s, stage in enumerate(self.preset.stages):
-            depth, width, group = population[:, 3 * s : 3 * s + 3].T
-            mine = (before * len(stage.depths) + depth) * len(stage.widths) + width
-            columns.append(mine * len(stage.group_widths) + group)
-            before = width
-        return np.stack([*columns, before], axis=1)
+            slots.append(Slot((*width_gene, 3 * s, 3 * s + 1, 3 * s + 2), tuple(choices)))
+            before, width_gene, side = stage.widths, (3 * s + 1,), after
+        heads = tuple((Op.of("head", (w, side, side), classes=self.num_classes),) for w in before)
+        return (*slots, Slot(width_gene, heads))
 
     @property
-    def slot_genes(self) -> tuple[tuple[int, ...], ...]:
-        """The stage's three, and the width before it."""
-        widths = [3 * s + 1 for s in range(len(self.preset.stages))]
-        stages = [(w - 1, w, w + 1) if w == widths[0] else (w - 3, w - 1, w, w + 1) for w in widths]
-        return ((), *stages, (widths[-1],))
+    def gene_names(self) -> tuple[str, ...]:
+        """`depth1, width1, group1, depth2, ...`: stages count from 1."""
+        return tuple(f"{what}{s + 1}" for s in range(len(self.preset.stages)) for what in ("depth", "width", "group"))
+
+    @property
+    def gene_values(self) -> tuple[tuple[str, ...], ...]:
+        """The numbers themselves."""
+        stages = self.preset.stages
+        return tuple(tuple(map(str, values)) for s in stages for values in (s.depths, s.widths, s.group_widths))
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, bottleneck or head; raises ValueError for a foreign kind."""
-        match op.kind:
-            case "stem":
-                return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.ReLU())
-            case "bottleneck":
-                return BottleneckX(op)
-            case "head":
-                return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op.in_shape[0], op["classes"]))
-        raise ValueError(f"no module for {op.key}")
+        from hwnas.spaces.regnet.modules import build_op
+
+        return build_op(op)
 
     def encode(self, population: Population) -> np.ndarray:
         """Depth, log width and log group width of every stage, 0..1 from the least to the most."""

@@ -38,10 +38,10 @@ class Additive(AccuracyEstimator):
     def __init__(self, space, seed=0):
         self.space = space
         rng = np.random.default_rng([seed, 1])
-        self.worth = [rng.random(len(slot)) / len(space.slots) for slot in space.slots]
+        self.worth = [rng.random(len(slot.options)) / len(space.slots) for slot in space.slots]
 
     def estimate(self, population):
-        choices = self.space.slot_choices(population)
+        choices = self.space.slot_options(population)
         mean = sum(worth[column] for worth, column in zip(self.worth, choices.T, strict=True))
         return AccuracyEstimate(mean, np.full(len(mean), 0.01))
 

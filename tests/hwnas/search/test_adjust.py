@@ -16,7 +16,7 @@ MACRO = NasBenchMacro()
 
 def sums(space, seed):
     rng = np.random.default_rng(seed)
-    return Factors.of_slots(space, [rng.uniform(0, 1, len(slot)) for slot in space.slots])
+    return space.layout.factors([rng.uniform(0, 1, len(slot.options)) for slot in space.slots])
 
 
 def by_hand(chain):

@@ -15,7 +15,7 @@ CELLS, MACRO, REGNET = NasBench201(), NasBenchMacro(), regnet_space("regnet-224"
 
 def random_factors(space, seed, low=0.0):
     rng = np.random.default_rng(seed)
-    return Factors.of_slots(space, [rng.uniform(low, 1, len(slot)) for slot in space.slots])
+    return space.layout.factors([rng.uniform(low, 1, len(slot.options)) for slot in space.slots])
 
 
 @pytest.mark.parametrize("space", [CELLS, MACRO], ids=lambda space: space.name)

@@ -39,7 +39,7 @@ def test_fastest_is_the_minimum_of_every_slot(name, latency):
     space = mbconv_space(name)
     for seed in range(3):
         model = latency(space, seed)
-        cost = [[sum(model.table[op].median_us for op in choice) for choice in slot] for slot in space.slots]
+        cost = [[sum(model.table[op].median_us for op in choice) for choice in slot.options] for slot in space.slots]
         arch = fastest(space, model)
         assert model.predict(arch[None]).ms[0] == pytest.approx(sum(map(min, cost)) / 1e3)
         assert np.array_equal(space.check(arch), arch)

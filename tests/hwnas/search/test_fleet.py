@@ -7,7 +7,6 @@ from hwnas.search import Fleet, InfeasibleBudget
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import mbconv_space
 from latency_tables import Calibration, HwnasError, LatencyModel, OpCost
-from latency_tables.additive.factors import Factors
 from latency_tables.model.calibration import KNEES
 
 
@@ -31,7 +30,7 @@ def fleet_of(space, latency):
 
 def worth(space, seed=0):
     rng = np.random.default_rng(seed)
-    return Factors.of_slots(space, [rng.uniform(-0.2, 1, len(slot)) for slot in space.slots])
+    return space.layout.factors([rng.uniform(-0.2, 1, len(slot.options)) for slot in space.slots])
 
 
 def test_every_front_is_the_front_of_all(tiny_mbconv, latency, enumerated):

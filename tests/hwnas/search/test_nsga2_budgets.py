@@ -49,7 +49,9 @@ def test_budgets_are_kept_in_a_large_space(latency, additive, tight, least):
     """Barely above the fastest network there are few others, and the search ends when it has seen them."""
     space = mbconv_space("mbconv-32")
     model = latency(space)
-    cheapest = sum(min(sum(model.table[op].median_us for op in choice) for choice in slot) for slot in space.slots)
+    cheapest = sum(
+        min(sum(model.table[op].median_us for op in choice) for choice in slot.options) for slot in space.slots
+    )
     budget = Budget.latency(model, tight * cheapest / 1e3)
     problem = Problem(space, additive(space), model, (budget,))
     found = search(problem, NSGA2Strategy(space, 0, 30, budgets=[budget]), 200)

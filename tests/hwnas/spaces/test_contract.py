@@ -50,7 +50,7 @@ def _idle_gene_unknown_to_canonical(base):
     class Broken(base):
         cardinalities = (3, 3, 3, 4)  # the last gene changes nothing
 
-        def slot_choices(self, population):
+        def slot_options(self, population):
             return population * np.array([1, 1, 1, 0])
 
         def to_text(self, arch):

@@ -37,7 +37,7 @@ class Stack(SearchSpace):
         convolutions = [tuple((Op.of("conv", s, kernel=k, out=16),) for k in (1, 3, 5)) for s in SHAPES]
         return (*convolutions, ((Op.of("head", (16, 2, 2), out=self.num_classes),),))
 
-    def slot_choices(self, population):
+    def slot_options(self, population):
         return np.pad(population, ((0, 0), (0, 1)))
 
     def build_op(self, op):

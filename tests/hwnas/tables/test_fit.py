@@ -36,11 +36,11 @@ class GatedSpace(SearchSpace):
             return nn.Conv2d(4, 4, op["kernel"], padding=op["kernel"] // 2)
         return nn.Conv2d(4, 4, 1) if op.kind != "gate" else nn.ReLU()
 
-    def slot_choices(self, population):
+    def slot_options(self, population):
         return np.pad(population, ((0, 0), (1, 1)))
 
     def pruned_choices(self, population, pruning):
-        choices = self.slot_choices(population)
+        choices = self.slot_options(population)
         choices[:, 1:-1:2][choices[:, 2:-1:2] == 0] = 3
         return choices
 
@@ -56,7 +56,7 @@ def true_us(op):
 
 
 def true_ms(space, archs, pruned):
-    choices = space.pruned_choices(archs, "used") if pruned else space.slot_choices(archs)
+    choices = space.pruned_choices(archs, "used") if pruned else space.slot_options(archs)
     chosen = [[slot[c] for slot, c in zip(space.slots, row, strict=True)] for row in choices]
     return np.array([sum(true_us(op) for ops in row for op in ops) for row in chosen]) / 1e3
 

@@ -10,11 +10,11 @@ CHAINS = [mbconv_space("mbconv-32"), mbconv_space("ofa-mbv3"), regnet_space("reg
 @pytest.mark.parametrize("space", [*CHAINS, NasBench201()], ids=lambda space: space.name)
 def test_tables_say_what_the_slots_say(space):
     rng = np.random.default_rng(0)
-    per_slot = [rng.normal(size=len(slot)) for slot in space.slots]
+    per_slot = [rng.normal(size=len(slot.options)) for slot in space.slots]
     archs = space.sample(rng, 300)
-    choices = space.slot_choices(archs)
+    choices = space.slot_options(archs)
     wanted = sum(values[column] for values, column in zip(per_slot, choices.T, strict=True))
-    assert Factors.of_slots(space, per_slot)(archs) == pytest.approx(wanted, abs=1e-12)
+    assert space.layout.factors(per_slot)(archs) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_by_hand():
@@ -59,4 +59,4 @@ def test_groups_are_genes_that_hang_together():
 def test_a_graph_has_no_tables():
     space = NasBench101()
     with pytest.raises(NotSeparable, match="26 genes"):
-        Factors.of_slots(space, [np.zeros(len(slot)) for slot in space.slots])
+        space.layout.factors([np.zeros(len(slot.options)) for slot in space.slots])

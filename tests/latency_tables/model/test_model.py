@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency_tables import Calibration, LatencyModel, MissingOpError, Op, OpCost, TableRow
+from latency_tables.additive import Factors, Hinged
 from latency_tables.model.calibration import KNEES, TERMS
 
 OPS = [Op.of("op", (i,), size=i) for i in range(1, 7)]
@@ -22,7 +23,7 @@ def rows(ops=OPS):
 
 def slow_prediction(model, choices):
     """One network, op by op."""
-    ops = [op for slot, choice in zip(model.space.slots, choices, strict=True) for op in slot[choice]]
+    ops = [op for slot, choice in zip(model.space.slots, choices, strict=True) for op in slot.choices[choice]]
     sum_ms = weight_mb = 0.0
     for op in ops:
         sum_ms += model.table[op].median_us / 1000
@@ -61,22 +62,24 @@ def test_predict_is_a_loop_over_ops(table, grid_space, slots, calibration, data)
 
 @settings(max_examples=40, deadline=None)
 @given(slots=SLOTS, calibration=st.sampled_from(CALIBRATIONS), data=st.data())
-def test_what_adds_up_is_given_slot_by_slot(table, grid_space, slots, calibration, data):
+def test_a_budget_and_a_prediction_say_the_same_to_the_last_bit(table, grid_space, slots, calibration, data):
     model = LatencyModel(table(rows=rows()), grid_space(slots), calibration)
-    terms = model.upper_ms_terms()
-    bent = calibration is not None and set(calibration.terms) & set(KNEES)
-    assert len(terms.knees) == (len(bent) if bent else 0)
-    choices = [data.draw(st.integers(0, len(s) - 1)) for s in slots]
-    upper_ms = terms.constant + sum(ms[c] for ms, c in zip(terms.per_slot, choices, strict=True))
-    weight_mb = sum(mb[c] for mb, c in zip(terms.weight_mb, choices, strict=True))
-    upper_ms += sum(price * max(weight_mb - knee, 0) for knee, price in terms.knees)
-    assert upper_ms == pytest.approx(model.predict(np.array([choices])).upper_ms[0])
+    bends = calibration is not None and set(calibration.terms) & set(KNEES)
+    assert isinstance(model.upper_ms, Hinged if bends else Factors)
+    if bends:
+        assert len(model.upper_ms.hinges) == len(bends)
+    population = np.array([[data.draw(st.integers(0, len(s) - 1)) for s in slots] for _ in range(5)])
+    assert model.upper_ms(population).tolist() == model.predict(population).upper_ms.tolist()
 
 
-def test_an_op_without_a_time_adds_up_to_nothing_that_is_known(table, grid_space):
+def test_an_op_without_a_time_is_named_and_searched_by_no_exact_method(table, grid_space):
     failed = TableRow(OPS[0], OpCost(0.5, 0, 0), error="out of memory")
-    space = grid_space([[(OPS[0],), (OPS[1],)]])
-    assert LatencyModel(table(rows=[failed, *rows(OPS[1:])]), space).upper_ms_terms() is None
+    model = LatencyModel(table(rows=[failed, *rows(OPS[1:])]), grid_space([[(OPS[0],), (OPS[1],)]]))
+    assert not isinstance(model.upper_ms, Factors | Hinged)
+    assert model.predict(np.array([[1]])).ms.tolist() == pytest.approx([2.007])
+    for ask in (model.predict, model.upper_ms, model.features):
+        with pytest.raises(MissingOpError, match="out of memory"):
+            ask(np.array([[1], [0]]))
 
 
 def test_predict_by_hand(table, grid_space):

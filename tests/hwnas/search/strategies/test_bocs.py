@@ -7,14 +7,14 @@ from hwnas.search.budget import feasible
 from hwnas.search.contract import check_strategy
 from hwnas.search.strategies.bocs import _posterior_draws
 from hwnas.spaces import NasBench101, mbconv_space
-from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.factors import NotSeparable
 
 SPACE = mbconv_space("mbconv-32")
 
 
 def some_factors(space, seed, least=0.0):
     rng = np.random.default_rng(seed)
-    return Factors.of_slots(space, [least + rng.random(len(slot)) for slot in space.slots])
+    return space.layout.factors([least + rng.random(len(slot.options)) for slot in space.slots])
 
 
 def answered(strategy, accuracy, evaluations):

@@ -7,7 +7,7 @@ from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.search import STRATEGIES, Budget, EvolutionStrategy, Problem, make_strategy, search
 from hwnas.search.strategies._warm_start import warm_started
 from hwnas.spaces import NasBenchMacro
-from hwnas.spaces.space import ArchError
+from hwnas.spaces.genotypes import ArchError
 
 MACRO = NasBenchMacro()
 WARM = np.array([[2, 0, 0, 0, 0, 0, 0, 1], [1] * 8, [2, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 2, 2, 0, 0, 0]])

@@ -1,0 +1,157 @@
+"""Genotypes: the networks of a space as integer vectors, and what follows from its slots. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+
+from latency_tables import HwnasError, Op
+from latency_tables.additive import Slot, Slots
+from latency_tables.arrays import Function, Genotype, Population
+
+
+class ArchError(HwnasError):
+    """An architecture text or genotype that is not of the space."""
+
+
+class Genotypes(ABC):
+    """A set of networks, each an integer genotype, and the ops that its `slots` make of one."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many values each gene can take."""
+
+    @property
+    @abstractmethod
+    def slots(self) -> tuple[Slot, ...]:
+        """The places of a network in network order, with the ops that may stand there."""
+
+    @property
+    def prunings(self) -> tuple[str, ...]:
+        """Names of the ways in which a runtime may drop ops of a network, e.g. dead branches. A chain has none."""
+        return ()
+
+    def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
+        """As `slots`, without the ops that a runtime of this `pruning` drops."""
+        return self.slots
+
+    def slot_options(self, population: Population) -> Population:
+        """Which of its `options` every slot takes, [n, slots], of genotypes [n, genes].
+
+        A space whose slots have no genes of their own must say it itself.
+        """
+        return self.layout.options(population)
+
+    def canonical(self, population: Population) -> Population:
+        """Genotypes [n, genes], genes without effect at their lowest value: equal networks, equal genotypes."""
+        return self.layout.lowest_equals(population)
+
+    @cached_property
+    def size(self) -> int:
+        """How many different networks there are. Raises `NotSeparable` where a space must count them itself."""
+        return self.layout.count()
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """What people call each gene."""
+        return tuple(f"gene{i}" for i in range(len(self.cardinalities)))
+
+    @property
+    def gene_values(self) -> tuple[tuple[str, ...], ...]:
+        """What people call the values of each gene."""
+        return tuple(tuple(map(str, range(count))) for count in self.cardinalities)
+
+    # What follows from the above.
+
+    @cached_property
+    def layout(self) -> Slots:
+        """The slots as look-ups for whole populations."""
+        return Slots(self.cardinalities, self.slots, self.slot_options)
+
+    @cached_property
+    def all_ops(self) -> tuple[Op, ...]:
+        """Every op any network of the space can use, each once."""
+        return tuple(dict.fromkeys(op for slot in self.slots for ops in slot.options for op in ops))
+
+    def ops(self, arch: Genotype) -> tuple[Op, ...]:
+        """The ops one network is made of, in network order."""
+        options = self.slot_options(arch[None])[0]
+        return tuple(chain.from_iterable(slot.options[i] for slot, i in zip(self.slots, options, strict=True)))
+
+    def additive(self, of_op: Mapping[Op, float]) -> Function:
+        """What the ops of a network cost together, as a function of genotypes: `Factors` unless any gene may decide."""
+        return self.layout.sum_of(self.layout.per_option(of_op))
+
+    def check(self, arch: Genotype) -> Genotype:
+        """The canonical form of one genotype; raises `ArchError` when it is not of this space."""
+        arch = np.asarray(arch)
+        if arch.shape != (len(self.cardinalities),) or arch.dtype.kind not in "iu":
+            raise ArchError(
+                f"a genotype of {self.name} is {len(self.cardinalities)} integers, got {arch.tolist()!r:.80}"
+            )
+        if (arch < 0).any() or (arch >= self.cardinalities).any():
+            gene = int(np.flatnonzero((arch < 0) | (arch >= np.array(self.cardinalities)))[0])
+            raise ArchError(
+                f"gene {gene} of a {self.name} genotype must be in 0..{self.cardinalities[gene] - 1}, got {arch[gene]}"
+            )
+        clean: Genotype = self.canonical(arch[None].astype(np.int64))[0]
+        return clean
+
+    def sample(self, rng: np.random.Generator, n: int) -> Population:
+        """`n` random genotypes, genes uniform, canonical, [n, genes]."""
+        return self.canonical(rng.integers(0, self.cardinalities, (n, len(self.cardinalities))))
+
+    def mutate(self, population: Population, rng: np.random.Generator, rate: float | None = None) -> Population:
+        """Each gene drawn anew with probability `rate` (default: one gene on average), at least one per genotype."""
+        n, genes = population.shape
+        change = rng.random((n, genes)) < (1 / genes if rate is None else rate)
+        change[np.arange(n), rng.integers(0, genes, n)] = True
+        return self.canonical(np.where(change, rng.integers(0, self.cardinalities, (n, genes)), population))
+
+    def neighbours(self, arch: Genotype) -> Population:
+        """Every other network that differs in one gene, each once, [m, genes]."""
+        rows = []
+        for gene, values in enumerate(self.cardinalities):
+            block = np.repeat(arch[None], values, axis=0)
+            block[:, gene] = np.arange(values)
+            rows.append(block)
+        distinct = np.unique(self.canonical(np.concatenate(rows)), axis=0)
+        others: Population = distinct[(distinct != self.canonical(arch[None])).any(axis=1)]
+        return others
+
+    def to_text(self, arch: Genotype) -> str:
+        """Readable text of a genotype; `from_text` is its inverse."""
+        return f"{self.name}:{'-'.join(map(str, self.check(arch)))}"
+
+    def from_text(self, text: str) -> Genotype:
+        """The genotype of a text; raises `ArchError` that says what does not parse."""
+        body = self._text_body(text)
+        try:
+            genes = np.array([int(g) for g in body.split("-")])
+        except ValueError:
+            raise ArchError(f"cannot parse {text!r}: after '{self.name}:' come integers joined by '-'") from None
+        return self.check(genes)
+
+    def _text_body(self, text: str) -> str:
+        name, colon, body = text.strip().partition(":")
+        if not colon or name != self.name:
+            raise ArchError(f"cannot parse {text!r:.120}: an architecture of this space starts with '{self.name}:'")
+        return body
+
+
+def unique_genotypes(population: Population, exclude: Iterable[Genotype] = ()) -> Population:
+    """Distinct rows in order of first appearance, without those in `exclude`."""
+    seen = {g.tobytes() for g in exclude}
+    keep = []
+    for i, row in enumerate(np.ascontiguousarray(population)):
+        if (key := row.tobytes()) not in seen:
+            seen.add(key)
+            keep.append(i)
+    return population[keep]
