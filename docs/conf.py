@@ -1,4 +1,4 @@
-"""Sphinx: Markdown by MyST, and the API from the docstrings. `make docs` builds it, offline, and every warning is an error."""
+"""Sphinx: Markdown by MyST, and the API from docstrings. `make docs` builds it offline; every warning is an error."""
 
 import sys
 from importlib.metadata import version as version_of
@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 project = "hwnas"
 author = "The hwnas contributors"
-copyright = author  # noqa: A001 - the name is Sphinx's
+copyright = author
 version = release = version_of("hwnas")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
