@@ -16,7 +16,7 @@ from benchmarks._speak import say
 from benchmarks._timing import timed
 from hwnas.accuracy import AccuracyEstimator
 from hwnas.accuracy.predictors import AdditivePredictor, MLPEnsemble
-from hwnas.search import BOCSStrategy, Budget, Evaluated
+from hwnas.search import BOCSStrategy, Budget, Evaluated, Problem
 from hwnas.spaces import Population
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,8 @@ def _predictor(twin: OfaTwin, seed: int) -> tuple[AccuracyEstimator, Mapping[str
 def _surrogate(asked: Asked, seed: int, evaluations: int) -> None:
     """Ours."""
     twin = asked.twin
-    strategy = BOCSStrategy(twin.space, seed, [Budget("ms", asked.budget_ms, twin.ms)])
+    budgets = (Budget("ms", asked.budget_ms, twin.ms),)
+    strategy = BOCSStrategy(Problem(twin.space, asked.predictor, budgets=budgets), seed=seed)
     while asked.evaluations < evaluations:
         archs = strategy.suggest()
         unknown = np.full(len(archs), np.nan)

@@ -74,9 +74,10 @@ def run_one(task: Task) -> Outcome:
         budgets = _budgets(task.space, task.dataset, task.folder, task.device, task.percentile)
     space = benchmark.table.space
     start = time.perf_counter()
-    strategy = make_strategy(task.strategy, space, task.seed, budgets)
+    problem = Problem(space, benchmark, budgets=budgets)
+    strategy = make_strategy(task.strategy, problem, seed=task.seed)
     spent = _count_fitting(strategy)
-    found = search(Problem(space, benchmark, budgets=budgets), strategy, task.queries).uninterrupted()
+    found = search(problem, strategy, task.queries).uninterrupted()
     seconds = time.perf_counter() - start
     everything = benchmark.population[feasible(budgets, benchmark.population)]
     optimum = benchmark.estimate(everything).mean.max()

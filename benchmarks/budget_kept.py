@@ -94,7 +94,7 @@ def main() -> None:
         problem = Problem(space, Capacity(space, made.table), latency)
         quickest = fastest(space, latency)[None]
         with display.stage("search") as progress:
-            strategy = NSGA2Strategy(space, options.seed, 200, quickest)
+            strategy = NSGA2Strategy(problem, seed=options.seed, population=200, warm_start=quickest)
             seen = search(problem, strategy, EVALUATIONS, progress).uninterrupted()
         calibration = {space.to_text(a) for a in made.calibrated.archs}
         fresh = np.array([space.to_text(a) not in calibration for a in seen.population])

@@ -68,9 +68,9 @@ def run_one(job: Job) -> list[float]:
     space = load_space(SPACE)
     data = load_dataset(str(job.train), size=32, limit=job.images)
     accuracy = TrainedAccuracy(space, Batches(data, BATCH), job.recipe, job.folder / "trained")
-    budgets = (job.budget(space),)
-    strategy = make_strategy(job.strategy, space, job.seed, budgets)
-    found = search(Problem(space, accuracy, budgets=budgets), strategy, job.queries).uninterrupted()
+    problem = Problem(space, accuracy, budgets=(job.budget(space),))
+    strategy = make_strategy(job.strategy, problem, seed=job.seed)
+    found = search(problem, strategy, job.queries).uninterrupted()
     return [100 * float(a) for a in found.accuracy[: job.queries]]
 
 

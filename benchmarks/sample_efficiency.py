@@ -21,6 +21,8 @@ from benchmarks._sampling_runs import Outcome, Task, figures, run_one
 from benchmarks._speak import DATA_FOLDER, add_output_options, flat, listed, publish, say
 from hwnas.search import STRATEGIES
 
+FEW = [name for name, entry in STRATEGIES.items() if entry.evaluations == "few"]
+
 
 def main() -> None:
     """Parse, run every seed of every strategy on every data set, publish."""
@@ -55,7 +57,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--space", default="nb201", choices=COMPLETE)
     parser.add_argument("--dataset", default="c10", help="c10, c100, in16, or several with commas between")
-    parser.add_argument("--strategy", default="prednas", help=f"{', '.join(STRATEGIES)}; several; or all")
+    parser.add_argument("--strategy", default="prednas", help=f"{', '.join(FEW)}; several; or all")
     parser.add_argument("--queries", type=int, default=100, help="networks that may be asked in a run")
     parser.add_argument("--seeds", type=int, default=100, help="how many runs")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
@@ -69,7 +71,7 @@ def _parse() -> argparse.Namespace:
     if args.quick:
         args.seeds, args.queries = 4, 50
     args.dataset = listed(parser, "data set", args.dataset, DATASETS[args.space])
-    args.strategy = listed(parser, "strategy", args.strategy, STRATEGIES)
+    args.strategy = listed(parser, "strategy", args.strategy, FEW)
     args.latency = args.latency.split(",") if args.latency else None
     args.budget_percentile = [float(p) for p in args.budget_percentile.split(",")]
     if args.latency and args.space != "nb201":

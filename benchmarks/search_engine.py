@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from benchmarks._growth import growth, plot_growth
 from benchmarks._mlp_search import mlp
 from benchmarks._ofa_package import OfaTwin
+from benchmarks._predict_share import predict_share
 from benchmarks._ray_kill import killed_workers
 from benchmarks._speak import add_output_options, listed, publish, say
 from benchmarks._timing import seconds, timed
@@ -34,7 +35,7 @@ from latency_tables.additive.joint import every_value
 
 Figures = dict[str, float]
 
-PARTS = ("estimation", "exact", "mlp", "infeasible", "brute-force", "growth", "ray")
+PARTS = ("estimation", "predict", "exact", "mlp", "infeasible", "brute-force", "growth", "ray")
 _COPIED = 256 * 2**20  # bytes: many times what any cache holds
 
 
@@ -185,6 +186,7 @@ def main() -> None:
     details: dict[str, Any] = {}
     run: dict[str, Callable[[], tuple[Figures, Mapping[str, Any]]]] = {
         "estimation": lambda: estimation(twin, args.rounds, 200_000 if args.quick else 2_000_000),
+        "predict": lambda: predict_share(args.rounds, 200_000 if args.quick else 2_000_000),
         "exact": lambda: exact(twin, args.budgets, args.generations),
         "mlp": lambda: mlp(args.seed, args.budgets, args.quick),
         "infeasible": lambda: infeasible(twin),

@@ -1,4 +1,4 @@
-"""What the device says of a finished model: its milliseconds in fresh processes, PASS or FAIL."""
+"""What the device says about a finished model: its milliseconds in fresh processes, PASS or FAIL."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from latency_tables import LatencyTable, Measurement, ProfilerError, TableError, Target, quiet_reference_us, summarise
-from profilers.fresh import measure_model
+from latency_tables import LatencyTable, Measurement, ProfilerError, TableError, quiet_reference_us, summarise
+from profilers import RuntimeSetting
+from profilers.isolated import measure_model
 from profilers.protocol import Protocol
 
-_PROCESSES = 5  # where a process's memory happens to lie makes 2-9 % of difference in one of thirty
+_PROCESSES = 5  # memory placement makes one process in thirty differ by 2-9 %
 _VISITS = 4
 
 
@@ -36,29 +37,24 @@ class Verification:
         return "PASS" if self.verified else "FAIL"
 
 
-def verify(model: Path, reference: Path, table: LatencyTable, budget_ms: float) -> Verification:
+def verify(
+    model: Path, reference: Path, table: LatencyTable, budget_ms: float, runtime: str | None = None
+) -> Verification:
     """Measure an ONNX file on the table's target, in several fresh processes; the median over processes counts.
 
-    `reference` is the table's own reference model. Raises `ProfilerError` when the model cannot be run and
+    `reference` is the table's own reference model; `runtime` is needed for one of one's own, `file.py:ClassName`, which
+    the table knows only by the name it gives itself. Raises `ProfilerError` when the model cannot be run and
     `TableError` when the table was made for another target or with another reference.
     """
     target, protocol = table.provenance.target, Protocol()
     digest = _sha256(model, "model")
     if _sha256(reference, "reference model") != table.provenance.reference_sha256:
         raise TableError(f"{reference} is not the reference model of the latency table; use the one beside its rows")
+    spec = RuntimeSetting(runtime or target.runtime, target.threads, target.batch, target.precision)
     visits: list[Measurement] = []
     for process in range(_PROCESSES):
-        fresh = measure_model(
-            model,
-            reference,
-            runtime=target.runtime,
-            threads=target.threads,
-            batch=target.batch,
-            precision=target.precision,
-            protocol=protocol,
-            rounds=_VISITS,
-        )
-        target.require(Target(**fresh.target), "the latency table")
+        fresh = measure_model(model, reference, spec, protocol, _VISITS)
+        target.require(fresh.target, "the latency table")
         if failed := [v.error for v in fresh.visits if v.error]:
             raise ProfilerError(f"{model}: {failed[0]}")
         visits += [replace(v, round=process) for v in fresh.visits]

@@ -15,3 +15,11 @@ class MissingOpError(TableError):
 
 class ProfilerError(HwnasError):
     """A runtime that is not installed, does not know an option, or refuses a model."""
+
+
+class NotInstalledError(ProfilerError):
+    """A package is missing; `extra` is the extra of hwnas that brings it."""
+
+    def __init__(self, package: str, extra: str):
+        super().__init__(f"{package} is not installed: pip install 'hwnas[{extra}]'")
+        self.package = package

@@ -1,6 +1,6 @@
 """How to measure an ONNX model on a device. Runs on the device: no torch, one inference runtime."""
 
-from profilers._base import Profiler, Session
+from profilers._base import Profiler, RuntimeSetting, Session
 from profilers.plan import Plan, PlannedModel, read_plan, write_plan
 from profilers.profile import measure_plan, table_from_plan
 from profilers.protocol import Protocol
@@ -10,6 +10,7 @@ __all__ = [
     "PlannedModel",
     "Profiler",
     "Protocol",
+    "RuntimeSetting",
     "Session",
     "measure_plan",
     "read_plan",

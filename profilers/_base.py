@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
 from profilers.device.conditions import Conditions, read_conditions
+from profilers.device.energy import EnergyMeter
+
+DeviceKind = Literal["cpu", "gpu", "npu"]
+
+
+@dataclass(frozen=True)
+class RuntimeSetting:
+    """A runtime, by its name or as `path/to/file.py:ClassName`, and its settings: any process can make it from this."""
+
+    runtime: str
+    threads: int = 1
+    batch: int = 1
+    precision: str = "fp32"
 
 
 class Session(ABC):
@@ -53,7 +67,16 @@ class Session(ABC):
 
 
 class Profiler(ABC):
-    """One inference runtime with its settings."""
+    """One inference runtime with its settings.
+
+    A class of one's own that is called with `threads`, `batch` and `precision` can be named as `file.py:ClassName`.
+    """
+
+    device_kind: DeviceKind = "cpu"
+    quick_to_start: bool = False
+    """Whether a fresh process per round costs little; a runtime that compiles for seconds stays in one process."""
+    spec: RuntimeSetting | None = None
+    """What `make_profiler` made it from, so that another process can make it again; None: made by hand."""
 
     @abstractmethod
     def target(self) -> Target:
@@ -66,3 +89,7 @@ class Profiler(ABC):
     def conditions(self) -> Conditions:
         """How the device is doing now. Override where it is not this machine's processor."""
         return read_conditions()
+
+    def energy_meter(self) -> EnergyMeter | None:
+        """What counts the device's energy, None where nothing does. Override where it is not the processor."""
+        return EnergyMeter.of_cpu() if self.device_kind == "cpu" else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import get_args
 
 import numpy as np
 
 from latency_tables import ProfilerError
-from profilers._base import Profiler, Session
+from profilers._base import DeviceKind, Profiler, Session
+from profilers.device.energy import EnergyMeter
 
 
 def check_profiler(profiler: Profiler, model: bytes) -> None:
@@ -18,6 +20,9 @@ def check_profiler(profiler: Profiler, model: bytes) -> None:
         assert getattr(target, field.name) not in ("", None), f"target().{field.name} must be filled in"
     assert target.threads >= 1, "threads must be at least 1"
     assert target.batch >= 1, "batch must be at least 1"
+    assert profiler.device_kind in get_args(DeviceKind), f"device_kind must be one of {get_args(DeviceKind)}"
+    meter = profiler.energy_meter()
+    assert meter is None or isinstance(meter, EnergyMeter), "energy_meter() must give an EnergyMeter or None"
 
     with profiler.open(model) as session:
         session.run()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from latency_tables import HwnasError, Op, OpCost
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import json_bytes, with_digest, without_digest, write_atomically
 from latency_tables.storage.serialise import from_plain, parse_json
 
 _PLAN, _REFERENCE = "plan.json", "reference.onnx"
@@ -32,7 +31,7 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class _Index:
-    """What `plan.json` holds."""
+    """What `plan.json` holds beside the digest over it."""
 
     space: str
     reference_sha256: str
@@ -41,7 +40,7 @@ class _Index:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure for `space`. Every model is checked against its digest when it is read."""
+    """What to measure for `space`. The plan and every model are checked against their digests when they are read."""
 
     folder: Folder
     space: str
@@ -58,12 +57,8 @@ class Plan:
 
     def index(self) -> dict[str, bytes]:
         """File name -> content of all but the models: what tells measurements of this plan from others."""
-        content = {
-            "space": self.space,
-            "reference_sha256": self.reference_sha256,
-            "models": [asdict(m) for m in self.models],
-        }
-        return {_REFERENCE: self.reference(), _PLAN: (json.dumps(content, indent=1) + "\n").encode()}
+        index = _Index(self.space, self.reference_sha256, self.models)
+        return {_REFERENCE: self.reference(), _PLAN: json_bytes(with_digest(asdict(index)))}
 
     @property
     def costs(self) -> Mapping[Op, OpCost]:
@@ -101,7 +96,7 @@ def write_plan(
 def read_plan(folder: Folder) -> Plan:
     """Read a plan; raises `HwnasError` in one line when it is missing or damaged."""
     try:
-        index = from_plain(_Index, parse_json((folder / _PLAN).read_bytes()))
+        index = from_plain(_Index, without_digest(parse_json((folder / _PLAN).read_bytes())))
         if any("\0" in m.file for m in index.models):
             raise ValueError("no file has such a name")
         models = tuple(replace(m, file=Path(m.file).name) for m in index.models)

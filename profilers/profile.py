@@ -15,6 +15,7 @@ from latency_tables import Journal, LatencyTable, Measurement, Target, table_fro
 from latency_tables.progress import Progress, silent
 from profilers._base import Profiler
 from profilers.device import quiet
+from profilers.isolated import MeasureRound, run_isolated
 from profilers.plan import Plan, PlannedModel
 from profilers.protocol import Protocol, by_key, stop_reason, visit_model
 
@@ -30,6 +31,34 @@ def journal_header(plan: Plan, target: Target, protocol: Protocol) -> dict[str, 
 
 
 def measure_plan(
+    plan: Plan, profiler: Profiler, journal_path: Path, protocol: Protocol, progress: Progress = silent
+) -> list[Measurement]:
+    """Visit every model once per round (or `in_a_row` times), in a new order each round, until its interval is narrow.
+
+    Every round has a fresh process where the runtime is quick to start and another process can make it, else all
+    rounds run in this one. Each visit is in the journal before the next one starts; those already there are not made
+    again. Raises `JournalError` when the journal is of other work, in use, or the disk is full.
+    """
+    spec = profiler.spec
+    if spec is None or not profiler.quick_to_start or not isinstance(plan.folder, Path):
+        return measure_here(plan, profiler, journal_path, protocol, progress)
+    header = journal_header(plan, profiler.target(), protocol)
+    folder, journal = str(plan.folder.resolve()), str(journal_path.resolve())
+    visits = _journalled(journal_path, header)
+    for round_ in range(protocol.maximum_rounds):
+        if unfinished(plan.models, visits, protocol, round_):
+            run_isolated(MeasureRound(spec, protocol, folder, journal, round_), progress)
+            visits = _journalled(journal_path, header)
+    progress(len(visits), len(visits), "measured")
+    return visits
+
+
+def _journalled(path: Path, header: Mapping[str, Any]) -> list[Measurement]:
+    with Journal(path, header) as journal:
+        return [Measurement.from_json(record) for record in journal]
+
+
+def measure_here(
     plan: Plan,
     profiler: Profiler,
     journal_path: Path,
@@ -37,11 +66,7 @@ def measure_plan(
     progress: Progress = silent,
     rounds: Sequence[int] | None = None,
 ) -> list[Measurement]:
-    """Visit every model once a round (or `in_a_row` times), in a new order each round, until its interval is narrow.
-
-    Appends each visit to the journal before the next one starts; visits already there are not made again. `rounds`:
-    which of them, all by default. Raises `JournalError` when the journal is of other work, in use, or the disk is full.
-    """
+    """As `measure_plan`, all in this process; `rounds`: which of them, all by default."""
     target = profiler.target()
     header, reference_model = journal_header(plan, target, protocol), plan.reference()
     with Journal(journal_path, header) as journal, quiet(target.threads), profiler.open(reference_model) as reference:
@@ -68,7 +93,7 @@ def measure_plan(
 def unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
 ) -> list[tuple[PlannedModel, int]]:
-    """The models that still need visits in this round, and how many."""
+    """The models that still need visits in this round, and how many visits."""
     done = by_key(visits)
     left = []
     for model in models:

@@ -1,7 +1,7 @@
 """How one visit to a model is timed: short groups of runs between runs of a fixed reference network.
 
 Clocks, neighbours and temperature move a machine by 8-15 % within minutes, but hardly within 20 ms; the fastest
-run of a group over the fastest reference run just before and after it stays put.
+run of a group over the fastest reference run just before and after it is stable.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NETWORKS_PROTOCOL = Protocol(minimum_rounds=4, maximum_rounds=5)
 
 
 def networks_protocol(threads: int) -> Protocol:
-    """How whole networks are visited: more often with several threads, which find their cores anew at each opening."""
+    """How whole networks are visited: more often with several threads, which get other cores at each opening."""
     return NETWORKS_PROTOCOL if threads == 1 else replace(NETWORKS_PROTOCOL, in_a_row=3)
 
 

@@ -93,6 +93,53 @@ def two_ops(tmp_path_factory):
     return folder
 
 
+OWN_RUNTIME = """
+import numpy as np
+import onnxruntime as ort
+
+from latency_tables import ProfilerError, Target
+from profilers import Profiler, Session
+
+print("a line that no answer must be mixed up with")
+
+
+class Running(Session):
+    def __init__(self, session):
+        self.session = session
+        self.inputs = {i.name: np.ones(i.shape, np.float32) for i in session.get_inputs()}
+
+    def run(self):
+        self.session.run(None, self.inputs)
+
+
+class Mine(Profiler):
+    quick_to_start = True
+
+    def __init__(self, threads, batch, precision):
+        if threads > 8:
+            raise RuntimeError("too many threads")
+        self.settings = {"threads": threads, "batch": batch, "precision": precision}
+
+    def target(self):
+        return Target("my device", "my runtime", "1.0", **self.settings)
+
+    def open(self, model):
+        print("another such line")
+        try:
+            return Running(ort.InferenceSession(model, providers=["CPUExecutionProvider"]))
+        except Exception as e:
+            raise ProfilerError(f"my runtime refuses the model: {str(e).splitlines()[0]}") from None
+"""
+
+
+@pytest.fixture
+def own_runtime(tmp_path):
+    """A runtime of one's own, as it is named on the command line."""
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "own.py").write_text(OWN_RUNTIME)
+    return f"{tmp_path / 'own.py'}:Mine"
+
+
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory):
     """The python3 of a fresh virtual environment that has only the named packages, as a board would."""

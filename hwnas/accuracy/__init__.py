@@ -1,6 +1,7 @@
 """Accuracy estimators: tabular, zero-cost, supernet, trained, and predictors fitted on them."""
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator, Predictor
+from hwnas.accuracy.journaled import Journaled
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, GaussianProcessPredictor
 from hwnas.accuracy.supernet_accuracy import SupernetAccuracy
 from hwnas.accuracy.tabular import TabularBenchmark
@@ -11,6 +12,7 @@ __all__ = [
     "AccuracyEstimator",
     "AdditiveGaussianProcess",
     "GaussianProcessPredictor",
+    "Journaled",
     "Predictor",
     "SupernetAccuracy",
     "TabularBenchmark",

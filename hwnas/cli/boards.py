@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.display import ConsoleDisplay
 from latency_tables import HwnasError, LatencyTable, save_table
 from latency_tables.storage.networks import write_networks
+
+if TYPE_CHECKING:
+    from profilers.boards.results import BoardResults
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
@@ -52,7 +56,7 @@ def import_(
     """Make a table of what a kit measured on a board; whole networks go into networks.csv beside it."""
     from profilers.boards.results import import_results
 
-    _save(*import_results(results), out, as_json)
+    _save(import_results(results), out, as_json)
 
 
 def measure(
@@ -70,8 +74,8 @@ def measure(
 ) -> None:
     """Measure a kit or a folder of op models into a table, here or by ssh on --device; no torch on either side.
 
-    Goes on where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
-    connection does no harm: the same command picks it up. What it measures is brought to OUT/results.
+    Resumes where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
+    connection does no harm: the same command attaches again. Its results are fetched into OUT/results.
     """
     from profilers.boards.kit import measure_kit, read_kit
     from profilers.boards.results import import_results
@@ -80,7 +84,7 @@ def measure(
     if is_kit and precision not in (None, made_in := read_kit(plan).settings.precision):
         raise HwnasError(f"the models of {plan} are in {made_in}; make a kit in {precision}")
     if device is None and not is_kit:
-        _save(_measured_here(plan, out, runtime, threads, precision), None, out, as_json)
+        _answer(_saved(_measured_here(plan, out, runtime, threads, precision), out), as_json)
         return
     if device is None:
         opened = read_kit(plan)
@@ -103,25 +107,24 @@ def measure(
                 progress=progress,
                 say=display.say,
             )
-    _save(*import_results(results), out, as_json)
+    _save(import_results(results), out, as_json)
 
 
 def _measured_here(
     plan: Path, out: Path, runtime: str | None, threads: int | None, precision: str | None
 ) -> LatencyTable:
-    from profilers import Protocol, read_plan, table_from_plan
-    from profilers.fresh import measure_plan_freshly
+    from profilers import Protocol, measure_plan, read_plan, table_from_plan
     from profilers.runtimes import make_profiler
 
     planned, protocol = read_plan(plan), Protocol()
     profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
     with ConsoleDisplay().stage("latency table") as progress:
-        visits = measure_plan_freshly(planned, profiler, out / "journal.jsonl", protocol, progress)
+        visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
     return table_from_plan(planned, profiler.target(), visits, protocol)
 
 
 def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
-    """A kit of a folder of op models; the same folder gives the same kit, so that a second call goes on."""
+    """A kit of a folder of op models; the same folder gives the same kit, so that a second call resumes."""
     from profilers import read_plan
     from profilers.boards.kit import KitSettings, pack_kit
 
@@ -129,14 +132,23 @@ def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
     return kit_file
 
 
-def _save(table: LatencyTable, networks: list[tuple[str, float]] | None, out: Path, as_json: bool) -> None:
+def _save(found: BoardResults, out: Path, as_json: bool) -> None:
+    answer = _saved(found.table, out)
+    if found.networks:  # a folder of op models has none, and says nothing of those that may be there
+        write_networks(out, found.networks)
+    if found.damaged:
+        lost = f"warning: {found.damaged} damaged records were left out"
+        ConsoleDisplay().say(f"{lost}; copy the folder again, or run the kit again with the same --out")
+    _answer({**answer, "networks": len(found.networks), "damaged": found.damaged}, as_json)
+
+
+def _saved(table: LatencyTable, out: Path) -> dict[str, Any]:
     save_table(table, out)
     failed = sum(row.error is not None for row in table.rows)
-    answer = {"table": str(out), "ops": len(table.rows), "failed": failed}
-    text = f"{out}: {len(table.rows)} ops, {failed} without a time"
-    if networks is not None:
-        if networks:  # a folder of op models has none, and says nothing of those that may be there
-            write_networks(out, networks)
-        answer["networks"] = len(networks)
-        text += f", {len(networks)} whole networks"
+    return {"table": str(out), "ops": len(table.rows), "failed": failed}
+
+
+def _answer(answer: Mapping[str, Any], as_json: bool) -> None:
+    networks = f", {answer['networks']} whole networks" if "networks" in answer else ""
+    text = "{table}: {ops} ops, {failed} without a time".format(**answer) + networks
     print(json.dumps(answer) if as_json else text)

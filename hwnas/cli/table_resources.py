@@ -30,9 +30,10 @@ def resources(
         raise ProfilerError(f"--seconds must be more than 0, got {seconds:g}")
     known, plan = load_table(table), read_plan(ops)
     t = known.provenance.target
-    t.require(profiler_for(t).target(), f"the latency table {table}")
+    profiler = profiler_for(t)
+    t.require(profiler.target(), f"the latency table {table}")
     with ConsoleDisplay().stage("memory and energy") as progress:
-        found = measure_resources(plan, t, table / "resources.jsonl", seconds, progress)
+        found = measure_resources(plan, profiler, table / "resources.jsonl", seconds, progress)
     made = with_resources(known, found)
     save_table(made, table)
     told = {

@@ -7,8 +7,7 @@ import numpy as np
 
 from hwnas.data._base import DataError, Dataset, Images, Labels, Split
 from hwnas.data._split import split_stratified, stratified_subset
-
-MAX_SIZE = 1024
+from hwnas.data.options import ImageOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,48 +15,35 @@ class Pool:
     """Labelled images of one file or folder, decoded only on demand.
 
     `labels` int64 [N] point into `classes`, which are those that occur. `read(rows, size)` decodes the
-    images of ascending rows to uint8 [n, 3, size, size] and raises DataError for one that is broken.
+    images of ascending rows to uint8 [n, 3, size, size] and raises DataError for one that is broken. `notes` are
+    those of the dataset.
     """
 
     where: str
     classes: tuple[str, ...]
     labels: Labels
     read: Callable[[Labels, int], Images]
+    notes: tuple[str, ...] = ()
 
 
-def assemble(
-    name: str,
-    pool: Pool,
-    test: Pool | None = None,
-    *,
-    size: int,
-    limit: int | None,
-    validation_fraction: float,
-    test_fraction: float,
-    mirror: bool,
-    seed: int,
-) -> Dataset:
-    """Split `pool` into train and validation, and into test too where `test` is not given.
+def assemble(name: str, pool: Pool, test: Pool | None, options: ImageOptions) -> Dataset:
+    """Split `pool` into train and validation, and into test too where `test` is None.
 
-    `limit` keeps that many images of `pool` and at most as many of `test`, in proportion to the classes.
-    DataError for too few images or classes, for options out of range and for a test class unknown in `pool`.
+    The limit is one for `pool` and one for `test`. DataError for too few images or classes, for options out of range
+    and for a test class unknown in `pool`.
     """
-    held_out = [validation_fraction] if test is not None else [validation_fraction, test_fraction]
-    fractions = [1 - sum(held_out), *held_out]
-    if min(fractions) <= 0:
-        raise DataError(f"held-out fractions {held_out}: each must be above 0 and their sum below 1")
-    if not 1 <= size <= MAX_SIZE:
-        raise DataError(f"image size {size}: give a number of pixels from 1 to {MAX_SIZE}")
+    fractions, limit = options.fractions(with_test=test is None), options.limit
     _check_classes(pool, limit)
-
-    kept = _limited(pool.labels, limit, seed, at_least=3)
-    parts = split_stratified(pool.labels[kept], fractions, pool.classes, seed, pool.where)
-    splits = [Split(pool.read(kept[part], size), pool.labels[kept[part]]) for part in parts]
+    kept = _limited(pool.labels, limit, options.seed, at_least=3)
+    parts = split_stratified(pool.labels[kept], fractions, pool.classes, options.seed, pool.where)
+    splits = [Split(pool.read(kept[part], options.size), pool.labels[kept[part]]) for part in parts]
+    notes = pool.notes
     if test is not None:
         labels = _test_labels(pool, test)
-        rows = _limited(labels, limit, seed, at_least=1)
-        splits.append(Split(test.read(rows, size), labels[rows]))
-    return Dataset(name, splits[0], splits[1], splits[2], pool.classes, mirror)
+        rows = _limited(labels, limit, options.seed, at_least=1)
+        splits.append(Split(test.read(rows, options.size), labels[rows]))
+        notes += test.notes
+    return Dataset(name, splits[0], splits[1], splits[2], pool.classes, options.mirror, notes)
 
 
 def _check_classes(pool: Pool, limit: int | None) -> None:

@@ -43,7 +43,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three disjoint splits; label i is `classes[i]`; `mirror`: a left-right flip keeps the label."""
+    """Three disjoint splits; label i is `classes[i]`; `mirror`: a left-right flip keeps the label.
+
+    `notes` are lines for whoever gave the images, such as how many files were skipped.
+    """
 
     name: str
     train: Split
@@ -51,6 +54,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     mirror: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -64,7 +68,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256, in hex, of all that training can see: arrays, classes and mirror, but not the name."""
+        """The sha256, in hex, of all that training can see: arrays, classes and mirror, but not name and notes."""
         sha = hashlib.sha256(repr((self.classes, self.mirror)).encode())
         for split in (self.train, self.validation, self.test):
             for array in (split.images, split.labels):

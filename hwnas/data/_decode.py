@@ -1,5 +1,6 @@
 """Encoded images to arrays, with Pillow."""
 
+import contextlib
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 
 
+RESIZING = "turned upright as their EXIF says, then stretched to the input's size by Pillow's bilinear filter"
+"""How images get their size: for whoever feeds a network that was trained on them."""
+
+
 def to_array(image: "PillowImage", size: int) -> Images:
     """uint8 [3, size, size] of a Pillow image, as RGB, stretched bilinearly where its size differs."""
     from PIL import Image
@@ -28,14 +33,25 @@ def to_array(image: "PillowImage", size: int) -> Images:
     return np.asarray(rgb).transpose(2, 0, 1)
 
 
+def _turn_upright(image: "PillowImage") -> None:
+    """Cameras write into the EXIF data which side is up; an image whose EXIF data are broken stays as it is."""
+    from PIL import ImageOps
+
+    image.load()
+    with contextlib.suppress(Exception):  # on bad bytes Pillow raises almost anything here too
+        ImageOps.exif_transpose(image, in_place=True)
+
+
 def decode(source: bytes | Path, size: int, where: str) -> Images:
     """uint8 [3, size, size] of an encoded image; DataError that starts with `where` if there is none."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of corrupt EXIF data, for one
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+                _turn_upright(image)
                 return to_array(image, size)
     except UnidentifiedImageError as error:
         raise DataError(f"{where}: not an image in {', '.join(FORMATS)}; replace it or take it out") from error

@@ -5,6 +5,7 @@ import numpy as np
 from hwnas.data._assemble import Pool, assemble
 from hwnas.data._base import Dataset, Images, Labels
 from hwnas.data._decode import to_array
+from hwnas.data.options import ImageOptions
 
 
 def load_digits(size: int = 32, limit: int | None = None, mirror: bool = False) -> Dataset:
@@ -22,13 +23,5 @@ def load_digits(size: int = 32, limit: int | None = None, mirror: bool = False) 
         return np.stack([to_array(Image.fromarray(grey[row]), size) for row in rows])
 
     pool = Pool("digits", tuple("0123456789"), bunch.target.astype(np.int64), read)
-    return assemble(
-        "digits",
-        pool,
-        size=size,
-        limit=limit,
-        validation_fraction=0.2,
-        test_fraction=0.3,
-        mirror=mirror,
-        seed=0,
-    )
+    options = ImageOptions(size, limit, validation_fraction=0.2, test_fraction=0.3, mirror=mirror, seed=0)
+    return assemble("digits", pool, None, options)

@@ -1,5 +1,6 @@
 """Folders of images, one folder a class."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,25 +8,18 @@ import numpy as np
 from hwnas.data._assemble import Pool, assemble
 from hwnas.data._base import DataError, Dataset, Images, Labels, reason
 from hwnas.data._decode import decode
+from hwnas.data.options import ImageOptions
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
+_KINDS_TOLD = 3
 
 
-def load_folder(
-    path: str | Path,
-    test_path: str | Path | None = None,
-    size: int = 32,
-    limit: int | None = None,
-    validation_fraction: float = 0.2,
-    test_fraction: float = 0.2,
-    mirror: bool = True,
-    seed: int = 0,
-) -> Dataset:
+def load_folder(path: str | Path, options: ImageOptions, test_path: str | Path | None = None) -> Dataset:
     """Images [3, size, size] from PATH/class/*, or from PATH/train/class/* with PATH/test/class/* as test.
 
     `test_path`, a folder of class folders, takes the place of PATH/test; other folders beside train and
-    test are not read. With no test folder, `test_fraction` of the images is the test split. `limit` keeps
-    that many images, in proportion to the classes; no others are decoded.
+    test are not read. With a limit, images that are not kept are not decoded. The dataset's notes say how many
+    files were skipped, hidden ones not counted.
     DataError for a missing folder, a class folder without images, a broken image or an option out of range.
     """
     root = Path(path)
@@ -34,17 +28,7 @@ def load_folder(
     # a class may be called train: only folders inside it make it the train split
     if {"train", "test"} <= inside and _folders(root / "train"):
         train, test = root / "train", test or root / "test"
-    return assemble(
-        root.resolve().name,
-        _pool(train),
-        None if test is None else _pool(test),
-        size=size,
-        limit=limit,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        mirror=mirror,
-        seed=seed,
-    )
+    return assemble(root.resolve().name, _pool(train), None if test is None else _pool(test), options)
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -68,8 +52,11 @@ def _pool(folder: Path) -> Pool:
         raise DataError(f"{folder}: holds no class folders; put the images of each class in a folder of its own")
     files: list[Path] = []
     labels: list[int] = []
+    skipped: list[Path] = []
     for label, class_folder in enumerate(classes):
-        images = [file for file in _entries(class_folder) if file.suffix.lower() in EXTENSIONS]
+        entries = _entries(class_folder)
+        images = [file for file in entries if file.suffix.lower() in EXTENSIONS]
+        skipped += [file for file in entries if file.suffix.lower() not in EXTENSIONS]
         if not images:
             raise DataError(
                 f"{class_folder}: a class folder without images ({', '.join(sorted(EXTENSIONS))}); "
@@ -81,4 +68,16 @@ def _pool(folder: Path) -> Pool:
     def read(rows: Labels, size: int) -> Images:
         return np.stack([decode(files[row], size, str(files[row])) for row in rows])
 
-    return Pool(str(folder), tuple(c.name for c in classes), np.array(labels, dtype=np.int64), read)
+    names = tuple(c.name for c in classes)
+    return Pool(str(folder), names, np.array(labels, dtype=np.int64), read, _notes(folder, skipped))
+
+
+def _notes(folder: Path, skipped: list[Path]) -> tuple[str, ...]:
+    """What to say of files that are not read: how many of which kind, the most frequent first."""
+    if not skipped:
+        return ()
+    kinds = Counter("folder" if p.is_dir() else p.suffix.lower() or "no extension" for p in skipped)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_KINDS_TOLD))
+    more = f", {len(kinds) - _KINDS_TOLD} more kinds" if len(kinds) > _KINDS_TOLD else ""
+    read = ", ".join(sorted(EXTENSIONS))
+    return (f"{folder}: {len(skipped)} file(s) skipped ({counts}{more}); only {read} are read, convert the others",)

@@ -1,11 +1,15 @@
 """One door for all sources of images."""
 
 import os.path
+from pathlib import Path
 
 from hwnas.data._base import DataError, Dataset
 from hwnas.data.digits import load_digits
 from hwnas.data.folder import load_folder
+from hwnas.data.options import ImageOptions
 from hwnas.data.parquet import load_parquet
+
+_KINDS = "give 'digits', a .parquet file, or a folder of class folders"
 
 
 def load_dataset(
@@ -18,16 +22,26 @@ def load_dataset(
 ) -> Dataset:
     """Images [3, size, size] of 'digits', of a .parquet file, or of a folder of class folders.
 
-    `test_source` is the test split, of the same kind as `source`. `limit` keeps at most that many images of
-    each. `mirror` says whether flips keep the label; None is the source's own: no for digits, else yes.
-    DataError for another source, and for whatever is wrong inside one.
+    `test_source` is the test split, of the same kind as `source`; ~ is the home folder in both. `limit` keeps at most
+    that many images of each. `mirror` says whether flips keep the label; None is the source's own: no for digits,
+    else yes. DataError for another source, and for whatever is wrong inside one.
     """
     if source == "digits":
         if test_source is not None:
             raise DataError(f"digits has its own test split; leave out the test source {test_source!r}")
         return load_digits(size, limit, mirror=mirror is True)
-    if os.path.isdir(source):
-        return load_folder(source, test_source, size, limit, mirror=mirror is not False)
-    if source.lower().endswith(".parquet"):
-        return load_parquet(source, test_source, size, limit, mirror=mirror is not False)
-    raise DataError(f"data source {source!r}: give 'digits', a .parquet file, or a folder of class folders")
+    options = ImageOptions(size, limit, mirror=mirror is not False)
+    path, test_path = _found(source), None if test_source is None else _found(test_source)
+    if path.is_dir():
+        return load_folder(path, options, test_path)
+    if path.suffix.lower() == ".parquet":
+        return load_parquet(path, options, test_path)
+    raise DataError(f"data source {source!r}: {_KINDS}")
+
+
+def _found(source: str) -> Path:
+    """The path as it was given, ~ being the home folder; DataError when nothing is there."""
+    path = os.path.expanduser(source)
+    if not os.path.exists(path):
+        raise DataError(f"no such file or folder: {path!r}; {_KINDS}")
+    return Path(path)

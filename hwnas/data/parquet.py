@@ -11,42 +11,24 @@ import numpy as np
 from hwnas.data._assemble import Pool, assemble
 from hwnas.data._base import DataError, Dataset, Images, Labels, reason
 from hwnas.data._decode import decode
+from hwnas.data.options import ImageOptions
 
 IMAGE = "image.bytes"  # how Parquet spells both a flat column and the field `bytes` of a struct `image`
 BATCH = 256  # rows read at a time
 
 
-def load_parquet(
-    train_path: str | Path,
-    test_path: str | Path | None = None,
-    size: int = 32,
-    limit: int | None = None,
-    validation_fraction: float = 0.2,
-    test_fraction: float = 0.2,
-    mirror: bool = True,
-    seed: int = 0,
-) -> Dataset:
+def load_parquet(train_path: str | Path, options: ImageOptions, test_path: str | Path | None = None) -> Dataset:
     """Images [3, size, size] from columns `image` (struct with `bytes`) or `image.bytes`, and `label`.
 
     Labels are whole numbers or strings; classes are those that occur, in ascending order, named by the
-    Hugging Face metadata where there are any. Without `test_path`, `test_fraction` of the file is the
-    test split. `limit` keeps that many images, in proportion to the classes; no others are decoded.
+    Hugging Face metadata where there are any. With a limit, images that are not kept are not decoded.
     DataError for whatever is wrong with a file, its columns, labels or images, or with an option.
     """
     paths = [Path(path) for path in (train_path, test_path) if path is not None]
     names = [_class_names(path) for path in paths]
     known = next(filter(None, names), [])  # one file may lack the metadata that the other has
-    pools = [_pool(path, own or known) for path, own in zip(paths, names, strict=True)]
-    return assemble(
-        _dataset_name(paths[0]),
-        *pools,
-        size=size,
-        limit=limit,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        mirror=mirror,
-        seed=seed,
-    )
+    train, *test = [_pool(path, own or known) for path, own in zip(paths, names, strict=True)]
+    return assemble(_dataset_name(paths[0]), train, test[0] if test else None, options)
 
 
 def _dataset_name(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hwnas.lowering.image_input import with_image_input
 from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.lowering.precision import in_precision
 from hwnas.spaces.cost import count_macs, count_params
@@ -19,6 +20,7 @@ from latency_tables.progress import Progress, silent
 from profilers import Plan, write_plan
 
 _REFERENCE_SHAPE = (16, 28, 28)
+_MEAN, _STD = 0.5, 0.25  # of the images of networks that are only timed
 
 
 def reference_network(precision: str = "fp32") -> bytes:
@@ -69,14 +71,17 @@ def plan_networks(
     batch: int = 1,
     precision: str = "fp32",
 ) -> Plan:
-    """Write whole networks into `folder`, each keyed by its architecture text.
+    """Write whole networks into `folder`, each keyed by its architecture text, in the form in which they ship.
 
     `reference` is the reference model's own bytes: the one of the table, so of its precision.
     """
 
+    channels = space.input_shape[0]
+
     def models() -> Iterator[tuple[str, None, None, bytes]]:
         for arch in archs:
             model = _model(space.build(arch), space.input_shape, batch)
-            yield space.to_text(arch), None, None, in_precision(model, precision)
+            shipped = with_image_input(model, [_MEAN] * channels, [_STD] * channels)
+            yield space.to_text(arch), None, None, in_precision(shipped, precision)
 
     return write_plan(folder, space.name, reference, models())

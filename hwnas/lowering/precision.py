@@ -7,6 +7,8 @@ kernels. Hard swish and hard sigmoid have no integer kernel in onnxruntime and r
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from onnx import TensorProto, helper
 
 from latency_tables import HwnasError
 
+Samples: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 PRECISIONS = ("fp32", "fp16", "int8")
 # Ops with an integer kernel in both runtimes; the values between two of them stay 8-bit.
 _QUANTISED_OPS = (
@@ -51,7 +54,7 @@ def in_precision(model: bytes, precision: str, *, float_input: bool = True, floa
 
 
 def halved(model: bytes) -> bytes:
-    """An fp32 model in fp16, inputs and outputs too."""
+    """An fp32 model in fp16, float inputs and outputs too."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return bytes(convert_float_to_float16(onnx.load_model_from_string(model)).SerializeToString())
@@ -59,7 +62,7 @@ def halved(model: bytes) -> bytes:
 
 def quantised(
     model: bytes,
-    samples: NDArray[np.float32] | None = None,
+    samples: Samples | None = None,
     *,
     float_input: bool = True,
     float_output: bool = True,
@@ -67,8 +70,9 @@ def quantised(
     """An fp32 model with one input in int8.
 
     `samples` [n, ...] are inputs to calibrate the ranges of all values on; without them standard normal numbers are
-    taken, which is enough to time a model but not to ship it. A model that ships takes and gives floats; a piece of a
-    network whose neighbours are 8-bit too takes and gives 8-bit integers where not `float_input`, `float_output`.
+    taken, or uniform ones where it takes 8-bit images: enough to time a model but not to ship it. A model that ships
+    keeps the types of its ends; a piece of a network whose neighbours are 8-bit too takes and gives 8-bit integers
+    where not `float_input`, `float_output`.
     Raises `HwnasError` when there are no samples for one batch.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType
@@ -108,7 +112,7 @@ def quantised(
     return bytes(result.SerializeToString())
 
 
-def _ranges(proto: onnx.ModelProto, samples: NDArray[np.float32] | None) -> dict[str, tuple[float, float]]:
+def _ranges(proto: onnx.ModelProto, samples: Samples | None) -> dict[str, tuple[float, float]]:
     """Lowest and highest number of every value of the model over the samples."""
     import onnxruntime as ort
 
@@ -124,7 +128,8 @@ def _ranges(proto: onnx.ModelProto, samples: NDArray[np.float32] | None) -> dict
     (image,) = session.get_inputs()
     names = [image.name, *(output.name for output in session.get_outputs())]
     ranges: dict[str, tuple[float, float]] = {}
-    for batch in _batches(tuple(image.shape), samples):
+    dtype = np.uint8 if image.type == "tensor(uint8)" else np.float32
+    for batch in _batches(tuple(image.shape), dtype, samples):
         answers = [batch, *session.run(None, {image.name: batch})]
         for name, value in zip(names, answers, strict=True):
             low, high = ranges.get(name, (np.inf, -np.inf))
@@ -132,16 +137,18 @@ def _ranges(proto: onnx.ModelProto, samples: NDArray[np.float32] | None) -> dict
     return ranges
 
 
-def _batches(shape: tuple[int, ...], samples: NDArray[np.float32] | None) -> list[NDArray[np.float32]]:
-    """Samples cut into batches of the model's size, the rest left out."""
+def _batches(shape: tuple[int, ...], dtype: type[np.generic], samples: Samples | None) -> list[Samples]:
+    """Samples cut into batches of the model's size, the rest left out; random ones where there are none."""
     size = shape[0]
     if samples is None:
         rng = np.random.default_rng(0)
+        if dtype is np.uint8:
+            return [rng.integers(0, 256, shape, np.uint8) for _ in range(_CALIBRATION_BATCHES)]
         return [rng.standard_normal(shape).astype(np.float32) for _ in range(_CALIBRATION_BATCHES)]
     if samples.shape[1:] != shape[1:] or len(samples) < size:
         raise HwnasError(f"the model takes inputs {list(shape)}, calibration samples are {list(samples.shape)}")
     ends = range(size, len(samples) + 1, size)
-    return [np.ascontiguousarray(samples[end - size : end], dtype=np.float32) for end in ends]
+    return [np.ascontiguousarray(samples[end - size : end], dtype=dtype) for end in ends]
 
 
 def _take_integers(graph: onnx.GraphProto) -> None:

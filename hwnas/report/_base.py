@@ -21,6 +21,16 @@ class Attempt:
     verified: bool
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How to use the network that ships: its file, what goes in and comes out, Python that does it."""
+
+    file: str
+    takes: str
+    gives: str
+    snippet: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ReportData:
     """Everything the report shows.
@@ -71,6 +81,7 @@ class ReportData:
     predictor_tau: float  # Kendall's tau of the two
 
     attempts: tuple[Attempt, ...]
+    usage: Usage
     costs: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     seconds: Mapping[str, float]  # per stage, in the order they ran

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 
 import numpy as np
 
-from hwnas.accuracy import GaussianProcessPredictor, SupernetAccuracy
+from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
 from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
 from hwnas.run.folder import Result, RunFolder
 from hwnas.run.profiling import Profiling
@@ -22,8 +24,9 @@ from hwnas.training import (
     train_supernet,
     trained_weights,
 )
+from hwnas.workers import InProcess
 from latency_tables import Journal
-from latency_tables.progress import Progress
+from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
 
 SUPERNET_BATCH = 32
@@ -88,20 +91,19 @@ class AccuracyModel:
         supernet = self.supernet
         return digest_json([f"{float(p.detach().double().sum()):.9g}" for p in supernet.parameters()])
 
-    def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
-        """Supernet accuracy of networks, journalled one by one."""
+    @contextmanager
+    def answers(self, progress: Progress = silent) -> Iterator[Journaled]:
+        """Accuracy by the supernet, each network journalled as it is evaluated."""
         digest = self.supernet_digest
         path = self.folder.path / "journals" / f"accuracy-{digest[:8]}.jsonl"
         with Journal(path, {"supernet": digest}) as journal:
-            known = {record["arch"]: float(record["accuracy"]) for record in journal}
-            for i, arch in enumerate(archs):
-                text = self.space.to_text(arch)
-                progress(i, len(archs), name)
-                if text not in known:
-                    known[text] = self.accuracy.evaluate(arch)
-                    journal.append({"arch": text, "accuracy": known[text]})
-            progress(len(archs), len(archs), name)
-        return [known[self.space.to_text(a)] for a in archs]
+            yield Journaled(self.space, self.accuracy, journal, InProcess(), progress)
+
+    def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
+        """Supernet accuracy of networks, journalled one by one."""
+        with self.answers(lambda done, total, _best: progress(done, total, name)) as accuracy:
+            mean: list[float] = accuracy.estimate(archs).mean.tolist()
+        return mean
 
     @cached_property
     def _predicted(self) -> tuple[Pairs, PredictorFit]:

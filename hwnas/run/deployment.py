@@ -15,19 +15,20 @@ import torch
 from torch import nn
 
 from deploy.export import Export, export_network
+from deploy.inference import OnnxInference
+from deploy.manifest import FORMAT, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.folder import Result, RunFolder
 from hwnas.run.profiling import Profiling
 from hwnas.spaces import Genotype
-from hwnas.training import Batches, Curve, Recipe, accuracy, load_checkpoint, load_weights, save_checkpoint
+from hwnas.training import Batches, Curve, Recipe, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
 from hwnas.workers import InProcess, Workers
 from latency_tables import HwnasError
 from latency_tables.progress import Progress
 
 _TRAIN_BATCH = 64
-_PARITY_IMAGES = 32
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Deployment:
     def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, workers: Workers):
         self.folder, self.settings, self.workers = folder, folder.settings, workers
         self.profiling, self.accuracy_model, self.space = profiling, accuracy_model, profiling.space
+        self._trained: dict[str, Trained] = {}
 
     def candidate(self, arch: Genotype) -> Path:
         """The folder of one architecture."""
@@ -58,8 +60,14 @@ class Deployment:
         return FineTuning(self.accuracy_model.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
 
     def train(self, arch: Genotype) -> Trained:
-        """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint an epoch."""
-        text, final = self.space.to_text(arch), self._weights(arch)
+        """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint per epoch."""
+        text = self.space.to_text(arch)
+        if text not in self._trained:
+            self._trained[text] = self._train(arch, text)
+        return self._trained[text]
+
+    def _train(self, arch: Genotype, text: str) -> Trained:
+        final = self._weights(arch)
         underway = final.with_name("training.safetensors")
 
         def work(progress: Progress) -> Result:
@@ -113,31 +121,31 @@ class Deployment:
         return f"train-{self.candidate(arch).name}", inputs
 
     def test_accuracy(self, arch: Genotype) -> float:
-        """Stage `test`: accuracy on the test split, which nothing before has looked at."""
-        trained, batches = self.train(arch), Batches(self.profiling.data)
+        """Stage `test`: accuracy of the file that ships on the raw test images, which nothing before has looked at."""
+        exported, data = self.export(arch), self.profiling.data
+        manifest = read_manifest(exported.path)
 
         def work(progress: Progress) -> Result:
-            return {"test_accuracy": accuracy(trained.network, batches.plain(batches.data.test))}
+            return {"test_accuracy": OnnxInference(exported.path).accuracy(data.test.images, data.test.labels)}
 
-        inputs = {"weights": trained.weights_sha256, "data": batches.data.digest}
+        inputs = {"model": manifest.sha256, "data": data.digest}
         name = f"test-{self.candidate(arch).name}"
         return float(self.folder.stage(name, "test accuracy", inputs, [], work)["test_accuracy"])
 
     def export(self, arch: Genotype) -> Export:
-        """Stage `export`: a checked ONNX file that answers as torch does."""
+        """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest."""
         if self.settings.precision != "fp32":
             raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
-        batches = Batches(self.profiling.data)
+        text, data = self.space.to_text(arch), self.profiling.data
 
         def work(progress: Progress) -> Result:
-            images = next(batches.plain(batches.data.validation, size=_PARITY_IMAGES)).images
-            images = images.contiguous(memory_format=torch.contiguous_format)
-            done = export_network(trained.network, self.space.input_shape, path, images.numpy().astype(np.float32))
+            done = export_network(trained.network, data, path, architecture=text, space=self.space.name)
             return {k: v for k, v in asdict(done).items() if k != "path"}
 
-        inputs = {"weights": trained.weights_sha256, "arch": self.space.to_text(arch)}
-        result = self.folder.stage(f"export-{path.parent.name}", "export to ONNX", inputs, [path], work)
+        inputs = {"weights": trained.weights_sha256, "arch": text, "data": data.digest, "format": FORMAT}
+        outputs = [path, manifest_path(path)]
+        result = self.folder.stage(f"export-{path.parent.name}", "export to ONNX", inputs, outputs, work)
         return Export(path, **result)
 
     def verify(self, arch: Genotype) -> Verification:

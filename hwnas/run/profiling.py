@@ -36,7 +36,10 @@ class Profiling:
         """The images."""
         s = self.settings
         size = load_space(s.space).input_shape[1]
-        return load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
+        data = load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
+        for note in data.notes:
+            self.folder.display.say(note)
+        return data
 
     @cached_property
     def space(self) -> SearchSpace:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwnas.report import Attempt, ReportData
+from deploy.manifest import read_manifest
+from hwnas.report import Attempt, ReportData, Usage
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.deployment import Deployment
 from hwnas.run.folder import RunFolder
@@ -32,7 +33,7 @@ def report_data(
     assert latency.calibration.networks is not None
     networks = latency.calibration.networks.rows(slice(-len(held.measured_ms)))
     ops = profiling.space.ops(winner.arch)
-    target = table.provenance.target
+    target, manifest = table.provenance.target, read_manifest(export.path)
     return ReportData(
         title=f"{profiling.space.name} on {target.device}",
         space=profiling.space.name,
@@ -72,6 +73,12 @@ def report_data(
         attempts=tuple(
             Attempt(c.text, c.predicted_ms, c.predicted_upper_ms, v.measured_ms, v.verified)
             for c, v in outcome.attempts
+        ),
+        usage=Usage(
+            file=str(export.path.relative_to(folder.path)),
+            takes=manifest.input.describe(),
+            gives=manifest.output.describe(),
+            snippet=manifest.snippet(),
         ),
         costs=(
             ("parameters", f"{export.params:,}"),

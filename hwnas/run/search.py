@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.accuracy.pairs import Pairs
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.folder import Result, RunFolder
 from hwnas.run.profiling import Correction, Profiling
-from hwnas.run.settings import NSGA2
 from hwnas.search import (
+    STRATEGIES,
     Budget,
     Evaluated,
-    NSGA2Strategy,
     Problem,
     SearchResult,
     SearchStrategy,
@@ -31,11 +29,11 @@ from hwnas.search import (
 )
 from hwnas.spaces import Genotype, Population
 from latency_tables import LatencyModel
-from latency_tables.progress import Progress, silent
+from latency_tables.progress import Progress
 
 SHORTLIST = 16
 LEAST_DIFFERENT_GENES = 3
-FAST_ENOUGH = 0.8  # of the budget: NSGA-II gains nothing by networks that are faster still
+FAST_ENOUGH = 0.8  # of the budget: nothing is gained by networks that are faster still
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,19 @@ class SearchStage:
     @property
     def _effort(self) -> dict[str, Any]:
         s = self.settings
-        if s.strategy == NSGA2:
-            return {"evaluations": s.evaluations, "minutes": s.search_minutes}
-        return {"strategy": s.strategy, "queries": s.queries, "minutes": s.search_minutes}
+        count = {"evaluations": s.evaluations} if self._asks_the_predictor else {"queries": s.queries}
+        return {"strategy": s.strategy, **count, "minutes": s.search_minutes}
+
+    @property
+    def _asks_the_predictor(self) -> bool:
+        """A strategy that is made for thousands of evaluations; others ask the supernet itself."""
+        return STRATEGIES[self.settings.strategy].evaluations == "thousands"
 
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
         s, accuracy_model, space = self.settings, self.accuracy_model, self.space
-        problem = Problem(space, accuracy_model.predictor(), latency, (Budget.latency(latency, budget_ms),))
-        look = self._among_predictions if s.strategy == NSGA2 else self._among_answers
+        budgets = (Budget.latency(latency, budget_ms),)
+        problem = Problem(space, accuracy_model.predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
+        look = self._among_predictions if self._asks_the_predictor else self._among_answers
         found = look(problem, progress)
         refitted = Problem(space, accuracy_model.predictor(found.answers), latency)
         judged = refitted.evaluate(found.shortlist)
@@ -125,7 +128,7 @@ class SearchStage:
         }
 
     def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
-        """NSGA-II over what the predictor says; the few that are worth it are asked of the supernet.
+        """A search over what the predictor says; the few that are worth it are asked of the supernet.
 
         What a supernet says is dearer and truer than what a predictor says of it.
         """
@@ -133,10 +136,7 @@ class SearchStage:
         assert latency is not None
         quickest = fastest(self.space, latency)[None]
         warm_start = np.concatenate([quickest, self.accuracy_model.pairs.population])
-        fast_enough_ms = FAST_ENOUGH * self.profiling.budget_ms
-        strategy = NSGA2Strategy(
-            self.space, s.seed, warm_start=warm_start, budgets=problem.budgets, fast_enough_ms=fast_enough_ms
-        )
+        strategy = make_strategy(s.strategy, problem, seed=s.seed, warm_start=warm_start)
         seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
         order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
         shortlist = seen.population[order[diverse(seen.population[order], SHORTLIST, LEAST_DIFFERENT_GENES)]]
@@ -147,12 +147,13 @@ class SearchStage:
     def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
         """A strategy that asks the supernet itself; the pairs it began with may win too."""
         s = self.settings
-        strategy = make_strategy(s.strategy, self.space, s.seed, problem.budgets)
-        supernet = replace(problem, accuracy=_SupernetAnswers(self.accuracy_model))
-        known = supernet.evaluate(self.accuracy_model.pairs.population)
-        strategy.update(known)
-        asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
-        seen = concat([asked, known.within(self.profiling.budget_ms)])
+        with self.accuracy_model.answers() as accuracy:
+            supernet = replace(problem, accuracy=accuracy)
+            strategy = make_strategy(s.strategy, supernet, seed=s.seed)
+            known = supernet.evaluate(self.accuracy_model.pairs.population)
+            strategy.observe(known)
+            asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
+        seen = concat([asked, supernet.inside(known)])
         return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
 
     def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
@@ -172,17 +173,6 @@ class _Found:
     seen: Evaluated
     answers: Pairs
     shortlist: Population
-
-
-class _SupernetAnswers(AccuracyEstimator):
-    """The trained supernet's accuracies, each journalled and asked once."""
-
-    def __init__(self, accuracy_model: AccuracyModel):
-        self._accuracy_model = accuracy_model
-
-    def estimate(self, population: Population) -> AccuracyEstimate:
-        accuracy = np.array(self._accuracy_model.evaluate(population, "supernet accuracies", silent))
-        return AccuracyEstimate(accuracy, np.zeros(len(accuracy)))
 
 
 def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:

@@ -11,8 +11,6 @@ from hwnas.search import STRATEGIES
 from hwnas.tables.workbench import MOST_CALIBRATION_NETWORKS
 from latency_tables import HwnasError
 
-NSGA2 = "nsga2"
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -37,7 +35,7 @@ class Settings:
     heldout_networks: int = 20
     supernet_epochs: int = 10
     pairs: int = 80
-    strategy: str = NSGA2
+    strategy: str = "nsga2"
     evaluations: int = 5000
     queries: int = 40
     search_minutes: float | None = None
@@ -63,8 +61,8 @@ class Settings:
             if getattr(self, name) < minimum:
                 option = "--" + name.replace("_", "-")
                 raise HwnasError(f"{option} must be at least {minimum}, got {getattr(self, name)}")
-        if self.strategy not in (NSGA2, *STRATEGIES):
-            raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join((NSGA2, *STRATEGIES))}")
+        if self.strategy not in STRATEGIES:
+            raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join(STRATEGIES)}")
         for name in ("budget_ms", "search_minutes"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -1,27 +1,23 @@
 """Search strategies: ask / tell, one file each."""
 
 from hwnas.search.adjust import Adjusted, Utilisation, adjust, hamming_budget, utilisation
-from hwnas.search.budget import Budget, InfeasibleBudget, sample_within
+from hwnas.search.budget import Budget, InfeasibleBudget
+from hwnas.search.evaluated import Evaluated, concat
 from hwnas.search.exact.front import ExactFront, exact_front
 from hwnas.search.exact.network import ExactAnswer, OutOfTime, best_network, cheapest
+from hwnas.search.feasibility import fastest, require_feasible, sample_within
 from hwnas.search.fleet import DeviceFront, Fleet
 from hwnas.search.loop import SearchResult, best_so_far, search
-from hwnas.search.problem import (
-    Evaluated,
-    Problem,
-    SearchStrategy,
-    SpaceExhausted,
-    concat,
-    fastest,
-    require_feasible,
-)
+from hwnas.search.problem import Problem
+from hwnas.search.strategies._base import SearchStrategy, SpaceExhausted
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.search.strategies._predictor_strategy import PredictorStrategy
 from hwnas.search.strategies.bananas import BananasStrategy
 from hwnas.search.strategies.bayesian import BayesianStrategy
 from hwnas.search.strategies.bocs import BOCSStrategy
-from hwnas.search.strategies.by_name import STRATEGIES, make_strategy
+from hwnas.search.strategies.by_name import STRATEGIES, StrategyEntry, make_strategy
 from hwnas.search.strategies.evolution import EvolutionStrategy
+from hwnas.search.strategies.exact import ExactStrategy
 from hwnas.search.strategies.local_search import LocalSearchStrategy
 from hwnas.search.strategies.nsga2 import NSGA2Strategy
 from hwnas.search.strategies.pnas import PNASStrategy
@@ -41,6 +37,7 @@ __all__ = [
     "EvolutionStrategy",
     "ExactAnswer",
     "ExactFront",
+    "ExactStrategy",
     "Fleet",
     "InfeasibleBudget",
     "LocalSearchStrategy",
@@ -55,6 +52,7 @@ __all__ = [
     "SearchResult",
     "SearchStrategy",
     "SpaceExhausted",
+    "StrategyEntry",
     "Utilisation",
     "WeakNASStrategy",
     "adjust",

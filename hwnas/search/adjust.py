@@ -16,7 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.search.budget import Budget, feasible, infeasible, violation
+from hwnas.search.budget import Budget, feasible, violation
+from hwnas.search.feasibility import infeasible
 from hwnas.spaces import Genotype, Population, SearchSpace
 from hwnas.spaces.enumerate import LISTABLE
 from latency_tables.additive.factors import Factors

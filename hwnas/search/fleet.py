@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,9 @@ from hwnas.search.budget import Budget
 from hwnas.search.exact.front import exact_front
 from hwnas.search.exact.network import ExactAnswer, best_network, cheapest
 from hwnas.search.pareto import pareto_front
-from hwnas.spaces import Population, SearchSpace, every_network
+from hwnas.spaces import Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel, OpCost
-from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.factors import NotSeparable
 from latency_tables.arrays import Floats, Function
 from latency_tables.progress import Progress, silent
 
@@ -85,22 +84,14 @@ class Fleet:
         for i, (name, model) in enumerate(self.devices.items()):
             progress(i, len(self.devices), name)
             upper_ms = Budget.latency(model, np.inf).cost
-            front, proven = _whole_front(self.space, value, upper_ms), True
-            if not (whole := front is not None):
+            try:
+                front, whole, proven = exact_front(self.space, value, upper_ms).population, True, True
+            except NotSeparable:
+                whole = False
                 front, proven = _ladder(self.space, value, upper_ms, rungs, time_limit_s)
             fronts[name] = DeviceFront(front, value(front), *self.ms(front), whole, proven)
         progress(len(self.devices), len(self.devices), "fronts")
         return fronts
-
-
-def _whole_front(space: SearchSpace, value: Function, cost: Function) -> Population | None:
-    """Every network of the front, [n, genes]; None where they can neither be summed nor listed."""
-    if isinstance(value, Factors) and isinstance(cost, Factors):
-        with suppress(NotSeparable):
-            return exact_front(space, value, cost).population
-    if (every := every_network(space)) is None:
-        return None
-    return every[pareto_front(value(every), cost(every))]
 
 
 def _ladder(

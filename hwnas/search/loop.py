@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from hwnas.search.problem import Evaluated, Problem, SearchStrategy, SpaceExhausted, concat
+from hwnas.accuracy import Journaled
+from hwnas.search.evaluated import Evaluated, concat
+from hwnas.search.problem import Problem
+from hwnas.search.strategies._base import SearchStrategy, SpaceExhausted
 from hwnas.spaces import Population
+from hwnas.workers import InProcess
 from latency_tables import Journal
 from latency_tables.progress import Progress, silent
 
 Stopped = Literal["evaluations", "time", "exhausted", "interrupted"]
-
-_ANSWER = ("accuracy", "std", "ms", "upper_ms")
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,15 @@ def search(
     With a `journal`, networks are evaluated one by one, and each is on the disk before the next begins. After a kill
     the same search with the same journal asks the strategy again from the beginning, with the recorded answers, and
     ends as if nothing had happened; the time limit begins anew. It pays where an evaluation takes longer than a write.
+    That is a problem whose accuracy is `Journaled` with workers in this process: for a whole suggestion at a time, give
+    one with other workers.
 
-    Raises, where nothing was seen yet, `SpaceExhausted` and KeyboardInterrupt; `InfeasibleBudget` from the strategy.
+    Raises, where nothing was seen yet, `SpaceExhausted` and KeyboardInterrupt; `InfeasibleBudget` from the strategy;
+    with a journal `JobFailed` for a network that cannot be evaluated.
     """
-    answers, count, began = _Answers(problem, journal), 0, monotonic()
+    if journal is not None:
+        problem = replace(problem, accuracy=Journaled(problem.space, problem.accuracy, journal, InProcess()))
+    answers, count, began = _Answers(problem), 0, monotonic()
     stopped: Stopped = "evaluations"
     best: Evaluated | None = None
     try:
@@ -88,43 +93,30 @@ def best_so_far(problem: Problem, best: Evaluated, count: int) -> str:
 
 
 class _Answers:
-    """What this search was answered, each distinct network once; `recorded`: what its journal knows besides."""
+    """What this search was answered, each distinct network once."""
 
-    def __init__(self, problem: Problem, journal: Journal | None):
-        self.problem, self.journal = problem, journal
-        self.recorded = {record["arch"]: record for record in journal or ()}
+    def __init__(self, problem: Problem):
+        self.problem = problem
         self.seen: dict[bytes, Evaluated] = {}
 
     def to(self, population: Population) -> Evaluated:
         """The answers to canonical genotypes [n, genes], in their order."""
         keys = [arch.tobytes() for arch in np.ascontiguousarray(population)]
-        new: dict[bytes, int] = {}  # and where it comes first
-        for i, key in enumerate(keys):
-            if key not in self.seen:
-                new.setdefault(key, i)
-        if self.journal is not None:
-            for key, i in new.items():
-                self.seen[key] = self._journalled(self.journal, population[i][None])
-        elif new:
-            evaluated = self.problem.evaluate(population[list(new.values())])
-            self.seen.update((key, evaluated[np.array([row])]) for row, key in enumerate(new))
+        first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self.seen}
+        new = population[sorted(first.values())]
+        try:
+            self._ask(new)
+        except KeyboardInterrupt:
+            if isinstance(self.problem.accuracy, Journaled):
+                self._ask(self.problem.accuracy.known(new))
+            raise
         return concat([self.seen[key] for key in keys])
 
-    def _journalled(self, journal: Journal, arch: Population) -> Evaluated:
-        """As recorded, also where it was recorded just now: both runs of a search see the same numbers."""
-        text = self.problem.space.to_text(arch[0])
-        if text not in self.recorded:
-            evaluated = self.problem.evaluate(arch)
-            answer = {name: float(getattr(evaluated, name)[0]) for name in _ANSWER}
-            # JSON has no NaN, which the milliseconds of a problem without latency are.
-            record = {"arch": text} | {name: v if isfinite(v) else str(v) for name, v in answer.items()}
-            journal.append(record)
-            self.recorded[text] = record
-        return _read(arch, self.recorded[text])
+    def _ask(self, population: Population) -> None:
+        if len(population):
+            evaluated = self.problem.evaluate(population)
+            for row, arch in enumerate(np.ascontiguousarray(population)):
+                self.seen[arch.tobytes()] = evaluated[np.array([row])]
 
     def searched(self, stopped: Stopped) -> SearchResult:
         return SearchResult(**vars(concat(list(self.seen.values()))), stopped=stopped)
-
-
-def _read(arch: Population, record: Mapping[str, Any]) -> Evaluated:
-    return Evaluated(arch, *(np.array([float(record[name])]) for name in _ANSWER))

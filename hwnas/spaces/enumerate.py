@@ -11,6 +11,10 @@ from latency_tables.additive.joint import every_value
 from latency_tables.arrays import Population
 
 LISTABLE = 100_000
+"""Networks that a strategy keeps an eye on one by one."""
+
+PRICEABLE = 1_000_000
+"""Networks that are priced all at once where nothing quicker is exact."""
 
 
 def every_network(space: Genotypes, at_most: int = LISTABLE) -> Population | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from hwnas.spaces.macro.space import NasBenchMacro
 from hwnas.spaces.mbconv.presets import PRESETS, mbconv_space
@@ -14,6 +12,7 @@ from hwnas.spaces.nb201.space import NasBench201
 from hwnas.spaces.regnet.space import REGNET_PRESETS, regnet_space
 from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError
+from latency_tables.plugins import is_own, make_own
 
 SPACES: dict[str, Callable[[int], SearchSpace]] = {
     **{name: partial(mbconv_space, name) for name in PRESETS},
@@ -29,23 +28,8 @@ def load_space(name: str, num_classes: int = 10) -> SearchSpace:
 
     Your file is run: name only files you trust. Raises `HwnasError` in one line when there is no such space.
     """
-    file, colon, class_name = name.rpartition(":")
-    if not colon:
-        if name not in SPACES:
-            raise HwnasError(f"unknown space {name!r}; there are {', '.join(SPACES)}, or your own: file.py:ClassName")
-        return SPACES[name](num_classes)
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None or not Path(file).is_file():
-        raise HwnasError(f"space {name!r}: {file} is not a Python file; write path/to/file.py:ClassName")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as e:  # whatever the user's own file does
-        raise HwnasError(f"space {name!r}: {file} does not run: {type(e).__name__}: {e}") from e
-    kind = getattr(module, class_name, None)
-    if not (isinstance(kind, type) and issubclass(kind, SearchSpace)):
-        raise HwnasError(f"space {name!r}: {file} has no SearchSpace called {class_name}")
-    try:
-        return kind(num_classes=num_classes)  # type: ignore[call-arg]
-    except TypeError as e:
-        raise HwnasError(f"space {name!r}: {class_name}(num_classes={num_classes}) fails: {e}") from e
+    if is_own(name):
+        return make_own(name, SearchSpace, "space", num_classes=num_classes)  # type: ignore[type-abstract]
+    if name not in SPACES:
+        raise HwnasError(f"unknown space {name!r}; there are {', '.join(SPACES)}, or your own: file.py:ClassName")
+    return SPACES[name](num_classes)

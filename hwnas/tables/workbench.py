@@ -15,8 +15,7 @@ from latency_tables import LatencyModel, LatencyTable, Measurement, ProfilerErro
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
-from profilers import Plan, Profiler, Protocol, table_from_plan
-from profilers.fresh import measure_plan_freshly
+from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 
 LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS = 80, 120
@@ -120,7 +119,7 @@ class Workbench:
         """Measure a plan with a journal of its own: other models or another target, another journal."""
         work = digest_json([[m.sha256 for m in plan.models], vars(self.profiler.target()), protocol.to_json()])
         journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
-        return measure_plan_freshly(plan, self.profiler, journal, protocol, progress)
+        return measure_plan(plan, self.profiler, journal, protocol, progress)
 
 
 def _error_pct(model: LatencyModel) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from latency_tables.additive import Factors, Hinge, Hinged, Slot, Slots
 from latency_tables.arrays import Floats, Function, Population
-from latency_tables.errors import HwnasError
+from latency_tables.errors import HwnasError, MissingOpError
 from latency_tables.model.calibration import KNEES, Calibration, fit_calibration
 from latency_tables.model.features import TOTALS, Features, OpFeatures
 from latency_tables.op import Op
@@ -105,6 +105,7 @@ class LatencyModel:
         for slot, option in zip(self._slots.slots, options, strict=True):
             for op in slot.options[option]:
                 _ = self.table[op]  # raises, naming the op
+        raise MissingOpError("an op of this network has no time")
 
     @property
     def relative_half_width(self) -> float:

@@ -10,11 +10,12 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from latency_tables.errors import HwnasError, TableError
 from latency_tables.storage.rows import rows_from_parquet, rows_to_parquet
@@ -26,22 +27,63 @@ ROWS_FILE, PROVENANCE_FILE, _REFERENCE = "rows.parquet", "provenance.json", "ref
 _MOST_BYTES = 2**30
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new content, never half; `HwnasError` when it cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` when the block ends; when it raises, `path` stays as it was.
+
+    `mode` is that of the new file, less the umask. Raises `HwnasError` when it cannot be written.
+    """
+    # Nobody can know its name beforehand, and O_EXCL follows no link that lies there.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise HwnasError(f"cannot write {path}: it is a device, which a file must not replace")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as e:
+        raise HwnasError(f"cannot write {path}: {e.strerror}") from None
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise HwnasError(f"cannot write {path}: {e.strerror}") from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new content, never half; `HwnasError` when it cannot be."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def json_bytes(value: Any, indent: int = 1) -> bytes:
+    """A JSON value as a file that people can read and diff; raises ValueError for NaN and infinity."""
+    return (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON value atomically; raises as `json_bytes` and `write_atomically` do."""
+    write_atomically(path, json_bytes(value))
+
+
+def with_digest(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, and in `digest` the SHA-256 over the rest of it."""
+    return {**record, "digest": digest_json(record)}
+
+
+def without_digest(record: object) -> dict[str, Any]:
+    """What `with_digest` was given; raises ValueError when it was changed since, or has no digest."""
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    rest = {name: value for name, value in record.items() if name != "digest"}
+    try:
+        matches = record.get("digest") == digest_json(rest)
+    except RecursionError:
+        matches = False
+    if not matches:
+        raise ValueError("its digest does not match")
+    return rest
 
 
 def digest_json(value: Any) -> str:
@@ -61,7 +103,7 @@ def save_table(table: LatencyTable, folder: Path) -> None:
     provenance["digest"] = _digest(rows, table.reference_model, provenance)
     write_atomically(folder / _REFERENCE, table.reference_model)
     write_atomically(folder / ROWS_FILE, rows)
-    write_atomically(folder / PROVENANCE_FILE, (json.dumps(provenance, indent=2) + "\n").encode())
+    write_atomically(folder / PROVENANCE_FILE, json_bytes(provenance, indent=2))
 
 
 def load_table(folder: Path) -> LatencyTable:

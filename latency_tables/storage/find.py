@@ -25,7 +25,7 @@ class FoundTable:
 
 def shipped_tables() -> Path:
     """The folder of the tables that ship with this package; a version may have none."""
-    return Path(__file__).parent / "tables"
+    return Path(__file__).parents[1] / "tables"
 
 
 def table_path(target: Target, space: str) -> Path:

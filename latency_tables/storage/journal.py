@@ -1,17 +1,18 @@
-"""Append-only record of measurements: kill -9 at any moment loses at most the one in flight."""
+"""Append-only record of measurements: kill -9 at any moment loses at most the record in flight."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from latency_tables.errors import HwnasError
+from latency_tables.storage.locks import open_locked
 from latency_tables.storage.serialise import parse_json
 
 
@@ -56,21 +57,15 @@ class Journal:
             self._file.close()
             raise
 
-    def _open(self) -> Any:
+    def _open(self) -> FileIO:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+            return open_locked(self.path)
+        except BlockingIOError:
+            raise JournalError(f"{self.path} is being written by another process; wait for it or stop it") from None
         except OSError as e:
             raise JournalError(f"cannot write the journal {self.path}: {e.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise JournalError(f"{self.path} is being written by another process; wait for it or stop it") from None
-        return file
 
     def _read(self) -> None:
-        self._file.seek(0)
         content = self._file.read(os.fstat(self._file.fileno()).st_size)  # not to the end: a device has none
         decoded = [_decode(line) for line in content.removesuffix(b"\n").split(b"\n")] if content else []
         self.damaged = sum(d is None for d in decoded)
@@ -106,7 +101,7 @@ class Journal:
             ) from None
 
     def close(self) -> None:
-        """Close the file and give up the lock."""
+        """Close the file and release the lock."""
         self._file.close()
 
     def __enter__(self) -> Journal:
@@ -119,17 +114,26 @@ class Journal:
         return iter(self.records)
 
 
-def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The header and the undamaged records of a journal, changing nothing; a cut last record is left out.
+class StoredJournal(NamedTuple):
+    """What a journal holds: its header, its undamaged records, and how many damaged ones were left out."""
+
+    header: dict[str, Any]
+    records: list[dict[str, Any]]
+    damaged: int
+
+
+def read_journal(path: Path) -> StoredJournal:
+    """Read a journal, changing nothing; a last record that was cut by a kill is neither read nor counted.
 
     Raises `JournalError` when there is no such journal, or it is damaged where it says what work it belongs to.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        *lines, cut = path.read_bytes().split(b"\n")
     except OSError as e:
         raise JournalError(f"cannot read the journal {path}: {e.strerror}") from None
-    good = [record for record in map(_decode, lines) if record is not None]
+    whole = [*lines, cut] if _decode(cut) is not None else lines
+    good = [record for record in map(_decode, whole) if record is not None]
     headers = [record["header"] for record in good if isinstance(record.get("header"), dict)]
     if not headers or any(h != headers[0] for h in headers):
         raise JournalError(f"{path} is no journal, or damaged where it says what work it belongs to")
-    return headers[0], [record for record in good if "header" not in record]
+    return StoredJournal(headers[0], [r for r in good if "header" not in r], len(whole) - len(good))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from latency_tables import HwnasError
+from latency_tables.storage.locks import is_locked, open_locked
 from latency_tables.storage.serialise import from_plain, parse_json
 
 _FILE = "status.json"
@@ -33,42 +32,34 @@ class Claim:
 
     def __init__(self, folder: Path):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as e:
-            raise HwnasError(f"cannot write into {folder}: {e.strerror}") from None
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.say(Status(RUNNING))
+            self._file = open_locked(folder / _FILE)
         except BlockingIOError:
-            os.close(self._fd)
             raise HwnasError(
                 f"another process is measuring into {folder}; wait for it, or choose another folder with --out"
             ) from None
         except OSError as e:
-            os.close(self._fd)
+            raise HwnasError(f"cannot write into {folder}: {e.strerror}") from None
+        try:
+            self.say(Status(RUNNING))
+        except OSError as e:
+            self._file.close()
             raise HwnasError(f"cannot write into {folder}: {e.strerror}") from None
 
     def say(self, status: Status) -> None:
         """Write how it stands over what was there, in place and of one size: that needs no space on a full disk."""
         said = status.said[:_LONGEST].encode(errors="replace").decode()
-        os.pwrite(self._fd, json.dumps(asdict(Status(status.state, said))).encode().ljust(_SIZE), 0)
+        os.pwrite(self._file.fileno(), json.dumps(asdict(Status(status.state, said))).encode().ljust(_SIZE), 0)
 
     def __enter__(self) -> Claim:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        os.close(self._fd)
+        self._file.close()
 
 
 def is_claimed(folder: Path) -> bool:
     """Whether some process is measuring into `folder`."""
-    with contextlib.suppress(FileNotFoundError), open(folder / _FILE, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(folder / _FILE)
 
 
 def read_status(folder: Path) -> Status | None:

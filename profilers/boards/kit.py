@@ -6,9 +6,6 @@ What it measures goes into a folder that `profilers.boards.results` reads.
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import json
 import platform
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from latency_tables import HwnasError, ProfilerError
+from latency_tables.errors import NotInstalledError
 from latency_tables.progress import Progress
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import json_bytes, replacing, write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers._base import Profiler
 from profilers.plan import Plan, read_plan
@@ -93,27 +91,16 @@ def pack_kit(ops: Plan, networks: Plan | None, settings: KitSettings, out: Path)
     Raises `HwnasError` when a model is damaged or the file cannot be written.
     """
     nothing = Plan(ops.folder, ops.space, ops.reference_sha256, ())
-    temporary = out.with_name(f".{out.name}.tmp")
     try:
-        if out.exists() and not out.is_file():
-            raise HwnasError(f"cannot write {out}: it is no regular file")  # a device or a pipe would be replaced
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with replacing(out, mode=0o777) as file:
             file.write(b"#!/usr/bin/env python3\n")
             # Stored, not deflated: weights do not shrink, and models are read again before every visit.
             # Not Zip64: Python before 3.13 does not import from it.
             with zipfile.ZipFile(file, "w", allowZip64=False) as archive:
                 for name, content in _contents(ops, networks or nothing, settings):
                     archive.writestr(zipfile.ZipInfo(name), content)
-        temporary.chmod(0o755)
-        temporary.replace(out)
-    except OSError as e:
-        raise HwnasError(f"cannot write {out}: {e.strerror}") from None
     except zipfile.LargeZipFile:
         raise HwnasError(f"{out} would be over 2 GB; give it fewer --networks") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _contents(ops: Plan, networks: Plan, settings: KitSettings) -> Iterator[tuple[str, bytes]]:
@@ -122,18 +109,14 @@ def _contents(ops: Plan, networks: Plan, settings: KitSettings) -> Iterator[tupl
         root = Path(str(resources.files(package)))
         for source in sorted(root.rglob("*.py")):
             yield f"{package}/{source.relative_to(root).as_posix()}", source.read_bytes()
-    yield _SETTINGS, _json(asdict(settings))
+    yield _SETTINGS, json_bytes(asdict(settings))
     for part, plan in ((OPS, ops), (NETWORKS, networks)):
         yield from ((f"{part}/{name}", content) for name, content in plan.index().items())
         yield from ((f"{part}/{model.file}", plan.model(model)) for model in plan.models)
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
-
-
 def read_kit(path: Path) -> Kit:
-    """Open a kit; raises `HwnasError` when it is none or damaged."""
+    """Open a kit; raises `HwnasError` when it is not a kit, or damaged."""
     try:
         archive = zipfile.ZipFile(path)
         settings = from_plain(KitSettings, parse_json(archive.read(_SETTINGS)))
@@ -141,14 +124,14 @@ def read_kit(path: Path) -> Kit:
     except OSError as e:
         raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
-        raise HwnasError(f"{path} is no kit, or damaged: make it with `hwnas kit`, or copy it again") from None
+        raise HwnasError(f"{path} is not a kit, or damaged: make it with `hwnas kit`, or copy it again") from None
     return Kit(path, settings, ops, networks)
 
 
 def measure_kit(
     kit: Kit, out: Path, stage: Callable[[str], Progress], runtime: str | None = None, threads: int | None = None
 ) -> None:
-    """Measure ops, then whole networks, into the folder `out`; goes on where it was stopped.
+    """Measure ops, then whole networks, into the folder `out`; resumes where it was stopped.
 
     `stage` is called with "ops" and "networks" and gives each its progress; `runtime` and `threads` overrule the kit's.
     Raises `HwnasError` when the runtime is missing, `out` holds measurements of another kit, runtime or setting, or
@@ -166,12 +149,8 @@ def _profiler(runtime: str, threads: int, settings: KitSettings) -> Profiler:
 
     try:
         return make_profiler(runtime, threads, 1, settings.precision)
-    except ProfilerError as e:
-        module = runtime.partition("-")[0]
-        if "is not installed" in str(e) and importlib.util.find_spec(module) is None:
-            # hwnas itself is not on this board, so its extras are no help here.
-            raise ProfilerError(f"{module} is not installed on this machine: pip install {module}") from None
-        raise
+    except NotInstalledError as e:  # hwnas itself is not on this board, so its extras are no help here
+        raise ProfilerError(f"{e.package} is not installed on this machine: pip install {e.package}") from None
 
 
 def _claim(kit: Kit, out: Path, profiler: Profiler) -> None:
@@ -188,7 +167,7 @@ def _claim(kit: Kit, out: Path, profiler: Profiler) -> None:
         raise HwnasError(f"{out} holds measurements of another {different}; choose another folder with --out")
     for name, content in files.items():
         write_atomically(out / name, content)
-    write_atomically(out / RECORD, _json(record))
+    write_json(out / RECORD, record)
 
 
 def _different(record: dict[str, Any], files: dict[str, bytes], out: Path) -> str:

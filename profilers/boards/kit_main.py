@@ -18,7 +18,7 @@ from profilers.boards.kit import measure_kit, read_kit
 
 FAILED_CODE, KILLED_CODE, STOPPED_CODE = 2, 3, 130
 LOG = "log.txt"
-_GO_ON = "what was measured is kept, and the same command goes on from there"
+_RESUMES = "what was measured is kept, and the same command resumes from there"
 
 
 def main(kit: Path, arguments: list[str] | None = None) -> int:
@@ -35,12 +35,12 @@ def main(kit: Path, arguments: list[str] | None = None) -> int:
     except OSError as e:
         return _complain(f"{e.filename}: {e.strerror}" if e.filename else str(e), FAILED_CODE)
     except KeyboardInterrupt:
-        return _complain(f"stopped; {_GO_ON}", STOPPED_CODE)
+        return _complain(f"stopped; {_RESUMES}", STOPPED_CODE)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kit", description="Measure this board. Goes on where it was stopped, also after kill -9 or a power cut."
+        prog="kit", description="Measure this board. Resumes where it was stopped, also after kill -9 or a power cut."
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder to measure into [default: results]")
     parser.add_argument("--runtime", help="inference runtime [default: the one the kit was made for]")
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--attach",
         action="store_true",
-        help="measure in the background, where a lost connection does no harm, and watch; again: watch again",
+        help="measure in the background, where a lost connection does no harm, and watch; call it again to watch again",
     )
     return parser
 
@@ -59,7 +59,7 @@ def _complain(message: str, code: int) -> int:
 
 
 def _print(line: str, file: TextIO | None = None) -> None:
-    with contextlib.suppress(OSError):  # a log on a full disk, a terminal that is gone: measuring goes on
+    with contextlib.suppress(OSError):  # a log on a full disk, a terminal that is gone: keep measuring
         print(line, file=file, flush=True)
 
 
@@ -79,7 +79,7 @@ def _measure(kit: Path, options: argparse.Namespace) -> int:
 
 
 def _attach(kit: Path, options: argparse.Namespace) -> int:
-    """Start the work in a session of its own unless it is under way; print what it says until it ends."""
+    """Start the work in a session of its own unless it is running; print what it says until it ends."""
     options.out.mkdir(parents=True, exist_ok=True)
     given = [("--out", options.out), ("--runtime", options.runtime), ("--threads", options.threads)]
     command = [sys.executable, str(kit), *(str(w) for name, value in given if value is not None for w in (name, value))]
@@ -90,20 +90,20 @@ def _attach(kit: Path, options: argparse.Namespace) -> int:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         while True:
             # Asked before reading, so that nothing it said before it ended is missed.
-            under_way = (child is not None and child.poll() is None) or is_claimed(options.out)
+            running = (child is not None and child.poll() is None) or is_claimed(options.out)
             sys.stdout.buffer.write(said.read())
             sys.stdout.flush()
-            if not under_way:
+            if not running:
                 break
             time.sleep(0.2)
     status = read_status(options.out)
     if status is None or status.state == RUNNING:
-        return _complain(f"the measuring process was killed; {_GO_ON}", KILLED_CODE)
+        return _complain(f"the measuring process was killed; {_RESUMES}", KILLED_CODE)
     return _complain(status.said, FAILED_CODE) if status.state == FAILED else 0
 
 
 def _lines(stage: str) -> Progress:
-    """Progress in plain lines, one a second at most."""
+    """Progress in plain lines, at most one per second."""
     started, first, shown = time.monotonic(), -1, 0.0
 
     def report(done: int, total: int, what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from latency_tables import HwnasError, LatencyTable, Measurement, Target, summarise
 from latency_tables.storage.journal import read_journal
@@ -28,8 +29,16 @@ class _Record:
     versions: Mapping[str, str]
 
 
-def import_results(folder: Path) -> tuple[LatencyTable, NetworkTimes]:
-    """The table and the networks that a kit measured into `folder`.
+class BoardResults(NamedTuple):
+    """The table, the whole networks, and how many damaged records of the journals were left out of both."""
+
+    table: LatencyTable
+    networks: NetworkTimes
+    damaged: int
+
+
+def import_results(folder: Path) -> BoardResults:
+    """What a kit measured into `folder`.
 
     What is not measured yet, or was refused by the runtime, has a row with an error and no time; a network without all
     its visits is left out. Nothing in `folder` is changed. Raises `HwnasError` in one line when it is no such folder,
@@ -42,14 +51,17 @@ def import_results(folder: Path) -> tuple[LatencyTable, NetworkTimes]:
     except ValueError as e:
         raise HwnasError(f"{folder / RECORD} is damaged ({e}); run the kit again with the same --out") from None
     ops, networks = read_plan(folder / OPS), read_plan(folder / NETWORKS)
-    visits = _visits(folder / f"{OPS}.jsonl", ops, record.target, record.protocol)
+    visits, damaged = _visits(folder / f"{OPS}.jsonl", ops, record.target, record.protocol)
     table = table_from_plan(ops, record.target, visits, record.protocol, record.versions)
     path = folder / f"{NETWORKS}.jsonl"
-    # A board that was stopped among its ops has not begun with the networks.
-    seen = by_key(_visits(path, networks, record.target, record.network_protocol) if path.exists() else [])
+    of_networks: list[Measurement] = []  # a board that was stopped among its ops has not begun with the networks
+    if path.exists():
+        of_networks, more = _visits(path, networks, record.target, record.network_protocol)
+        damaged += more
+    seen = by_key(of_networks)
     reference_ms = table.provenance.reference_us / 1e3
     done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), record.network_protocol)]
-    return table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done]
+    return BoardResults(table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done], damaged)
 
 
 def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
@@ -57,12 +69,12 @@ def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
     return stop_reason(visits, protocol) not in (None, "error") and any(v.ratios for v in visits)
 
 
-def _visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> list[Measurement]:
-    """The visits in a journal; raises `HwnasError` when it is of other work than its folder says."""
-    header, records = read_journal(path)
+def _visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> tuple[list[Measurement], int]:
+    """A journal's visits, and how many damaged ones it has; raises `HwnasError` when it is of other work."""
+    header, records, damaged = read_journal(path)
     if any(header.get(name) != value for name, value in journal_header(plan, target, protocol).items()):
         raise HwnasError(f"{path} is the journal of other work than {path.parent / RECORD} says; copy the folder again")
     try:
-        return [Measurement.from_json(record) for record in records]
+        return [Measurement.from_json(record) for record in records], damaged
     except HwnasError:
         raise HwnasError(f"{path} has a record that is no measurement; copy the folder again") from None

@@ -1,6 +1,6 @@
 """Measure on a board over ssh: copy a kit, run it in the background there, watch, fetch what it measured.
 
-The board goes on while nobody is connected, and the kit goes on from its journal when it was killed, so a lost
+The board keeps measuring while nobody is connected, and the kit resumes from its journal when it was killed, so a lost
 connection or a killed process costs at most the visit in flight.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import shlex
 import uuid
 from collections.abc import Callable
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency_tables import HwnasError, ProfilerError
+from latency_tables.errors import NotInstalledError
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import RECORD, read_kit
 from profilers.boards.kit_main import KILLED_CODE, LOG, parse_progress_line
@@ -38,7 +38,7 @@ _SHA256 = (
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try: pauses double while nothing gets on; so many connections or kills in a row are enough."""
+    """How long to try: pauses double without progress; so many lost connections or kills in a row are enough."""
 
     connect_s: float = 15.0
     first_pause_s: float = 1.0
@@ -67,10 +67,10 @@ def measure_over_ssh(
     say: Callable[[str], None] = lambda line: None,
     patience: Patience | None = None,
 ) -> None:
-    """Measure a kit on a board and bring what it leaves into `results`; goes on where it was stopped.
+    """Measure a kit on a board and bring its results into `results`; resumes where it was stopped.
 
-    `progress` is told of the copying, then what the kit says; `say` of lost connections, and where on the board all of
-    it stays. A fresh folder `results` is a fresh measurement; with a folder that has begun, that one goes on.
+    `progress` gets the copying, then what the kit reports; `say` gets lost connections, and where on the board the
+    files stay. A new folder `results` is a new measurement; with an existing one, that measurement is resumed.
     Raises `ProfilerError` in one line when the board cannot be reached, refuses the login or shows an unknown host key,
     when it lacks python3, numpy, the runtime or space, and when the kit fails there; `HwnasError` when `results` is of
     another kit or board.
@@ -78,7 +78,7 @@ def measure_over_ssh(
     try:
         import asyncssh  # noqa: F401 - said before any work
     except ImportError:
-        raise ProfilerError("asyncssh is not installed: pip install 'hwnas[ssh]'") from None
+        raise NotInstalledError("asyncssh", "ssh") from None
     read_kit(kit)
     options = [("--runtime", runtime), ("--threads", threads)]
     words = [str(word) for name, value in options if value is not None for word in (name, value)]
@@ -88,7 +88,7 @@ def measure_over_ssh(
 
 
 async def _persist(work: _Work, patience: Patience) -> None:
-    """Try until all is fetched, with longer and longer pauses while nothing gets on."""
+    """Try until all is fetched, with longer and longer pauses while there is no progress."""
     lost, killed, pause_s = 0, 0, patience.first_pause_s
     while True:
         before = work.steps
@@ -100,12 +100,12 @@ async def _persist(work: _Work, patience: Patience) -> None:
             lost, killed = lost + isinstance(e, _Lost), killed + isinstance(e, _Killed)
             if killed >= patience.kills:
                 raise ProfilerError(
-                    f"the measuring process on {work.address.name} was killed {killed} times without getting on: "
+                    f"the measuring process on {work.address.name} was killed {killed} times without progress: "
                     "is it out of memory? What was measured is kept"
                 ) from None
             if lost >= patience.connections:
                 raise ProfilerError(
-                    f"{e}, {lost} times in a row; the board goes on by itself, and the same command picks up from there"
+                    f"{e}, {lost} times in a row; the board keeps measuring, and the same command resumes from there"
                 ) from None
             work.say(f"{e}; trying again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
@@ -133,7 +133,7 @@ class _Work:
         with open(kit, "rb") as file:
             self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.folder = f"{address.folder.rstrip('/')}/{self._sha256[:12]}"
-        self._job = _job(results, self._sha256, address)
+        self._job = _Job.of(results, self._sha256, address)
 
     async def once(self, connect_s: float) -> None:
         """One connection: do whatever is still to be done. Raises `_Lost`, `_Killed` or `ProfilerError`."""
@@ -143,6 +143,7 @@ class _Work:
             async with await connect(self.address, self.login, connect_s) as connection:
                 self._reached = True
                 await self._require_python(connection)
+                write_json(self.results / _JOB, asdict(self._job))  # not before: an address may be mistyped
                 async with await self._sftp(connection) as sftp:
                     await self._copy(connection, sftp)
                 await self._watch(connection)
@@ -191,7 +192,7 @@ class _Work:
             raise ProfilerError(f"python3 on {self.address.name} is {'.'.join(words)}: a kit needs 3.11 or newer")
 
     async def _copy(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
-        """Copy the kit unless it is there; half a copy is gone on with. What arrived is checked on the board."""
+        """Copy the kit unless it is there; a partial copy is completed. The copy is checked on the board."""
         import asyncssh
 
         whole, part, size = f"{self.folder}/kit.pyz", f"{self.folder}/kit.pyz.part", self.kit.stat().st_size
@@ -242,8 +243,8 @@ class _Work:
         return None
 
     async def _watch(self, connection: asyncssh.SSHClientConnection) -> None:
-        """Start the kit, or attach to it where it is under way; its progress is ours."""
-        command = ["python3", "kit.pyz", "--attach", "--out", self._job, *self.words]
+        """Start the kit, or attach to it where it is running; pass on its progress."""
+        command = ["python3", "kit.pyz", "--attach", "--out", self._job.name, *self.words]
         line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
         async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:
             complaints = asyncio.create_task(process.stderr.read())
@@ -265,7 +266,7 @@ class _Work:
         kit = read_kit(self.kit)
         names = [f"{part}/{name}" for part, plan, _ in kit.parts for name in plan.index()]
         for name in (*names, *(f"{part}.jsonl" for part, _, _ in kit.parts), LOG, RECORD):
-            async with sftp.open(f"{self.folder}/{self._job}/{name}", "rb") as file:
+            async with sftp.open(f"{self.folder}/{self._job.name}/{name}", "rb") as file:
                 write_atomically(self.results / name, await file.read())
 
 
@@ -277,19 +278,20 @@ class _Job:
     board: str
     name: str
 
-
-def _job(results: Path, kit: str, address: Address) -> str:
-    """The name of this measurement on the board; raises `HwnasError` when `results` is of another one."""
-    path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
-    try:
-        job = from_plain(_Job, parse_json(path.read_bytes()))
-    except FileNotFoundError:
-        job = _Job(kit, board, f"results-{uuid.uuid4().hex[:12]}")
-        write_atomically(path, (json.dumps(asdict(job), indent=1) + "\n").encode())
-    except OSError as e:
-        raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
-    except ValueError:
-        raise HwnasError(f"{path} is damaged; choose another --out") from None
-    if (job.kit, job.board) != (kit, board):
-        raise HwnasError(f"{results} holds measurements of another kit or board ({job.board}); choose another --out")
-    return job.name
+    @classmethod
+    def of(cls, results: Path, kit: str, address: Address) -> _Job:
+        """The job that `results` has begun, or a new one; raises `HwnasError` when it is another kit's or board's."""
+        path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
+        try:
+            job = from_plain(cls, parse_json(path.read_bytes()))
+        except FileNotFoundError:
+            return cls(kit, board, f"results-{uuid.uuid4().hex[:12]}")
+        except OSError as e:
+            raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
+        except ValueError:
+            raise HwnasError(f"{path} is damaged; choose another --out") from None
+        if (job.kit, job.board) != (kit, board):
+            raise HwnasError(
+                f"{results} holds measurements of another kit or board ({job.board}); choose another --out"
+            )
+        return job

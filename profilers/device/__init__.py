@@ -1,4 +1,4 @@
-"""What a device tells of itself: name, clocks, temperature, throttling, memory, energy; and how to keep it quiet."""
+"""What a device reports: name, clocks, temperature, throttling, memory, energy; and how to keep it quiet."""
 
 from profilers.device.conditions import power_mode
 from profilers.device.machine import cpu_name, quiet

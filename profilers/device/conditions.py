@@ -111,7 +111,7 @@ def _psutil_clock_mhz() -> float | None:
 
 @cache
 def _thermometers(root: Path) -> tuple[Path, ...]:
-    """The files of the processor's own sensors, one a socket; looked for once."""
+    """The files of the processor's own sensors, one per socket; looked for once."""
     chips = [f for f in (root / "sys/class/hwmon").glob("hwmon*") if _text(f / "name") in _THERMOMETERS]
     if found := [f / "temp1_input" for f in chips if (f / "temp1_input").exists()]:
         return tuple(sorted(found))

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from profilers._base import Session
-
 
 @dataclass(frozen=True)
 class EnergyCounter:
@@ -61,18 +59,17 @@ def _rapl_counter(folder: Path) -> EnergyCounter:
     return EnergyCounter(lambda: read("energy_uj"), read("max_energy_range_uj"))
 
 
-def energy_mj_per_run(session: Session, seconds: float, meter: EnergyMeter | None = None) -> float | None:
-    """Millijoules a run of an opened model costs the whole device, over a window of `seconds`; None where unreadable.
+def energy_mj_per_run(run: Callable[[], None], seconds: float, meter: EnergyMeter) -> float | None:
+    """Millijoules that one run costs the whole device, over a window of `seconds`; None where unreadable.
 
     The meter's counters see all that the package or GPU does meanwhile, idling and neighbours included: measure on a
     quiet device, for a second or more (counters move in steps of 1 ms on processors, of up to 100 ms on GPUs).
     """
-    meter = EnergyMeter.of_cpu() if meter is None else meter
     before, runs, end = meter.read_uj(), 0, time.perf_counter() + seconds
     if before is None:
         return None
     while runs == 0 or time.perf_counter() < end:
-        session.run()
+        run()
         runs += 1
     after = meter.read_uj()
     used = 0.0 if after is None else meter.used_mj(before, after)

@@ -1,4 +1,4 @@
-"""What can be read of this machine without disturbing a measurement."""
+"""What can be read from this machine without disturbing a measurement."""
 
 from __future__ import annotations
 

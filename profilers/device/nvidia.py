@@ -1,4 +1,4 @@
-"""What an NVIDIA GPU says of itself through NVML: clock, temperature, power, throttling, energy."""
+"""What an NVIDIA GPU reports through NVML: clock, temperature, power, throttling, energy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latency_tables import ProfilerError
+from latency_tables.errors import NotInstalledError
 from profilers.device.conditions import Conditions
 
 # Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
@@ -22,7 +23,7 @@ class NvidiaGpu:
         try:
             import pynvml  # the module of nvidia-ml-py
         except ImportError:
-            raise ProfilerError("nvidia-ml-py is not installed: pip install 'hwnas[nvidia]'") from None
+            raise NotInstalledError("nvidia-ml-py", "nvidia") from None
         self._nvml: Any = pynvml
         try:
             pynvml.nvmlInit()
@@ -65,7 +66,7 @@ class NvidiaGpu:
             return None
 
     def close(self) -> None:
-        """Let go of NVML."""
+        """Close NVML."""
         self._nvml.nvmlShutdown()
 
     def __enter__(self) -> NvidiaGpu:

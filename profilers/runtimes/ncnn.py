@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
-from profilers._base import Profiler, Session
+from latency_tables.errors import NotInstalledError
+from profilers._base import Session
 from profilers.device import cpu_name
 from profilers.device.conditions import power_mode
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, random_inputs
 from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph
@@ -22,7 +23,7 @@ _PLAIN, _AS_KEPT = 0, 1  # `extract` gives values channel by channel, or in the 
 _NO_CHANGE = "7767517\n2 2\nInput input 0 1 b1\nDropout d 1 1 b1 b2\n"
 
 
-class NcnnProfiler(Profiler):
+class NcnnProfiler(ShippedRuntime):
     """ncnn on the CPU in fp32, one image at a time; each model is converted once.
 
     Raises `ProfilerError` when ncnn is not installed.
@@ -32,37 +33,27 @@ class NcnnProfiler(Profiler):
         try:
             import ncnn
         except ImportError:
-            raise ProfilerError("ncnn is not installed: pip install 'hwnas[ncnn]'") from None
+            raise NotInstalledError("ncnn", "ncnn") from None
         check_settings("ncnn", threads, batch, precision, ("fp32",))
         if batch != 1:
             raise ProfilerError(f"ncnn runs one image at a time: batch must be 1, got {batch}")
-        self._ncnn, self._threads = ncnn, threads
-        self._converted: dict[str, tuple[NcnnModel, NDArray[np.float32]]] = {}
+        target = Target(cpu_name(), "ncnn", ncnn.__version__, precision, batch, threads, power_mode())
+        super().__init__(target, quick_to_start=True)
+        self._ncnn = ncnn
 
-    def target(self) -> Target:
-        """The CPU this runs on."""
-        return Target(
-            device=cpu_name(),
-            runtime="ncnn",
-            runtime_version=self._ncnn.__version__,
-            precision="fp32",
-            batch=1,
-            threads=self._threads,
-            power_mode=power_mode(),
-        )
-
-    def open(self, model: bytes) -> Session:
-        """Convert and load a model from its bytes, run it once, so that what fails fails here."""
-        digest = hashlib.sha256(model).hexdigest()
-        if digest not in self._converted:
-            graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
-            check_precision("ncnn", "fp32", (_product(name, w) for name, w in graph.weights.items()))
-            converted = ncnn_from_graph(graph)
-            (image,) = random_inputs(graph.inputs).values()
-            self._converted[digest] = converted, image[0]
-        session = _NcnnSession(self._ncnn, *self._converted[digest], self._threads)
+    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
+        """Convert a model unless it is `known`, load it, run it once, so that what fails fails here."""
+        converted, image = _converted(model) if known is None else known
+        session = _NcnnSession(self._ncnn, converted, image, self._target.threads)
         session.check()
-        return session
+        return session, (converted, image)
+
+
+def _converted(model: bytes) -> tuple[NcnnModel, NDArray[np.float32]]:
+    graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
+    check_precision("ncnn", "fp32", (_product(name, w) for name, w in graph.weights.items()))
+    (image,) = random_inputs(graph.inputs).values()
+    return ncnn_from_graph(graph), image[0].astype(np.float32)  # ncnn's pixels are floats too
 
 
 def _product(name: str, array: NDArray[Any]) -> MatrixProduct:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, conv_of
 
+_FLOAT = 1  # ONNX's number of the type
 _HARD_SWISH = (1 / 6, 0.5)
 # The last layer of a product: ReLU is 1, sigmoid 4, hard swish 6 with slope and offset.
 _FUSED: dict[str, dict[int, Any]] = {"Relu": {9: 1}, "Sigmoid": {9: 4}, "HardSwish": {9: 6, -23310: _HARD_SWISH}}
@@ -30,7 +31,9 @@ KNOWN_OPS = (
     "Relu",
     "Sigmoid",
     "Add",
+    "Sub",
     "Mul",
+    "Cast",
 )
 
 
@@ -110,7 +113,11 @@ class _Writer:
                 self._conv(node)
             case "Gemm":
                 self._gemm(node)
-            case "Add" | "Mul":
+            case "Cast":
+                self._cast(node)
+            case "Sub" | "Mul" if node.inputs[1] in self.graph.weights:
+                self._per_channel(node)
+            case "Add" | "Sub" | "Mul":
                 self._binary(node)
             case _:
                 self._simple(node)
@@ -157,9 +164,24 @@ class _Writer:
         return output
 
     def _binary(self, node: OnnxNode) -> None:
-        self.layer("BinaryOp", node.name, node.inputs, node.output, {0: {"Add": 0, "Mul": 2}[node.op]})
+        self.layer("BinaryOp", node.name, node.inputs, node.output, {0: {"Add": 0, "Sub": 1, "Mul": 2}[node.op]})
         if self.vectors.issuperset(node.inputs):
             self.vectors.add(node.output)
+
+    def _cast(self, node: OnnxNode) -> None:
+        """Nothing to do: ncnn's `Mat::from_pixels` makes floats of the same values of 8-bit images."""
+        if node.attributes["to"] != _FLOAT or self.readers[node.output] != 1:
+            raise ValueError("only the cast of the image to floats, read by one node, is known")
+        self.blobs[node.output] = [self.blobs[node.inputs[0]].pop()]
+
+    def _per_channel(self, node: OnnxNode) -> None:
+        """A number of each channel [1, c, 1, 1] taken away, or multiplied with."""
+        (values,) = self.graph.weights_of(node)
+        if values.ndim != 4 or values.shape != (1, values.size, 1, 1):
+            raise ValueError(f"a constant of shape {list(values.shape)}, not [1, c, 1, 1]")
+        kind, values = ("Bias", -values) if node.op == "Sub" else ("Scale", values)
+        self.weights.append(_raw(values))
+        self.layer(kind, node.name, node.inputs[:1], node.output, {0: values.size})
 
     def _simple(self, node: OnnxNode) -> None:
         a = node.attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
@@ -13,20 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
-from profilers._base import Profiler, Session
+from latency_tables.errors import NotInstalledError
+from profilers._base import Session
 from profilers.device import cpu_name
-from profilers.device.conditions import Conditions, power_mode
+from profilers.device.conditions import power_mode
 from profilers.device.nvidia import NvidiaGpu
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
 
-_CPU, _CUDA, _TENSORRT, _OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
-_PACKAGES = {_CUDA: "onnxruntime-gpu", _TENSORRT: "onnxruntime-gpu", _OPENVINO: "onnxruntime-openvino"}
+CPU, CUDA, TENSORRT, OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
+_PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "onnxruntime-openvino"}
 _DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8")} | {"tensor(float)": "float32"}
 _PRECISIONS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "int8", "int8": "int8"}
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
-class OnnxRuntimeProfiler(Profiler):
+class OnnxRuntimeProfiler(ShippedRuntime):
     """onnxruntime with a fixed thread count, batch as the model says, inputs bound on the device before timing.
 
     What ran is read back from onnxruntime's own profile of one run: a matrix product in another precision or a
@@ -36,80 +37,56 @@ class OnnxRuntimeProfiler(Profiler):
     Raises `ProfilerError` when onnxruntime is not installed or lacks the provider.
     """
 
-    def __init__(self, threads: int = 1, batch: int = 1, provider: str = _CPU, precision: str = "fp32"):
+    def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32", provider: str = CPU):
         try:
             import onnxruntime as ort
         except ImportError:
-            raise ProfilerError("onnxruntime is not installed: pip install 'hwnas[onnxruntime]'") from None
+            raise NotInstalledError("onnxruntime", "onnxruntime") from None
         if provider not in ort.get_available_providers():
             install = f"; pip install {_PACKAGES[provider]}" if provider in _PACKAGES else ""
             raise ProfilerError(
                 f"onnxruntime has no {provider} here; it has {', '.join(ort.get_available_providers())}{install}"
             )
+        short = provider.removesuffix("ExecutionProvider").lower()
+        runtime = "onnxruntime" if provider == CPU else f"onnxruntime-{short}"
+        known = ("fp32",) if provider in (TENSORRT, OPENVINO) else ("fp32", "fp16", "int8")
+        check_settings(runtime, threads, batch, precision, known)
+        gpu = NvidiaGpu() if provider in (CUDA, TENSORRT) else None
+        device = cpu_name() if gpu is None else gpu.name
+        target = Target(device, runtime, ort.__version__, precision, batch, threads, power_mode())
+        super().__init__(target, "cpu" if gpu is None else "gpu", gpu, quick_to_start=provider == CPU)
         self._ort, self._provider = ort, provider
-        known = ("fp32",) if provider in (_TENSORRT, _OPENVINO) else ("fp32", "fp16", "int8")
-        check_settings(self._runtime, threads, batch, precision, known)
-        self._threads, self._batch, self._precision = threads, batch, precision
-        self._on_gpu = provider in (_CUDA, _TENSORRT)
-        self._gpu = NvidiaGpu() if self._on_gpu else None
-        self._inspected: set[str] = set()
 
-    @property
-    def _runtime(self) -> str:
-        provider = self._provider.removesuffix("ExecutionProvider").lower()
-        return "onnxruntime" if self._provider == _CPU else f"onnxruntime-{provider}"
-
-    def target(self) -> Target:
-        """The device this runs on; a provider other than the CPU's is part of the runtime's name."""
-        return Target(
-            device=self._gpu.name if self._gpu is not None else cpu_name(),
-            runtime=self._runtime,
-            runtime_version=self._ort.__version__,
-            precision=self._precision,
-            batch=self._batch,
-            threads=self._threads,
-            power_mode=power_mode(),
-        )
-
-    def conditions(self) -> Conditions:
-        """How the processor is doing now, or the GPU."""
-        return super().conditions() if self._gpu is None else self._gpu.conditions()
-
-    def open(self, model: bytes) -> Session:
-        """Load a model from its bytes, bind random inputs and outputs, inspect what runs the first time it is seen."""
-        digest = hashlib.sha256(model).hexdigest()
-        if digest in self._inspected:
-            return self._load(model, self._options())
-        session = self._inspected_session(model)
-        self._inspected.add(digest)
-        return session
+    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
+        """Load a model from its bytes, bind random inputs and outputs, inspect what runs unless it is `known`."""
+        return self._load(model, self._options()) if known else self._inspected_session(model), True
 
     def _options(self) -> Any:
         options = self._ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = self._target.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is in the exception
         # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
         # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
-        spinning = "1" if self._threads > 1 else "0"
+        spinning = "1" if self._target.threads > 1 else "0"
         options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         options.add_session_config_entry("session.force_spinning_stop", spinning)
-        if self._provider != _CPU:
+        if self._provider != CPU:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options
 
     def _provider_options(self) -> dict[str, str]:
-        if self._provider == _CUDA:
+        if self._provider == CUDA:
             return {"use_tf32": "0"}  # 10 bits of mantissa are not fp32
-        if self._provider == _OPENVINO:
-            return {"device_type": "CPU", "precision": "FP32", "num_of_threads": str(self._threads)}
+        if self._provider == OPENVINO:
+            return {"device_type": "CPU", "precision": "FP32", "num_of_threads": str(self._target.threads)}
         return {}
 
     def _load(self, model: bytes, options: Any) -> _OnnxRuntimeSession:
         try:
             providers = [(self._provider, self._provider_options())]
             session = self._ort.InferenceSession(model, options, providers=providers)
-            return _OnnxRuntimeSession(self._ort, session, self._batch, "cuda" if self._on_gpu else "cpu")
+            return _OnnxRuntimeSession(self._ort, session, self._target.batch, "cpu" if self._gpu is None else "cuda")
         except ProfilerError:
             raise
         except Exception as e:  # onnxruntime raises a dozen unrelated classes
@@ -137,7 +114,7 @@ class OnnxRuntimeProfiler(Profiler):
             ran_on = kernel["args"]["provider"]
             if ran_on != self._provider:
                 raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
-        check_precision(self._runtime, self._precision, _matrix_products(kernels))
+        check_precision(self._target.runtime, self._target.precision, _matrix_products(kernels))
 
 
 def _name(kernel: dict[str, Any]) -> str:

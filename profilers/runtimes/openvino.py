@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
-from profilers._base import Profiler, Session
+from latency_tables.errors import NotInstalledError
+from profilers._base import DeviceKind, Session
 from profilers.device import cpu_name
 from profilers.device.conditions import power_mode
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
 
 # In int8 the model says what is quantised; the rest stays fp32, where CPUs with AMX would take bf16 by themselves.
 _HINTS = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "u8": "int8", "i8": "int8"}
 _PRODUCTS = ("Convolution", "FullyConnected", "MatMul")
+_KINDS: dict[str, DeviceKind] = {"CPU": "cpu", "GPU": "gpu", "NPU": "npu"}
 
 
-class OpenVinoProfiler(Profiler):
+class OpenVinoProfiler(ShippedRuntime):
     """One stream, latency first, a fixed thread count; precision read back from the graph that openvino compiled.
 
     `device` is openvino's name: CPU, GPU, NPU. Raises `ProfilerError` when openvino is not installed or lacks it.
@@ -30,31 +32,20 @@ class OpenVinoProfiler(Profiler):
         try:
             import openvino
         except ImportError:
-            raise ProfilerError("openvino is not installed: pip install 'hwnas[openvino]'") from None
-        self._runtime = "openvino" if device == "CPU" else f"openvino-{device.lower()}"
-        check_settings(self._runtime, threads, batch, precision, tuple(_HINTS))
-        self._openvino, self._core = openvino, openvino.Core()
-        if device not in (devices := self._core.available_devices):
+            raise NotInstalledError("openvino", "openvino") from None
+        runtime = "openvino" if device == "CPU" else f"openvino-{device.lower()}"
+        check_settings(runtime, threads, batch, precision, tuple(_HINTS))
+        core = openvino.Core()
+        if device not in (devices := core.available_devices):
             raise ProfilerError(f"openvino has no {device} here (or lacks its driver); it has {', '.join(devices)}")
-        self._threads, self._batch, self._precision, self._device = threads, batch, precision, device
-        on_cpu = device == "CPU"
-        self._name = cpu_name() if on_cpu else str(self._core.get_property(device, "FULL_DEVICE_NAME"))
-        self._inspected: set[str] = set()
+        name = cpu_name() if device == "CPU" else str(core.get_property(device, "FULL_DEVICE_NAME"))
+        version = openvino.__version__.partition("-")[0]
+        target = Target(name, runtime, version, precision, batch, threads, power_mode())
+        super().__init__(target, _KINDS[device.partition(".")[0]], quick_to_start=device == "CPU")
+        self._openvino, self._core, self._device = openvino, core, device
 
-    def target(self) -> Target:
-        """The device this runs on; one other than the CPU is part of the runtime's name."""
-        return Target(
-            device=self._name,
-            runtime=self._runtime,
-            runtime_version=self._openvino.__version__.partition("-")[0],
-            precision=self._precision,
-            batch=self._batch,
-            threads=self._threads,
-            power_mode=power_mode(),
-        )
-
-    def open(self, model: bytes) -> Session:
-        """Compile a model from its bytes, bind random inputs, inspect what was built the first time it is seen."""
+    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
+        """Compile a model from its bytes and bind random inputs; inspect what was built unless it is `known`."""
         try:
             graph = self._core.read_model(model)
             shapes = {port: [self._size(n) for n in port.get_partial_shape()] for port in graph.inputs}
@@ -62,33 +53,32 @@ class OpenVinoProfiler(Profiler):
             compiled = self._core.compile_model(graph, self._device, self._config())
         except Exception as e:  # openvino raises bare RuntimeErrors
             raise ProfilerError(f"openvino refuses the model: {first_line(e)}") from None
-        digest = hashlib.sha256(model).hexdigest()
-        if digest not in self._inspected:
+        if not known:
             self._inspect(compiled)
-            self._inspected.add(digest)
-        return _OpenVinoSession(self._openvino, compiled)
+        return _OpenVinoSession(self._openvino, compiled), True
 
     def _size(self, dimension: Any) -> int:
-        return int(dimension.get_length()) if dimension.is_static else self._batch
+        return int(dimension.get_length()) if dimension.is_static else self._target.batch
 
     def _config(self) -> dict[str, Any]:
-        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[self._precision]}
+        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[self._target.precision]}
         if self._device != "CPU":
             return config
         # `quiet` pins the process; a second pinning by openvino would choose other cores.
-        threads = {"INFERENCE_NUM_THREADS": self._threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+        threads = {"INFERENCE_NUM_THREADS": self._target.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
         return config | threads
 
     def _inspect(self, compiled: Any) -> None:
-        if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != self._threads:
-            raise ProfilerError(f"openvino runs on {given} threads here, not on {self._threads}: ask for {given}")
+        target = self._target
+        if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != target.threads:
+            raise ProfilerError(f"openvino runs on {given} threads here, not on {target.threads}: ask for {given}")
         products = []
         for op in compiled.get_runtime_model().get_ordered_ops():
             info = op.get_rt_info()
             kind, precision = (info[key].astype(str) for key in ("layerType", "runtimePrecision"))
             if kind in _PRODUCTS:
                 products.append(MatrixProduct(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision)))
-        check_precision(self._runtime, self._precision, products)
+        check_precision(target.runtime, target.precision, products)
 
 
 class _OpenVinoSession(Session):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any
@@ -11,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError, Target
-from profilers._base import Profiler, Session
+from latency_tables.errors import NotInstalledError
+from profilers._base import Session
 from profilers.device import cpu_name
-from profilers.device.conditions import Conditions, power_mode
+from profilers.device.conditions import power_mode
 from profilers.device.nvidia import NvidiaGpu
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
 from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
@@ -23,7 +24,7 @@ _PRECISIONS = {"float32": "fp32", "float16": "fp16"}
 _PRODUCTS = ("Conv", "Gemm")
 
 
-class TorchProfiler(Profiler):
+class TorchProfiler(ShippedRuntime):
     """An ONNX graph rebuilt as a torch module, in the precision of the model's own weights.
 
     While a session is open, torch's process-wide thread count is ours and its fp32 is IEEE's, not TF32 or bf16. A
@@ -38,59 +39,41 @@ class TorchProfiler(Profiler):
         try:
             import torch
         except ImportError:
-            raise ProfilerError("torch is not installed: pip install 'hwnas[search]'") from None
-        self._runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * (device == "cuda")])
-        check_settings(self._runtime, threads, batch, precision, tuple(_PRECISIONS.values()))
-        if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+            raise NotInstalledError("torch", "search") from None
+        on_gpu = device == "cuda"
+        runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * on_gpu])
+        check_settings(runtime, threads, batch, precision, tuple(_PRECISIONS.values()))
+        if device not in ("cpu", "cuda") or (on_gpu and not torch.cuda.is_available()):
             raise ProfilerError(f"torch has no {device} device here")
-        self._torch, self._batch, self._precision, self._device = torch, batch, precision, device
-        self._threads, self._settings = threads, _ProcessSettings(torch, threads)
-        self._is_compiled, self._compiled = compiled, dict[str, Any]()
-        self._gpu = NvidiaGpu() if device == "cuda" else None
+        name = torch.cuda.get_device_name() if on_gpu else cpu_name()
+        target = Target(name, runtime, torch.__version__, precision, batch, threads, power_mode())
+        super().__init__(target, "gpu" if on_gpu else "cpu", NvidiaGpu() if on_gpu else None)
+        self._torch, self._device, self._is_compiled = torch, device, compiled
+        self._settings = _ProcessSettings(torch, threads)
 
-    def target(self) -> Target:
-        """The device this runs on."""
-        return Target(
-            device=self._torch.cuda.get_device_name() if self._device == "cuda" else cpu_name(),
-            runtime=self._runtime,
-            runtime_version=self._torch.__version__,
-            precision=self._precision,
-            batch=self._batch,
-            threads=self._threads,
-            power_mode=power_mode(),
-        )
-
-    def conditions(self) -> Conditions:
-        """How the processor is doing now, or the GPU."""
-        return super().conditions() if self._gpu is None else self._gpu.conditions()
-
-    def open(self, model: bytes) -> Session:
-        """Rebuild a model from its bytes, run it once, so that what fails fails here."""
-        graph = read_graph(model, self._batch, "torch", KNOWN_OPS)
+    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
+        """Rebuild a model from its bytes, run it once, so that what fails fails here; a compiled module is kept."""
+        graph = read_graph(model, self._target.batch, "torch", KNOWN_OPS)
         products = [
             MatrixProduct(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
             for node in graph.nodes
             if node.op in _PRODUCTS
         ]
-        check_precision(self._runtime, self._precision, products)
+        check_precision(self._target.runtime, self._target.precision, products)
         self._settings.take()
         try:
-            kind = _CudaSession if self._device == "cuda" else _TorchSession
-            session = kind(self._torch, self._module(graph, model), graph, self._device, self._settings)
+            module = self._module(graph) if known is None else known
+            kind = _TorchSession if self._gpu is None else _CudaSession
+            session = kind(self._torch, module, graph, self._device, self._settings)
             session.run()
         except BaseException:
             self._settings.leave()
             raise
-        return session
+        return session, module if self._is_compiled else None
 
-    def _module(self, graph: OnnxGraph, model: bytes) -> Any:
-        if not self._is_compiled:
-            return module_from_graph(graph).to(self._device)
-        digest = hashlib.sha256(model).hexdigest()
-        if digest not in self._compiled:
-            module = module_from_graph(graph).to(self._device)
-            self._compiled[digest] = self._torch.compile(module, fullgraph=True, dynamic=False)
-        return self._compiled[digest]
+    def _module(self, graph: OnnxGraph) -> Any:
+        module = module_from_graph(graph).to(self._device)
+        return self._torch.compile(module, fullgraph=True, dynamic=False) if self._is_compiled else module
 
 
 def _precision_of(array: NDArray[Any]) -> str:

@@ -23,7 +23,13 @@ def module_from_graph(graph: OnnxGraph) -> Any:
     values = {name: traced.placeholder(f"input{i}") for i, name in enumerate(graph.inputs)}
     for i, node in enumerate(graph.nodes):
         try:
+            if node.op == "Cast":
+                values[node.output] = traced.call_method("to", (values[node.inputs[0]], _float_type(torch, node)))
+                continue
             if node.op in _FUNCTIONS:
+                for name in graph.weights.keys() & node.inputs - values.keys():
+                    layers.register_buffer(f"constant{i}", torch.tensor(graph.weights[name]))
+                    values[name] = traced.get_attr(f"constant{i}")
                 values[node.output] = traced.call_function(_FUNCTIONS[node.op], tuple(values[n] for n in node.inputs))
                 continue
             layer = _LAYERS[node.op](torch, node, *graph.weights_of(node))
@@ -43,6 +49,13 @@ def _filled(torch: Any, layer: Any, **arrays: Any) -> Any:
         tensor = torch.tensor(array)
         setattr(layer, name, torch.nn.Parameter(tensor) if name in dict(layer.named_parameters()) else tensor)
     return layer
+
+
+def _float_type(torch: Any, node: OnnxNode) -> Any:
+    types = {1: torch.float32, 10: torch.float16}  # by their number in ONNX
+    if node.attributes["to"] not in types:
+        raise ValueError("a cast to anything but floats")
+    return types[node.attributes["to"]]
 
 
 def _conv(torch: Any, node: OnnxNode, weight: Any, bias: Any = None) -> Any:
@@ -116,5 +129,5 @@ _LAYERS: dict[str, Callable[..., Any]] = {
     "Relu": _activation("ReLU"),
     "Sigmoid": _activation("Sigmoid"),
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"Add": operator.add, "Mul": operator.mul}
-KNOWN_OPS = (*_LAYERS, *_FUNCTIONS)
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"Add": operator.add, "Sub": operator.sub, "Mul": operator.mul}
+KNOWN_OPS = (*_LAYERS, *_FUNCTIONS, "Cast")

@@ -94,7 +94,7 @@ def test_the_commands_speak_as_benchmarks_do(tmp_path):
 
 def test_what_is_asked_for_wrongly(tmp_path):
     for name, options, says in (
-        ("sample_efficiency", ["--strategy", "grid"], "unknown strategy 'grid'; there are prednas"),
+        ("sample_efficiency", ["--strategy", "grid"], "unknown strategy 'grid'; there are exact, prednas"),
         ("sample_efficiency", ["--dataset", "mnist"], "unknown data set 'mnist'; there are c10, c100, in16"),
         ("sample_efficiency", ["--data-folder", str(tmp_path), "--seeds", "1", "--workers", "1"], "there is no file"),
         ("rank_correlation", ["--predictor", "oracle"], "unknown predictor 'oracle'"),

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from deploy.verify import verify
-from latency_tables import ProfilerError, TableError
+from latency_tables import Op, OpCost, ProfilerError, TableError
+from profilers import Protocol, measure_plan, table_from_plan, write_plan
+from profilers.runtimes import make_profiler
 
 
 def test_pass_and_fail(model, reference, table):
@@ -28,6 +30,24 @@ def test_milliseconds_are_at_the_tables_quiet_speed(reference, table, reference_
     """The reference measured against itself takes what the table says it takes, whatever the clock says."""
     itself = verify(reference, reference, table, budget_ms=1e6)
     assert 0.5 < itself.measured_ms / (reference_us / 1e3) < 2
+
+
+def test_a_runtime_of_ones_own(model, reference, own_runtime, tmp_path):
+    """A plan is measured into a table, and a model verified against it, through a file that hwnas has never seen."""
+    profiler, op = make_profiler(own_runtime, 1, 1), Op.of("net", (3, 8, 8))
+    plan = write_plan(
+        tmp_path / "plan", "tiny", reference.read_bytes(), [(op.key, op, OpCost(0, 1, 1), model.read_bytes())]
+    )
+    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+    visits = measure_plan(plan, profiler, tmp_path / "journal.jsonl", protocol)
+    table = table_from_plan(plan, profiler.target(), visits, protocol)
+    assert [row.error for row in table.rows] == [None]
+    assert table.provenance.target.runtime == "my runtime"
+    verified = verify(model, reference, table, budget_ms=1e6, runtime=own_runtime)
+    assert verified.verdict == "PASS"
+    assert verified.measured_ms > 0
+    with pytest.raises(ProfilerError, match="unknown runtime 'my runtime'"):
+        verify(model, reference, table, budget_ms=1e6)
 
 
 def test_a_table_of_another_target_is_refused(model, reference, table):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hwnas.data import Dataset, Split
-from hwnas.spaces import MBConvSpace, SearchSpace
+from hwnas.spaces import MBConvSpace, SearchSpace, Slot
 from hwnas.spaces.mbconv.space import FUSED, HSWISH_SE, RELU, Block, Preset, Stage
 from hwnas.training import Batches
 from latency_tables import Op
@@ -25,9 +25,10 @@ class ConvSpace(SearchSpace):
         slots, channels, size = [], 3, 32
         for out in (16, 32, 64):
             ops = [Op.of("conv", (channels, size, size), out=out, kernel=kernel) for kernel in (1, 3, 5)]
-            slots.append(tuple((op,) for op in ops))
+            slots.append(Slot((len(slots),), tuple((op,) for op in ops)))
             channels, size = out, size // 2
-        return (*slots, ((Op.of("head", (channels, size, size), classes=self.num_classes),),))
+        head = Op.of("head", (channels, size, size), classes=self.num_classes)
+        return (*slots, Slot((len(slots),), ((head,),)))
 
     def build_op(self, op):
         channels = op.in_shape[0]

@@ -21,7 +21,7 @@ from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 SPACE = """\
 from torch import nn
 
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import SearchSpace, Slot
 from latency_tables import Op
 
 
@@ -35,10 +35,7 @@ class Plain(SearchSpace):
     def slots(self):
         first = tuple((Op.of("conv", (3, 16, 16), kernel=k, out=8),) for k in (1, 3, 5))
         second = tuple((Op.of("conv", (8, 16, 16), kernel=k, out=8),) for k in (1, 3))
-        return first, second, ((Op.of("head", (8, 16, 16), out=self.num_classes),),)
-
-    def slot_options(self, population):
-        return __import__("numpy").pad(population, ((0, 0), (0, 1)))
+        return Slot((0,), first), Slot((1,), second), Slot.fixed(Op.of("head", (8, 16, 16), out=self.num_classes))
 
     def build_op(self, op):
         if op.kind == "head":
@@ -101,7 +98,7 @@ def test_the_table_of_a_board(results, plain, hwnas, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"table": str(tmp_path / "table"), "ops": 6, "failed": 0, "networks": 4}
     table, space = load_table(tmp_path / "table"), load_space(plain, 7)
-    imported, networks = import_results(results)
+    imported, networks, _ = import_results(results)
     assert table == imported
     assert LatencyModel(table, space).coverage().complete
     with open(tmp_path / "table" / "networks.csv", newline="") as file:

@@ -15,6 +15,17 @@ def test_a_good_profiler(fake_profiler):
     assert all(session.closed for session in profiler.sessions)
 
 
+@pytest.mark.parametrize(
+    ("trait", "value", "why"),
+    [("device_kind", "abacus", "device_kind must be"), ("energy_meter", lambda: 3.0, "must give an EnergyMeter")],
+)
+def test_traits_that_cannot_be(fake_profiler, trait, value, why):
+    profiler = fake_profiler()
+    setattr(profiler, trait, value)
+    with pytest.raises(AssertionError, match=why):
+        check_profiler(profiler, MODEL)
+
+
 def times(make):
     """A profiler whose sessions answer time_us(runs) with make(runs)."""
 

@@ -1,12 +1,14 @@
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latency_tables import HwnasError, Op, OpCost
-from profilers import Plan, read_plan, write_plan
+from latency_tables.storage.files import json_bytes, with_digest
+from profilers import read_plan, write_plan
 
 OP = Op.of("conv", (3, 8, 8), stride=2, out=16)
 
@@ -78,8 +80,9 @@ def test_a_model_file_lies_in_the_folder(tmp_path):
     content = json.loads(path.read_text())
     (tmp_path / "secret").write_bytes(b"secret")
     for name in ("../secret", str(tmp_path / "secret"), "..", "/"):
+        content.pop("digest", None)
         content["models"][0] |= {"file": name, "sha256": hashlib.sha256(b"secret").hexdigest()}
-        path.write_text(json.dumps(content))
+        path.write_bytes(json_bytes(with_digest(content)))
         plan = read_plan(tmp_path / "plan")
         assert "cannot read the model" in refusal(plan.model, plan.models[0])
 
@@ -117,13 +120,31 @@ def test_flipped_bytes_and_truncation(tmp_path, data):
     else:
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     (tmp_path / "plan.json").write_bytes(content)
-    plan = None
     message = ""
     try:
-        plan = read_plan(tmp_path)
+        assert read_plan(tmp_path) == replace(read_plan(tmp_path / "whole"), folder=tmp_path)
     except HwnasError as e:
         message = str(e)
-    assert isinstance(plan, Plan) or message == f"the plan in {tmp_path} is damaged; make it again"
+    assert message in ("", f"the plan in {tmp_path} is damaged; make it again")
+
+
+def test_every_digit_and_letter_counts(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "plan.json"
+    whole = path.read_text()
+    for before, after in (('"macs": 1000', '"macs": 9000'), ('"key": "0-1-2-3"', '"key": "0-1-2-4"')):
+        assert before in whole
+        path.write_text(whole.replace(before, after))
+        assert refusal(read_plan, tmp_path) == f"the plan in {tmp_path} is damaged; make it again"
+
+
+def test_a_plan_without_a_digest_is_made_again(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "plan.json"
+    content = json.loads(path.read_text())
+    del content["digest"]
+    path.write_text(json.dumps(content))
+    assert refusal(read_plan, tmp_path) == f"the plan in {tmp_path} is damaged; make it again"
 
 
 def test_a_plan_that_cannot_be_written(tmp_path):

@@ -2,11 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from latency_tables import JournalError, LatencyTable, Op, OpCost, Provenance, TableRow, Target
+from latency_tables import JournalError, LatencyTable, Op, OpCost, ProfilerError, Provenance, TableRow, Target
 from profilers import write_plan
 from profilers.resources import Resources, measure_resources, resources_here, with_resources
+from profilers.runtimes import make_profiler
 
 HERE = Target("cpu", "onnxruntime", "1", "fp32", 1, 1)
+
+
+def here(threads=1):
+    return make_profiler("onnxruntime", threads, 1)
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def plan(tmp_path, onnx_model):
 
 
 def test_memory_of_every_op_and_the_reason_where_there_is_none(plan, tmp_path):
-    found = measure_resources(plan, HERE, tmp_path / "r.jsonl", energy_s=0.01)
+    found = measure_resources(plan, here(), tmp_path / "r.jsonl", energy_s=0.01)
     small, large, broken = (found[m.key] for m in plan.models)
     assert broken.error is not None
     assert broken.peak_memory_mb is None
@@ -38,20 +43,36 @@ def test_it_goes_on_where_it_was_stopped(plan, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure_resources(plan, HERE, tmp_path / "r.jsonl", 0.01, stop_after_one)
+        measure_resources(plan, here(), tmp_path / "r.jsonl", 0.01, stop_after_one)
     seen = []
-    found = measure_resources(plan, HERE, tmp_path / "r.jsonl", 0.01, lambda done, total, what: seen.append(done))
+    found = measure_resources(plan, here(), tmp_path / "r.jsonl", 0.01, lambda done, total, what: seen.append(done))
     assert seen == [1, 2, 3]
     assert len(found) == 3
-    assert measure_resources(plan, HERE, tmp_path / "r.jsonl", 0.01) == found
+    assert measure_resources(plan, here(), tmp_path / "r.jsonl", 0.01) == found
     with pytest.raises(JournalError):
-        measure_resources(plan, replace(HERE, threads=2), tmp_path / "r.jsonl", 0.01)
+        measure_resources(plan, here(threads=2), tmp_path / "r.jsonl", 0.01)
 
 
-def test_a_runtime_that_is_not_there_is_an_error_of_the_row():
-    found = resources_here(b"", replace(HERE, runtime="never-heard-of"), 0.01)
-    assert found.error is not None
-    assert "unknown runtime" in found.error
+def test_a_runtime_that_is_not_there_is_an_error_of_the_row(plan, tmp_path):
+    profiler = here()
+    profiler.spec = replace(profiler.spec, runtime="never-heard-of")
+    found = measure_resources(plan, profiler, tmp_path / "r.jsonl", 0.01)
+    assert all("unknown runtime" in found[m.key].error for m in plan.models)
+
+
+def test_a_profiler_that_no_other_process_can_make_is_refused(plan, tmp_path):
+    profiler = here()
+    profiler.spec = None
+    with pytest.raises(ProfilerError, match="use make_profiler"):
+        measure_resources(plan, profiler, tmp_path / "r.jsonl", 0.01)
+
+
+def test_memory_of_the_host_says_nothing_of_a_gpu(onnx_model):
+    pytest.importorskip("onnxruntime")
+    profiler = here()
+    profiler.device_kind = "gpu"
+    found = resources_here(onnx_model(), profiler, 0.01)
+    assert (found.peak_memory_mb, found.energy_mj, found.error) == (None, None, None)
 
 
 def test_rows_get_what_was_found():
@@ -67,4 +88,4 @@ def test_rows_get_what_was_found():
 def test_where_memory_cannot_be_read_the_model_is_run_all_the_same(onnx_model, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr("profilers.device.memory._forget_peak", lambda: None)
-    assert resources_here(onnx_model(), HERE, 0.01).error is None
+    assert resources_here(onnx_model(), here(), 0.01).error is None

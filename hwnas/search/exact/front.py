@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from hwnas.search.budget import InfeasibleBudget
 from hwnas.search.pareto import pareto_front
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace, every_network
+from hwnas.spaces.enumerate import PRICEABLE
 from latency_tables.additive import Factors, NotSeparable
 from latency_tables.additive.gather import Genes
-from latency_tables.additive.joint import every_value, shape_of
-from latency_tables.arrays import Floats
+from latency_tables.additive.joint import connected, every_value, shape_of
+from latency_tables.arrays import Floats, Function
 
 _STATES = 300_000  # joint values that one step may look at
+_LISTED = 20_000
 _LABELS = 20_000_000  # that one step may make
 _ROUNDING = 1e-12  # of a limit: sums in another order may differ by less
 
@@ -48,21 +50,36 @@ class ExactFront:
         return inside - 1 if inside else None
 
 
-def exact_front(space: SearchSpace, value: Factors, cost: Factors, limit: float = np.inf) -> ExactFront:
+def exact_front(space: SearchSpace, value: Function, cost: Function, limit: float = np.inf) -> ExactFront:
     """Every Pareto-optimal trade of `value` (up) against `cost` (down) up to `limit`, exact but for rounding.
 
-    Raises `InfeasibleBudget` naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too
-    many genes depend on each other; `best_network` may still answer then.
+    Both are `Factors`, or any functions where a space has at most `PRICEABLE` genotypes. Raises `InfeasibleBudget`
+    naming the cheapest network when it costs more than `limit`, and `NotSeparable` where too many genes depend on each
+    other; `best_network` may still answer then.
     """
-    front = _Elimination(space, value, cost, limit * (1 + _ROUNDING)).front()
+    front = _front(space, value, cost, limit * (1 + _ROUNDING))
     front = front[cost(front.population) <= limit]
     if not len(front):
-        cheapest = exact_front(space, cost.scaled(-1.0), cost)
+        worth = cost.scaled(-1.0) if isinstance(cost, Factors) else lambda archs: -cost(archs)
+        cheapest = _front(space, worth, cost, np.inf)
         raise InfeasibleBudget(
             f"no network of {space.name} costs {limit:g} or less: the cheapest is "
             f"{space.to_text(cheapest.population[0])} with {cheapest.cost[0]:.4g}; give a larger limit"
         )
     return replace(front, population=space.canonical(front.population))
+
+
+def _front(space: SearchSpace, value: Function, cost: Function, limit: float) -> ExactFront:
+    """By elimination where both add up over genes, else by pricing every network."""
+    problem = NotSeparable(f"accuracy or cost does not add up over the genes of {space.name}: no exact front")
+    if isinstance(value, Factors) and isinstance(cost, Factors):
+        try:
+            return _Elimination(space, value, cost, limit).front()
+        except NotSeparable as e:
+            problem = e
+    if (every := every_network(space, PRICEABLE)) is None:
+        raise problem
+    return _cut(ExactFront(every, value(every), cost(every)), limit)
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,10 @@ class _Elimination:
     def front(self) -> ExactFront:
         """The front of all genes."""
         left = set(range(len(self.cardinalities)))
+        for genes in connected(left, self.scopes):
+            if self._states(genes) <= _LISTED:  # quicker than one gene after the other
+                left -= set(genes)
+                self._list(genes)
         while left:
             gene = min(left, key=lambda g: (self._states(self._scope(g)), g))
             left.remove(gene)
@@ -97,6 +118,14 @@ class _Elimination:
         nothing = np.zeros((1, len(self.cardinalities)), dtype=np.int64)
         front = ExactFront(nothing, np.array([self.value.constant]), np.array([self.cost.constant]))
         return _combined([front, *(message.fronts[0] for message in self.messages)], self.limit)
+
+    def _list(self, genes: Genes) -> None:
+        """Replace all that knows some genes, and no others, by the front of all their joint values."""
+        used = {mine for mine in self.scopes if set(mine) <= set(genes)}
+        self.scopes -= used
+        archs = every_value(self.cardinalities, genes)
+        every = ExactFront(archs, self.value.of_tables(used, genes), self.cost.of_tables(used, genes))
+        self.messages.append(_Message((), [_cut(every, np.inf)]))
 
     def _scope(self, gene: int) -> Genes:
         """The genes that share a table or a message with one, itself too, ascending."""

@@ -13,6 +13,7 @@ import numpy as np
 from hwnas.search.budget import Budget, InfeasibleBudget, feasible
 from hwnas.search.exact.mixed_integer import INFEASIBLE, MixedIntegerProgramme
 from hwnas.spaces import Genotype, Population, SearchSpace, every_network
+from hwnas.spaces.enumerate import PRICEABLE
 from latency_tables import HwnasError
 from latency_tables.additive.factors import Factors, NotSeparable
 from latency_tables.additive.hinged import Hinged
@@ -50,7 +51,7 @@ def best_network(
     try:
         functions = [_hinged(value, "is worth"), *(_hinged(b.cost, f"costs in {b.name}") for b in budgets)]
     except NotSeparable:
-        if (every := every_network(space)) is None:
+        if (every := every_network(space, PRICEABLE)) is None:
             raise
         return _best_of(every, space, value, budgets)
     programme = MixedIntegerProgramme(functions[0], functions[1:])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hwnas.search.budget import Budget, feasible, infeasible, repair, sample_within
-from hwnas.search.problem import Evaluated, SpaceExhausted
-from hwnas.spaces import Population, SearchSpace, every_network, unique_genotypes
+from hwnas.search.budget import feasible
+from hwnas.search.evaluated import Evaluated
+from hwnas.search.feasibility import infeasible, repair, sample_within
+from hwnas.search.problem import Problem
+from hwnas.search.strategies._base import SpaceExhausted
+from hwnas.spaces import Population, every_network, unique_genotypes
 from hwnas.spaces.sampling import collect
 from latency_tables.arrays import Floats
 
@@ -18,29 +23,43 @@ _DRAWS = 20
 class Memory:
     """Networks seen so far, [n, genes], with their accuracies [n], and new ones that keep the budgets."""
 
-    def __init__(self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = ()):
-        self.space, self.budgets = space, tuple(budgets)
+    def __init__(self, problem: Problem, seed: int):
+        self.space, self.budgets = problem.space, problem.budgets
+        space = self.space
         self.rng = np.random.default_rng(seed)
         self.population: Population = np.zeros((0, len(space.cardinalities)), dtype=np.int64)
         self.accuracy: Floats = np.zeros(0)
+        self._row: dict[bytes, int] = {}
         every = every_network(space)
         self._listed = None if every is None else every[feasible(self.budgets, every)]
         if self._listed is not None:
             if not len(self._listed):
                 raise infeasible(space, self.budgets)
-            self._place = {row.tobytes(): i for i, row in enumerate(self._listed)}
+            self._place = {key: i for i, key in enumerate(_keys(self._listed))}
             self._left = np.ones(len(self._listed), dtype=bool)
 
     def __len__(self) -> int:
         return len(self.population)
 
-    def add(self, evaluated: Evaluated) -> None:
-        """Remember an evaluation."""
-        self.population = np.concatenate([self.population, evaluated.population])
-        self.accuracy = np.concatenate([self.accuracy, evaluated.accuracy])
+    def add(self, evaluated: Evaluated) -> Evaluated:
+        """Remember evaluations; of a network that was seen before, the first. Those that were new, canonical."""
+        clean = self.space.canonical(evaluated.population)
+        new: dict[bytes, int] = {}  # and where it comes first
+        for i, key in enumerate(_keys(clean)):
+            if key not in self._row:
+                new.setdefault(key, i)
+        self._row |= {key: len(self) + i for i, key in enumerate(new)}
+        added = replace(evaluated, population=clean)[np.array(list(new.values()), dtype=np.int64)]
+        self.population = np.concatenate([self.population, added.population])
+        self.accuracy = np.concatenate([self.accuracy, added.accuracy])
         if self._listed is not None:
-            places = (self._place.get(row.tobytes()) for row in np.ascontiguousarray(evaluated.population))
+            places = map(self._place.get, new)
             self._left[[place for place in places if place is not None]] = False
+        return added
+
+    def rows(self, population: Population) -> NDArray[np.int64]:
+        """Where in the memory canonical genotypes [n, genes] are, [n]; -1 for one that has not been seen."""
+        return np.array([self._row.get(key, -1) for key in _keys(population)], dtype=np.int64)
 
     def best(self, count: int) -> Population:
         """The most accurate networks seen that keep the budgets, best first, [<= count, genes]."""
@@ -50,7 +69,8 @@ class Memory:
 
     def new(self, population: Population) -> Population:
         """Distinct networks of `population` that have not been seen and keep every budget, in order."""
-        fresh = unique_genotypes(population, self.population)
+        fresh = unique_genotypes(population)
+        fresh = fresh[self.rows(fresh) < 0]
         inside: Population = fresh[feasible(self.budgets, fresh)] if self.budgets and len(fresh) else fresh
         return inside
 
@@ -92,3 +112,7 @@ class Memory:
             return self.new(repair(self.space, self.space.mutate(chosen, self.rng, rate), self.budgets, self.rng))
 
         return collect(draw, count, _DRAWS)
+
+
+def _keys(population: Population) -> Iterator[bytes]:
+    return (row.tobytes() for row in np.ascontiguousarray(population, dtype=np.int64))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
 from hwnas.accuracy import Predictor
-from hwnas.search.budget import Budget
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace
 
@@ -22,16 +21,16 @@ class PredictorStrategy(MemoryStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         predictor: Predictor | None = None,
-        budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, budgets, warm_start)
-        self.space, self.predictor = space, predictor or self.default_predictor(space, seed)
+        super().__init__(problem, seed=seed, warm_start=warm_start)
+        self.predictor = predictor or self.default_predictor(problem.space, seed)
         self.initial = self.default_initial if initial is None else initial
         self.batch = self.default_batch if batch is None else batch
 
@@ -42,7 +41,7 @@ class PredictorStrategy(MemoryStrategy):
 
     @abstractmethod
     def propose(self) -> Population:
-        """New networks, most hopeful first, [<= batch, genes], by the predictor just fitted on all that was seen."""
+        """New networks, the most promising first, [<= batch, genes], by the predictor just fitted on all seen."""
 
     def choose(self) -> Population:
         """The next networks; random ones when there is nothing to propose."""

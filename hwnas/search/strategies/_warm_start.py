@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwnas.search.budget import Budget, repair
+from hwnas.search.budget import Budget
+from hwnas.search.feasibility import repair
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
-from hwnas.search.budget import Budget
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._predictor_strategy import PredictorStrategy
 from hwnas.spaces import Population, SearchSpace, View
 
@@ -27,16 +25,16 @@ class BayesianStrategy(PredictorStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         predictor: DifferentiablePredictor | None = None,
-        budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
         optimism: float = 1.0,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
+        super().__init__(problem, seed=seed, warm_start=warm_start, predictor=predictor, initial=initial, batch=batch)
         self.optimism = optimism
 
     @staticmethod

@@ -1,10 +1,12 @@
-"""Searching what does not add up by what does: additive surrogates, each maximised exactly within the budgets.
+"""BOCS (Baptista & Poloczek 2018, ICML, "Bayesian Optimization of Combinatorial Structures").
 
-For accuracies that cost little to ask, such as a neural predictor's, over spaces of any size. Among the best networks
-seen, accuracy is nearly a sum over choices: a Bayesian ridge regression is fitted to them, and functions drawn from its
-posterior (Thompson 1933, "On the likelihood that one unknown probability exceeds another") are maximised by dynamic
-programming. What they propose is asked, with the neighbours of the best, and the fit begins again. When nothing better
-comes of it for a while, so does the search, with more networks at a time.
+For accuracies that cost little to ask, such as a neural predictor's, over spaces of any size. As in BOCS, a sparse
+linear model of the choices is fitted by Bayesian regression, functions are drawn from its posterior (Thompson 1933,
+"On the likelihood that one unknown probability exceeds another"), and the maximum of each is what is evaluated next.
+Three things differ. The model has no pairs of choices and a ridge prior, and it is fitted to the best networks seen,
+among which accuracy is nearly a sum; each function is then maximised exactly within the budgets by dynamic programming,
+where BOCS relaxes the problem to a semidefinite programme. Each round evaluates many networks, the neighbours of the
+best among them. When several rounds find nothing better, the search starts again with more networks.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from hwnas.search.budget import Budget, feasible
+from hwnas.search.budget import feasible
+from hwnas.search.evaluated import Evaluated
 from hwnas.search.exact.front import exact_front
-from hwnas.search.problem import Evaluated
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory import Memory
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
@@ -37,35 +41,34 @@ class BOCSStrategy(MemoryStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
-        budgets: Sequence[Budget] = (),
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         first: int = 400,
         batch: int = 100,
         draws: int = 8,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, budgets, warm_start)
-        self.space, self.batch, self.draws = space, batch, draws
-        self._surrogates = _Surrogates(space, self.memory)
-        self._known: dict[bytes, float] = {}
+        super().__init__(problem, seed=seed, warm_start=warm_start)
+        self.batch, self.draws = batch, draws
+        self._surrogates = _Surrogates(problem.space, self.memory)
         self._size, self._begun = first, False
         self._forget()
 
     def _forget(self) -> None:
         """What this start has seen, but not what was answered."""
-        self._pool, self._values = self.memory.population[:0], np.zeros(0)
+        self._pool = np.zeros(0, dtype=np.int64)  # rows of the memory
         self._in_vain = 0
 
     def choose(self) -> Population:
         """Random networks at a start, then those that surrogates propose."""
         while self._begun and self._in_vain < _PATIENCE:
             self._in_vain += 1
-            proposed = unique_genotypes(self._proposed(), self._pool)
-            known = np.array([arch.tobytes() in self._known for arch in proposed], dtype=bool)
-            self._learn(proposed[known])  # by an earlier start
-            if not known.all():
-                fresh: Population = proposed[~known]
+            proposed = unique_genotypes(self._proposed())
+            rows = self.memory.rows(proposed)
+            self._learn(rows[(rows >= 0) & ~np.isin(rows, self._pool)])  # by an earlier start
+            if (rows < 0).any():
+                fresh: Population = proposed[rows < 0]
                 return fresh
         if self._begun:
             self._size = min(2 * self._size, _MOST)
@@ -73,27 +76,25 @@ class BOCSStrategy(MemoryStrategy):
         self._begun = True
         return self.memory.random_new(self._size)
 
-    def update(self, evaluated: Evaluated) -> None:
+    def observe(self, evaluated: Evaluated) -> None:
         """Remember the answers."""
-        super().update(evaluated)
-        rows = np.ascontiguousarray(evaluated.population)
-        self._known |= {arch.tobytes(): float(a) for arch, a in zip(rows, evaluated.accuracy, strict=True)}
-        self._learn(rows)
+        before = len(self.memory)
+        super().observe(evaluated)
+        self._learn(np.arange(before, len(self.memory)))
 
-    def _learn(self, population: Population) -> None:
-        """Networks whose answers are known join this start's."""
-        best = self._values.max(initial=-np.inf)
-        answers = [self._known[arch.tobytes()] for arch in population]
-        self._pool = np.concatenate([self._pool, population])
-        self._values = np.concatenate([self._values, answers])
-        if self._values.max(initial=-np.inf) > best:
+    def _learn(self, rows: NDArray[np.int64]) -> None:
+        """Networks of the memory join this start's."""
+        accuracy = self.memory.accuracy
+        if accuracy[rows].max(initial=-np.inf) > accuracy[self._pool].max(initial=-np.inf):
             self._in_vain = 0
+        self._pool = np.concatenate([self._pool, rows])
 
     def _proposed(self) -> Population:
         """Networks within the budgets that surrogates hold for the best, and neighbours of the best seen."""
-        best = np.argsort(-self._values, kind="stable")[: self._size]
-        fronts = self._surrogates.fronts(self._pool[best], self._values[best], self.draws, self.batch // self.draws)
-        around = [self.space.neighbours(self._pool[i]) for i in best[:_CLIMBED]]
+        pool, values = self.memory.population[self._pool], self.memory.accuracy[self._pool]
+        best = np.argsort(-values, kind="stable")[: self._size]
+        fronts = self._surrogates.fronts(pool[best], values[best], self.draws, self.batch // self.draws)
+        around = [self.space.neighbours(pool[i]) for i in best[:_CLIMBED]]
         proposed = np.concatenate([*fronts, *around])
         inside: Population = proposed[feasible(self.memory.budgets, proposed)]
         return inside

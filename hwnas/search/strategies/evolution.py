@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hwnas.search.budget import Budget
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population
 
 
 class EvolutionStrategy(MemoryStrategy):
@@ -14,14 +12,14 @@ class EvolutionStrategy(MemoryStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
-        budgets: Sequence[Budget] = (),
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         population: int = 30,
         tournament: int = 10,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, budgets, warm_start)
+        super().__init__(problem, seed=seed, warm_start=warm_start)
         self.population, self.tournament = population, tournament
 
     def choose(self) -> Population:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hwnas.search.budget import Budget
-from hwnas.search.problem import Evaluated
+from hwnas.search.evaluated import Evaluated
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
-from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.spaces import Genotype, Population
 
 
 class LocalSearchStrategy(MemoryStrategy):
     """Asks the neighbours of the best network so far in random order, moves at the first that is better.
 
-    A network that is better than all its neighbours ends a climb; the next begins at a random network.
+    A network that is better than all its neighbours ends a climb; the next begins at a random network. Data that it
+    observes moves the climb to the best network inside the budgets, where that is better.
     """
 
-    def __init__(
-        self, space: SearchSpace, seed: int, budgets: Sequence[Budget] = (), warm_start: Population | None = None
-    ):
-        super().__init__(space, seed, budgets, warm_start)
-        self.space = space
+    def __init__(self, problem: Problem, *, seed: int = 0, warm_start: Population | None = None):
+        super().__init__(problem, seed=seed, warm_start=warm_start)
         self._here: tuple[float, Genotype] | None = None
 
     def choose(self) -> Population:
@@ -33,9 +29,9 @@ class LocalSearchStrategy(MemoryStrategy):
             self._here = None
         return self.memory.random_new(1)
 
-    def update(self, evaluated: Evaluated) -> None:
+    def observe(self, evaluated: Evaluated) -> None:
         """Move where it is better."""
-        super().update(evaluated)
-        accuracy, arch = float(evaluated.accuracy[0]), evaluated.population[0]
-        if self._here is None or accuracy > self._here[0]:
-            self._here = accuracy, arch
+        super().observe(evaluated)
+        best = self.problem.best(evaluated)
+        if len(best) and (self._here is None or best.accuracy[0] > self._here[0]):
+            self._here = float(best.accuracy[0]), self.space.canonical(best.population)[0]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import MLPEnsemble
-from hwnas.search.budget import Budget
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._predictor_strategy import PredictorStrategy
 from hwnas.spaces import Population, SearchSpace
 
@@ -25,16 +23,16 @@ class PNASStrategy(PredictorStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         predictor: Predictor | None = None,
-        budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch, warm_start)
-        self._adds = [np.array([float(len(ops) > 0) for ops in slot.options]) for slot in space.slots]
+        super().__init__(problem, seed=seed, warm_start=warm_start, predictor=predictor, initial=initial, batch=batch)
+        self._adds = [np.array([float(len(ops) > 0) for ops in slot.options]) for slot in problem.space.slots]
         self._levels = np.unique(self.complexity(self.memory.random_new(500)))
         self._level = 0
 

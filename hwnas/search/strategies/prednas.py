@@ -9,14 +9,13 @@ knapsack, solved by its Lagrangian for a ladder of prices. Steps end at networks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
-from hwnas.search.budget import Budget, feasible
+from hwnas.search.budget import feasible
+from hwnas.search.moves import Moves
+from hwnas.search.problem import Problem
 from hwnas.search.strategies.bayesian import BayesianStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from latency_tables.arrays import Floats
@@ -36,20 +35,28 @@ class PredNASStrategy(BayesianStrategy):
 
     def __init__(
         self,
-        space: SearchSpace,
-        seed: int,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        warm_start: Population | None = None,
         predictor: DifferentiablePredictor | None = None,
-        budgets: Sequence[Budget] = (),
         initial: int | None = None,
         batch: int | None = None,
         optimism: float = 2.0,
         starts: int = 20,
         steps: int = 20,
-        warm_start: Population | None = None,
     ):
-        super().__init__(space, seed, predictor, budgets, initial, batch, optimism, warm_start)
+        super().__init__(
+            problem,
+            seed=seed,
+            warm_start=warm_start,
+            predictor=predictor,
+            initial=initial,
+            batch=batch,
+            optimism=optimism,
+        )
         self.starts, self.steps = starts, steps
-        self._moves = _Moves(space)
+        self._moves = Moves(problem.space)
         self._runners_up = self.memory.population  # of the last suggestion: the next one is rarely far
 
     @staticmethod
@@ -149,33 +156,3 @@ def _scaled(dearer: Floats, gains: Floats) -> Floats:
     scale: Floats = np.abs(gains).max(axis=1) / np.maximum(np.abs(extra).max(axis=1), 1e-12)
     price: Floats = scale[:, None] * extra
     return price
-
-
-class _Moves:
-    """Single-gene changes of a genotype: gene by gene, every other value in turn."""
-
-    def __init__(self, space: SearchSpace):
-        self.space = space
-        self.cardinalities = np.array(space.cardinalities)
-        free = [(gene, shift) for gene, n in enumerate(space.cardinalities) for shift in range(1, n)]
-        self.gene = np.array([gene for gene, _ in free], dtype=np.int64)
-        self.shift = np.array([shift for _, shift in free], dtype=np.int64)
-        self.free = np.unique(self.gene)
-
-    def apply(self, here: Population) -> Population:
-        """Genotypes [s, genes] after each move, canonical, [s, moves, genes]."""
-        around = np.repeat(here[:, None], len(self.gene), axis=1)
-        moves = np.arange(len(self.gene))
-        around[:, moves, self.gene] = (here[:, self.gene] + self.shift) % self.cardinalities[self.gene]
-        clean: Population = self.space.canonical(around.reshape(-1, here.shape[1])).reshape(around.shape)
-        return clean
-
-    def best_of_each_gene(self, gains: Floats) -> NDArray[np.int64]:
-        """For each gene that has a choice, the move that gains most, [s, free genes], of gains [s, moves]."""
-        columns = [(mine := np.flatnonzero(self.gene == gene))[gains[:, mine].argmax(axis=1)] for gene in self.free]
-        return np.stack(columns, axis=1)
-
-    def make(self, here: Population, chosen: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
-        """Make moves [r] in genotypes `here[rows]`, in place; later moves of one gene replace earlier ones."""
-        gene = self.gene[chosen]
-        here[rows, gene] = (here[rows, gene] + self.shift[chosen]) % self.cardinalities[gene]

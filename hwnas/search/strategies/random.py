@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hwnas.search.budget import Budget
+from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population
 
 
 class RandomStrategy(MemoryStrategy):
     """Networks with uniform genes, each suggested once."""
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        seed: int,
-        batch: int = 100,
-        budgets: Sequence[Budget] = (),
-        warm_start: Population | None = None,
-    ):
-        super().__init__(space, seed, budgets, warm_start)
+    def __init__(self, problem: Problem, *, seed: int = 0, warm_start: Population | None = None, batch: int = 100):
+        super().__init__(problem, seed=seed, warm_start=warm_start)
         self._batch = batch
 
     def choose(self) -> Population:

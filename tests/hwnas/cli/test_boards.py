@@ -24,7 +24,7 @@ def test_a_board_that_is_unknown(two_ops, refused, tmp_path):
 def test_measuring_a_kit_that_is_none(refused, tmp_path):
     (tmp_path / "kit.pyz").write_text("no kit")
     for there in ((), ("--device", "ssh://pi@board.invalid")):
-        assert "is no kit" in refused("table", "measure", tmp_path / "kit.pyz", *there, "--out", tmp_path / "table")
+        assert "is not a kit" in refused("table", "measure", tmp_path / "kit.pyz", *there, "--out", tmp_path / "table")
 
 
 def test_importing_what_no_kit_left(refused, tmp_path):

@@ -32,6 +32,31 @@ def test_sixteen_bits_are_scaled_not_clipped():
     assert image[0].tolist() == [[0, 1], [128, 255]]
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [(1, (0, 0)), (2, (0, 1)), (3, (1, 1)), (4, (1, 0)), (5, (0, 0)), (6, (0, 1)), (7, (1, 1)), (8, (1, 0))],
+)
+def test_photos_are_turned_upright_as_their_exif_says(kind, orientation, corner):
+    """Where the bright top left quarter of what the sensor saw belongs, from the table of the EXIF standard."""
+    pixels = np.zeros((32, 32), np.uint8)
+    pixels[:16, :16] = 255
+    photo, exif, buffer = Image.fromarray(pixels), Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    photo.save(buffer, kind, exif=exif)
+    quarters = decode(buffer.getvalue(), 32, "x")[0].reshape(2, 16, 2, 16).mean(axis=(1, 3))
+    assert np.unravel_index(quarters.argmax(), (2, 2)) == corner
+    assert sorted(quarters.ravel() > 200) == [False, False, False, True]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("data", [b"MM\0*\0\0\0\x08\xff\xffno EXIF data", b"no EXIF data at all", b""])
+def test_an_image_with_broken_exif_data_is_read_as_it_lies(png, data):
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png(77))).save(buffer, "JPEG", exif=b"Exif\0\0" + data)
+    assert np.abs(decode(buffer.getvalue(), 4, "x").astype(int) - 77).max() <= 1
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "GIF"])
 def test_formats(png, kind):
     assert np.abs(decode(png(100, kind=kind), 4, "x").astype(int) - 100).max() <= 1

@@ -1,7 +1,9 @@
 import pytest
 
-from hwnas.data import DataError
+from hwnas.data import DataError, ImageOptions
 from hwnas.data.folder import load_folder
+
+SMALL = ImageOptions(size=4)
 
 
 def greys(split):
@@ -29,7 +31,7 @@ def pets(tmp_path, fill):
 
 
 def test_class_folders(pets):
-    data = load_folder(pets, size=4)
+    data = load_folder(pets, SMALL)
     assert (data.name, data.classes, data.mirror) == ("pets", ("cat", "dog"), True)
     splits = (data.train, data.validation, data.test)
     assert [len(split) for split in splits] == [12, 4, 4]
@@ -42,7 +44,7 @@ def test_train_and_test_folders_are_kept_as_given(tmp_path, fill):
     for name, start in (("cat", 0), ("dog", 10)):
         fill(tmp_path / "train" / name, range(start, start + 10))
     fill(tmp_path / "test" / "dog", [77, 78])
-    data = load_folder(tmp_path, size=4)
+    data = load_folder(tmp_path, SMALL)
     assert data.classes == ("cat", "dog")
     assert [len(data.train), len(data.validation)] == [16, 4]
     assert (greys(data.test), data.test.labels.tolist()) == ([77, 78], [1, 1])
@@ -51,40 +53,60 @@ def test_train_and_test_folders_are_kept_as_given(tmp_path, fill):
 def test_classes_may_be_called_train_and_test(tmp_path, fill):
     fill(tmp_path / "train", range(5))
     fill(tmp_path / "test", range(5, 10))
-    assert load_folder(tmp_path, size=4).classes == ("test", "train")
+    assert load_folder(tmp_path, SMALL).classes == ("test", "train")
 
 
 def test_a_test_folder_of_its_own(pets, tmp_path, fill):
     fill(tmp_path / "more" / "cat", [50])
-    data = load_folder(pets, tmp_path / "more", size=4)
+    data = load_folder(pets, SMALL, tmp_path / "more")
     assert (greys(data.test), len(data.train) + len(data.validation)) == ([50], 20)
 
 
 def test_hidden_and_other_files_are_left_out(pets, fill):
-    before = load_folder(pets, size=4).digest
+    before = load_folder(pets, SMALL).digest
     fill(pets / ".cache", [99])
     (pets / "cat" / "._000.png").write_bytes(b"resource fork")
     (pets / "cat" / "notes.txt").write_text("not an image")
     (pets / "readme.png").write_bytes(b"not in a class")
-    assert load_folder(pets, size=4).digest == before
+    assert load_folder(pets, SMALL).digest == before
+
+
+def test_skipped_files_are_counted(pets, tmp_path, fill):
+    assert load_folder(pets, SMALL).notes == ()
+    for name in ("a.heic", "b.HEIC", "c.tif", "notes"):
+        (pets / "cat" / name).write_bytes(b"?")
+    (pets / "dog" / "puppies").mkdir()
+    (pets / "dog" / ".hidden").write_text("")
+    before = load_folder(pets, SMALL)
+    (note,) = before.notes
+    assert note == (
+        f"{pets}: 5 file(s) skipped (2 .heic, 1 .tif, 1 no extension, 1 more kinds); "
+        "only .bmp, .gif, .jpeg, .jpg, .png, .webp are read, convert the others"
+    )
+    fill(tmp_path / "more" / "cat", [50])
+    (tmp_path / "more" / "cat" / "d.cr2").write_bytes(b"?")
+    assert [n.partition(" skipped")[0] for n in load_folder(pets, SMALL, tmp_path / "more").notes] == [
+        f"{pets}: 5 file(s)",
+        f"{tmp_path / 'more'}: 1 file(s)",
+    ]
 
 
 def test_all_extensions_in_any_case(tmp_path, fill):
     fill(tmp_path / "a", range(3))
     for value, suffix in enumerate((".png", ".JPG", ".jpeg", ".bmp", ".WebP", ".gif")):
         fill(tmp_path / "b", [value], suffix)
-    data = load_folder(tmp_path, size=4)
+    data = load_folder(tmp_path, SMALL)
     assert sum(int((s.labels == 1).sum()) for s in (data.train, data.validation, data.test)) == 6
 
 
 def test_limit(pets):
-    data = load_folder(pets, size=4, limit=10)
+    data = load_folder(pets, ImageOptions(4, limit=10))
     assert [len(data.train), len(data.validation), len(data.test)] == [6, 2, 2]
 
 
-def fails(match, *args, **options):
+def fails(match, path, test_path=None, **options):
     with pytest.raises(DataError, match=match) as caught:
-        load_folder(*args, size=4, **options)
+        load_folder(path, ImageOptions(4, **options), test_path)
     assert "\n" not in str(caught.value)
 
 

@@ -40,6 +40,24 @@ def test_anything_else_is_told_what_is_accepted(source):
         load_dataset(source)
 
 
+@pytest.mark.parametrize("source", ["no/such/folder", "none.parquet", "mnist"])
+def test_a_path_that_is_not_there_is_said(source, tmp_path, write_parquet):
+    with pytest.raises(DataError, match=f"^no such file or folder: '{source}'; give 'digits', "):
+        load_dataset(source)
+    there = write_parquet(tmp_path / "x.parquet", [0, 1] * 5)
+    with pytest.raises(DataError, match=f"^no such file or folder: '{source}'; "):
+        load_dataset(str(there), test_source=source)
+
+
+def test_the_home_folder(tmp_path, write_parquet, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_parquet(tmp_path / "x.parquet", [0, 1] * 5)
+    write_parquet(tmp_path / "test.parquet", [1, 0, 1])
+    assert len(load_dataset("~/x.parquet", test_source="~/test.parquet", size=4).test) == 3
+    with pytest.raises(DataError, match=f"no such file or folder: '{tmp_path}/none'"):
+        load_dataset("~/none")
+
+
 @pytest.mark.parametrize("source", ["none.parquet", "a\0b.parquet", "x" * 5000 + ".parquet"])
 def test_a_parquet_file_that_is_not_there(source):
     with pytest.raises(DataError, match=r"no such file|not a readable Parquet file"):

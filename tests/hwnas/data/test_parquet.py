@@ -4,8 +4,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hwnas.data import DataError
+from hwnas.data import DataError, ImageOptions
 from hwnas.data.parquet import load_parquet
+
+SMALL = ImageOptions(size=4)
 
 
 def greys(split):
@@ -21,7 +23,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("flat", [False, True])
 def test_round_trip(path, write_parquet, flat):
     labels = [1, 0] * 10
-    data = load_parquet(write_parquet(path, labels, names=["cat", "dog"], flat=flat), size=4)
+    data = load_parquet(write_parquet(path, labels, names=["cat", "dog"], flat=flat), SMALL)
     assert (data.name, data.classes, data.mirror, data.size) == ("pets", ("cat", "dog"), True, 4)
     splits = (data.train, data.validation, data.test)
     assert [len(split) for split in splits] == [12, 4, 4]
@@ -33,20 +35,20 @@ def test_round_trip(path, write_parquet, flat):
 
 def test_the_seed_decides(path, write_parquet):
     write_parquet(path, [0, 1] * 20)
-    assert load_parquet(path, size=4).digest == load_parquet(path, size=4).digest
-    assert load_parquet(path, size=4).digest != load_parquet(path, size=4, seed=1).digest
+    assert load_parquet(path, SMALL).digest == load_parquet(path, SMALL).digest
+    assert load_parquet(path, SMALL).digest != load_parquet(path, ImageOptions(4, seed=1)).digest
 
 
 def test_images_are_resized(path, write_parquet, png):
     images = [png(i, size=3 + i) for i in range(6)]
-    data = load_parquet(write_parquet(path, [0, 1] * 3, images), size=5)
+    data = load_parquet(write_parquet(path, [0, 1] * 3, images), ImageOptions(size=5))
     assert data.train.images.shape == (2, 3, 5, 5)
     assert sorted(greys(data.train) + greys(data.validation) + greys(data.test)) == list(range(6))
 
 
 def test_more_rows_than_a_batch(path, write_parquet, png):
     images = [png((row % 256, row // 256, 0)) for row in range(600)]
-    data = load_parquet(write_parquet(path, [0] * 300 + [1] * 300, images), size=4)
+    data = load_parquet(write_parquet(path, [0] * 300 + [1] * 300, images), SMALL)
     rows = []
     for split in (data.train, data.validation, data.test):
         own = split.images[:, 0, 0, 0] + 256 * split.images[:, 1, 0, 0].astype(int)
@@ -56,33 +58,33 @@ def test_more_rows_than_a_batch(path, write_parquet, png):
 
 
 def test_string_labels_are_sorted(path, write_parquet):
-    data = load_parquet(write_parquet(path, ["dog", "ant", "cat"] * 4), size=4)
+    data = load_parquet(write_parquet(path, ["dog", "ant", "cat"] * 4), SMALL)
     assert data.classes == ("ant", "cat", "dog")
     assert data.train.labels.tolist() == [[2, 0, 1][grey % 3] for grey in greys(data.train)]
     encoded = pa.array(["dog", "ant", "cat"] * 4).dictionary_encode()
-    assert load_parquet(write_parquet(path, encoded), size=4).digest == data.digest
+    assert load_parquet(write_parquet(path, encoded), SMALL).digest == data.digest
 
 
 def test_numbers_with_gaps_become_dense_and_keep_their_order(path, write_parquet):
-    data = load_parquet(write_parquet(path, [10, 9, 200] * 4), size=4)
+    data = load_parquet(write_parquet(path, [10, 9, 200] * 4), SMALL)
     assert data.classes == ("9", "10", "200")
     assert data.train.labels.tolist() == [[1, 0, 2][grey % 3] for grey in greys(data.train)]
 
 
 def test_a_named_class_that_does_not_occur_is_left_out(path, write_parquet):
-    data = load_parquet(write_parquet(path, [0, 2] * 4, names=["a", "b", "c"]), size=4)
+    data = load_parquet(write_parquet(path, [0, 2] * 4, names=["a", "b", "c"]), SMALL)
     assert data.classes == ("a", "c")
 
 
 @pytest.mark.parametrize("names", [["a", "a"], [1, 2], "ab", None, {"0": "a"}])
 def test_metadata_without_usable_names(path, write_parquet, names):
-    assert load_parquet(write_parquet(path, [0, 1] * 4, names=names), size=4).classes == ("0", "1")
+    assert load_parquet(write_parquet(path, [0, 1] * 4, names=names), SMALL).classes == ("0", "1")
 
 
 def test_test_file_is_kept_apart_and_matched_by_name(tmp_path, write_parquet):
     train = write_parquet(tmp_path / "train-00000-of-00001.parquet", [0, 1] * 10, names=["cat", "dog"])
     test = write_parquet(tmp_path / "test.parquet", [1, 1, 0], names=["dog", "cat"])
-    data = load_parquet(train, test, size=4)
+    data = load_parquet(train, SMALL, test)
     assert data.name == tmp_path.name
     assert [len(data.train), len(data.validation), len(data.test)] == [16, 4, 3]
     assert [data.classes[label] for label in data.test.labels] == ["cat", "cat", "dog"]
@@ -94,7 +96,7 @@ def test_one_files_names_serve_both(tmp_path, write_parquet, named):
         write_parquet(tmp_path / f"{part}.parquet", [0, 1] * 4, names=["cat", "dog"] if part == named else None)
         for part in ("train", "test")
     ]
-    data = load_parquet(*paths, size=4)
+    data = load_parquet(paths[0], SMALL, paths[1])
     assert data.classes == ("cat", "dog")
     assert data.test.labels.tolist() == [0, 1] * 4
 
@@ -105,16 +107,16 @@ def test_limit_holds_for_both_files_and_decodes_no_more(tmp_path, write_parquet,
     opened = []
     original = Image.open
     monkeypatch.setattr(Image, "open", lambda *args, **more: (opened.append(1), original(*args, **more))[1])
-    data = load_parquet(train, test, size=4, limit=20)
+    data = load_parquet(train, ImageOptions(4, limit=20), test)
     assert len(opened) == 40
     assert np.bincount(np.concatenate([data.train.labels, data.validation.labels])).tolist() == [5, 15]
     assert np.bincount(data.test.labels).tolist() == [10, 10]
-    assert len(load_parquet(train, test, size=4, limit=1000).test) == 60
+    assert len(load_parquet(train, ImageOptions(4, limit=1000), test).test) == 60
 
 
-def fails(match, *args, **options):
+def fails(match, path, test_path=None, **options):
     with pytest.raises(DataError, match=match) as caught:
-        load_parquet(*args, **options)
+        load_parquet(path, ImageOptions(**options), test_path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hwnas.data import DataError
+from hwnas.data import DataError, ImageOptions
 from hwnas.data.parquet import load_parquet
 
 
@@ -16,7 +16,7 @@ def loads_or_says_why(path, content):
     path.write_bytes(content)
     data, message = None, ""
     try:
-        data = load_parquet(path, size=4)
+        data = load_parquet(path, ImageOptions(size=4))
     except DataError as error:
         message = str(error)
     if data is None:

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwnas.report import Attempt, ReportData
+from hwnas.report import Attempt, ReportData, Usage
 
 
 def example(**changes: Any) -> ReportData:
@@ -58,6 +58,7 @@ def example(**changes: Any) -> ReportData:
             Attempt("k7e6 k7e6", 4.4, 4.499, 4.611, False),
             Attempt("k3e3 skip k5e6", 4.125, 4.263, 4.217, True),
         ),
+        "usage": Usage("candidates/ab12/model.onnx", "raw images", "logits", 'print("photo.jpg" if 1 < 2 else "")\n'),
         "costs": (("parameters", "123,456"),),
         "provenance": (("seed", "7"),),
         "seconds": {"train supernet": 1000.0, "search": 8.0, "verify": 200.0},

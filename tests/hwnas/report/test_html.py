@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Png
 
-from hwnas.report import ReportData, write_report
+from hwnas.report import ReportData, Usage, write_report
 from hwnas.report._format import accuracy_text, ms_text, pct_text, seconds_text
 from hwnas.report.html import PLOTS, scale_positions, verdict_text
 from latency_tables import HwnasError
@@ -122,6 +122,8 @@ def test_there_is_a_dark_version_of_every_plot(written: Path) -> None:
         "k3e3 skip k5e6 4.125 ms 4.263 ms 4.217 ms PASS",
         "All 4 ops",
         "block 1 2.000 ms",
+        "Use it file candidates/ab12/model.onnx takes raw images gives logits",
+        'print("photo.jpg" if 1 < 2 else "")',
     ],
 )
 def test_the_numbers_are_on_the_page(written: Path, text: str) -> None:
@@ -143,6 +145,7 @@ def test_names_with_html_in_them_are_shown_and_not_obeyed(make: Make, tmp_path: 
     data = make(
         **dict.fromkeys(names, evil),
         op_labels=(evil,) * 4,
+        usage=Usage(evil, evil, evil, evil),
         costs=((evil, evil),),
         provenance=((evil, evil),),
         seconds={evil: 1.0},
@@ -150,8 +153,8 @@ def test_names_with_html_in_them_are_shown_and_not_obeyed(make: Make, tmp_path: 
     source = write_report(data, tmp_path).read_text()
     assert "<script" not in source
     assert "'quoted'" not in source
-    assert html_escape.unescape(source).count(evil) >= len(names) + 1 + 4 + 4  # the title twice
-    assert Page(source).text.count(evil) >= len(names) + 1 + 4 + 4
+    assert html_escape.unescape(source).count(evil) >= len(names) + 1 + 4 + 4 + 4  # the title twice
+    assert Page(source).text.count(evil) >= len(names) + 1 + 4 + 4 + 4
 
 
 def test_awkward_runs_still_get_a_report(awkward: ReportData, tmp_path: Path) -> None:

@@ -70,7 +70,9 @@ def test_every_plain_number_has_a_least_value():
 
 def test_an_unknown_strategy_is_answered_with_all_there_are():
     assert Settings(strategy="prednas").strategy == "prednas"
-    with pytest.raises(HwnasError, match=r"^unknown --strategy 'grid'; there are nsga2, prednas, .*, random$"):
+    with pytest.raises(
+        HwnasError, match=r"^unknown --strategy 'grid'; there are nsga2, exact, bocs, prednas, .*, random$"
+    ):
         Settings(strategy="grid")
 
 

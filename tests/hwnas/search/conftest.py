@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
-from hwnas.spaces import MBConvSpace, SearchSpace, every_network
+from hwnas.spaces import MBConvSpace, SearchSpace, Slot, every_network
 from hwnas.spaces.mbconv.space import HSWISH_SE, RELU, Block, Preset, Stage
 from latency_tables import LatencyModel, LatencyTable, Op, OpCost, Provenance, TableRow, Target
 
@@ -24,7 +24,7 @@ class ChainSpace(SearchSpace):
     @cached_property
     def slots(self):
         return tuple(
-            tuple((Op.of("op", (3, 8, 8), slot=slot, choice=choice),) for choice in range(self.values))
+            Slot((slot,), tuple((Op.of("op", (3, 8, 8), slot=slot, choice=choice),) for choice in range(self.values)))
             for slot in range(self.genes)
         )
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
-from hwnas.search.budget import closest, descend, feasible, repair, violation
+from hwnas.search.budget import feasible, violation
+from hwnas.search.feasibility import closest, descend, repair
 from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
 from latency_tables import Calibration, LatencyModel
 from latency_tables.additive.factors import Factors

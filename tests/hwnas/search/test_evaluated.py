@@ -44,11 +44,16 @@ def test_front_is_what_nothing_dominates(points):
     assert (np.diff(front.accuracy) > 0).all()
 
 
-def test_within_looks_at_the_upper_bound():
+def test_inside_looks_at_the_upper_bound(chain, additive):
     points = evaluated((0.5, 1.0), (0.6, 2.0), (0.7, 3.0), margin=1.25)
-    assert points.within(2.5).population.ravel().tolist() == [0, 1]  # 2.5 itself is inside
-    assert points.within(2.49).population.ravel().tolist() == [0]
-    assert len(points.within(1.0)) == 0
+
+    def within(budget_ms):
+        budget = Budget("ms", budget_ms, lambda population: points.upper_ms[population[:, 0]])
+        return Problem(chain(genes=1), additive(chain(genes=1)), budgets=(budget,)).inside(points)
+
+    assert within(2.5).population.ravel().tolist() == [0, 1]  # 2.5 itself is inside
+    assert within(2.49).population.ravel().tolist() == [0]
+    assert len(within(1.0)) == 0
 
 
 def test_picking_keeps_everything_together():
@@ -66,7 +71,7 @@ def test_problems_ask_estimator_and_table(chain, additive, latency):
     problem = Problem(space, accuracy, type(model)(model.table, space, calibration))
     arch = np.array([1, 0, 1])
     got = problem.evaluate(arch[None])
-    us = sum(model.table[space.slots[slot][c][0]].median_us for slot, c in enumerate(arch))
+    us = sum(model.table[space.slots[slot].choices[c][0]].median_us for slot, c in enumerate(arch))
     assert np.allclose(got.ms, 2 * us / 1e3 + 0.5)
     assert np.allclose(got.upper_ms, 1.1 * (2 * us / 1e3 + 0.5))
     assert np.allclose(got.accuracy, sum(accuracy.worth[slot][c] for slot, c in enumerate(arch)))

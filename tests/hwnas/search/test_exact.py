@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hwnas.search import Budget, InfeasibleBudget, OutOfTime, best_network, cheapest, exact_front
+from hwnas.search.pareto import pareto_front
 from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, every_network, mbconv_space, regnet_space
-from latency_tables.additive.factors import Factors, NotSeparable
-from latency_tables.additive.hinged import Hinge, Hinged
+from latency_tables.additive import Factors, Hinge, Hinged, NotSeparable, Slots
 
 CELLS, MACRO, REGNET = NasBench201(), NasBenchMacro(), regnet_space("regnet-224")
 
@@ -180,13 +180,60 @@ def test_the_cheapest_of_a_graph_is_left_to_search():
         cheapest(NasBench101(), lambda archs: archs.sum(axis=1))
 
 
-def test_widths_that_hang_together_have_no_exact_front_but_an_exact_best():
+@pytest.mark.parametrize("seed", [0, 1])
+def test_genes_that_hang_together_are_conditioned_on(seed):
+    """Widths tie the stages of regnet together: the front is that of all 110,592 networks, listed."""
+    space = regnet_space("regnet-32")
+    value, cost = random_factors(space, seed, low=-0.5), random_factors(space, seed + 10)
+    front = exact_front(space, value, cost)
+    every = every_network(space, at_most=200_000)
+    costs, values = cost(every), value(every)
+    wanted = pareto_front(values, costs)
+    assert front.cost == pytest.approx(costs[wanted])
+    assert front.value == pytest.approx(values[wanted])
+    limit = float(np.quantile(costs, 0.2))
+    assert exact_front(space, value, cost, limit).value == pytest.approx(front.value[front.cost <= limit])
+
+
+def test_the_front_of_a_space_too_large_to_list_holds_what_the_other_solver_finds():
     value, cost = random_factors(REGNET, 0), random_factors(REGNET, 1)
-    with pytest.raises(NotSeparable, match="depend on each other"):
-        exact_front(REGNET, value, cost)
+    front = exact_front(REGNET, value, cost)
     random = REGNET.sample(np.random.default_rng(0), 20_000)
     limit = float(np.quantile(cost(random), 0.2))
     answer = best_network(REGNET, value, [Budget("ms", limit, cost)])
     assert answer.proven(1e-5)
     assert cost(answer.arch[None])[0] <= limit
-    assert answer.value >= value(random[cost(random) <= limit]).max()
+    assert answer.value == pytest.approx(front.value[front.best(limit)], abs=1e-5)
+    ahead = [front.value[front.best(c)] for c in cost(random)]
+    assert (ahead >= value(random) - 1e-9).all()
+
+
+def test_too_many_genes_that_hang_together_are_refused(chain):
+    space = chain(genes=9, values=5)
+    far = Factors(space.cardinalities, {tuple(range(9)): np.zeros(space.cardinalities)})
+    with pytest.raises(NotSeparable, match="9 genes of chain depend on each other"):
+        exact_front(space, far, far)
+    with pytest.raises(NotSeparable, match="does not add up over the genes of chain"):
+        exact_front(space, lambda archs: archs.sum(axis=1) ** 2.0, far)
+
+
+def test_a_front_of_what_does_not_add_up_is_listed():
+    every = every_network(CELLS)
+    value, cost = random_factors(CELLS, 0), random_factors(CELLS, 1)
+    limit = float(np.median(cost(every)))
+    front = exact_front(CELLS, lambda archs: value(archs) ** 3, lambda archs: cost(archs) ** 2, limit**2)
+    wanted = pareto_front(value(every), cost(every))
+    wanted = wanted[cost(every)[wanted] <= limit]
+    assert np.array_equal(front.population, every[wanted])
+
+
+def test_a_table_that_counts_live_ops_only_is_searched_exactly():
+    """Which edges are live is decided by all six genes of a cell together."""
+    slots = Slots(CELLS.cardinalities, CELLS.pruned_slots("dead"))
+    rng = np.random.default_rng(0)
+    cost = slots.factors([rng.uniform(0, 1, len(slot.options)) for slot in slots.slots])
+    value, every = random_factors(CELLS, 1), every_network(CELLS)
+    front = exact_front(CELLS, value, cost)
+    wanted = pareto_front(value(every), cost(every))
+    assert front.value == pytest.approx(value(every)[wanted])
+    assert front.cost == pytest.approx(cost(every)[wanted])

@@ -39,6 +39,11 @@ def ctrl_c_at(k):
     return before
 
 
+def searched(name, accuracy, evaluations, journal=None, **options):
+    problem = Problem(MACRO, accuracy)
+    return search(problem, make_strategy(name, problem, **options), evaluations, journal=journal)
+
+
 @dataclass
 class _Scripted:
     """Suggests what it was told to, and notes what it is told."""
@@ -68,7 +73,8 @@ def test_search_counts_reports_and_names_each_network_once(chain, additive, late
 
 def test_search_with_a_strategy_that_ships(chain, additive, latency):
     space = chain()
-    found = search(Problem(space, additive(space), latency(space)), RandomStrategy(space, 0, batch=30), 100)
+    problem = Problem(space, additive(space), latency(space))
+    found = search(problem, RandomStrategy(problem, batch=30), 100)
     assert 100 <= len(found) <= 120
     assert found.stopped == "evaluations"
 
@@ -107,8 +113,9 @@ def test_the_time_limit_ends_a_search_between_suggestions(monkeypatch, limit_s, 
     """Every evaluation takes ten seconds of a clock that only evaluations move."""
     accuracy, said = Counted(), []
     monkeypatch.setattr("hwnas.search.loop.monotonic", lambda: 100.0 + 10.0 * len(accuracy.asked))
-    strategy = RandomStrategy(MACRO, 0, batch=1)
-    found = search(Problem(MACRO, accuracy), strategy, 6, lambda *a: said.append(a[2]), time_limit_s=limit_s)
+    problem = Problem(MACRO, accuracy)
+    strategy = RandomStrategy(problem, batch=1)
+    found = search(problem, strategy, 6, lambda *a: said.append(a[2]), time_limit_s=limit_s)
     assert len(found) == expected
     if expected < 6:
         assert found.stopped == "time"
@@ -119,8 +126,9 @@ def test_the_time_limit_ends_a_search_between_suggestions(monkeypatch, limit_s, 
 
 def test_ctrl_c_returns_what_was_seen_so_far():
     accuracy, said = Counted(ctrl_c_at(7)), []
-    strategy = EvolutionStrategy(MACRO, 0, population=4)
-    found = search(Problem(MACRO, accuracy), strategy, 20, lambda *a: said.append(a))
+    problem = Problem(MACRO, accuracy)
+    strategy = EvolutionStrategy(problem, population=4)
+    found = search(problem, strategy, 20, lambda *a: said.append(a))
     assert [MACRO.to_text(a) for a in found.population] == accuracy.asked
     assert len(found) == 7
     assert found.stopped == "interrupted"
@@ -131,11 +139,11 @@ def test_ctrl_c_returns_what_was_seen_so_far():
 
 def test_ctrl_c_before_anything_was_seen_is_ctrl_c():
     with pytest.raises(KeyboardInterrupt):
-        search(Problem(MACRO, Counted(ctrl_c_at(0))), RandomStrategy(MACRO, 0), 20)
+        searched("random", Counted(ctrl_c_at(0)), 20)
 
 
 def test_a_whole_search_is_uninterrupted():
-    found = search(Problem(MACRO, Counted()), RandomStrategy(MACRO, 0, batch=5), 5)
+    found = searched("random", Counted(), 5, batch=5)
     assert found.uninterrupted() is found
 
 
@@ -147,13 +155,13 @@ def journal(tmp_path):
 @pytest.mark.parametrize("k", [3, 26])
 def test_after_ctrl_c_a_search_with_a_journal_ends_as_if_undisturbed(tmp_path, name, k):
     """weaknas suggests ten at a time: the three of a suggestion that were answered are kept, too."""
-    undisturbed = search(Problem(MACRO, Counted()), make_strategy(name, MACRO, 0), 40)
+    undisturbed = searched(name, Counted(), 40)
     first, second = Counted(ctrl_c_at(k)), Counted()
     with journal(tmp_path) as record:
-        stopped = search(Problem(MACRO, first), make_strategy(name, MACRO, 0), 40, journal=record)
+        stopped = searched(name, first, 40, journal=record)
     assert len(stopped) == k
     with journal(tmp_path) as record:
-        resumed = search(Problem(MACRO, second), make_strategy(name, MACRO, 0), 40, journal=record)
+        resumed = searched(name, second, 40, journal=record)
     assert np.array_equal(resumed.population, undisturbed.population)
     assert np.array_equal(resumed.accuracy, undisturbed.accuracy)
     assert np.isnan(resumed.ms).all(), "a problem without latency has none after a journal, too"
@@ -166,10 +174,10 @@ def test_a_journal_keeps_every_number_exactly(tmp_path, chain, additive, latency
     path, said = tmp_path / "search.jsonl", []
     for _ in range(2):
         with Journal(path, {}) as record:
-            found = search(problem, RandomStrategy(space, 0, batch=20), 20, journal=record)
+            found = search(problem, RandomStrategy(problem, batch=20), 20, journal=record)
             assert len(record.records) == 20
         said.append(found)
-    plain = search(problem, RandomStrategy(space, 0, batch=20), 20)
+    plain = search(problem, RandomStrategy(problem, batch=20), 20)
     for name in ("population", "accuracy", "std", "ms", "upper_ms"):
         assert np.array_equal(getattr(said[0], name), getattr(said[1], name)), name
         assert np.allclose(getattr(said[0], name), getattr(plain, name), rtol=1e-12), name
@@ -178,10 +186,10 @@ def test_a_journal_keeps_every_number_exactly(tmp_path, chain, additive, latency
 def test_records_are_looked_up_by_network_not_by_place(tmp_path):
     """A journal of another seed: what it knows is used, what it does not know is evaluated."""
     with journal(tmp_path) as record:
-        before = search(Problem(MACRO, Counted()), RandomStrategy(MACRO, 1, batch=500), 500, journal=record)
+        before = searched("random", Counted(), 500, journal=record, seed=1, batch=500)
     accuracy, known = Counted(), {MACRO.to_text(a) for a in before.population}
     with journal(tmp_path) as record:
-        found = search(Problem(MACRO, accuracy), RandomStrategy(MACRO, 2, batch=500), 500, journal=record)
+        found = searched("random", accuracy, 500, journal=record, seed=2, batch=500)
     texts = [MACRO.to_text(a) for a in found.population]
     assert accuracy.asked == [text for text in texts if text not in known]
     assert 0 < len(accuracy.asked) < 500
@@ -210,7 +218,8 @@ class Sum(AccuracyEstimator):
         return AccuracyEstimate(np.sin(population @ np.arange(8)), np.zeros(len(population)))
 
 with Journal(folder / "search.jsonl", {"strategy": name}) as journal:
-    found = search(Problem(space, Sum()), make_strategy(name, space, 0), 32, journal=journal)
+    problem = Problem(space, Sum())
+    found = search(problem, make_strategy(name, problem), 32, journal=journal)
 print([space.to_text(arch) for arch in found.population], found.accuracy.tolist(), found.stopped)
 """
 

@@ -49,12 +49,45 @@ def _samples_from_nowhere(base):
 def _idle_gene_unknown_to_canonical(base):
     class Broken(base):
         cardinalities = (3, 3, 3, 4)  # the last gene changes nothing
+        size = 108
 
-        def slot_options(self, population):
-            return population * np.array([1, 1, 1, 0])
+        @property
+        def slots(self):
+            *convs, head = super().slots
+            return (*convs, replace(head, choices=head.choices * 4))
+
+        def canonical(self, population):
+            return population
 
         def to_text(self, arch):
             return super().to_text(arch * np.array([1, 1, 1, 0]))
+
+    return Broken()
+
+
+def _choices_missing(base):
+    class Broken(base):
+        @property
+        def slots(self):
+            first, *rest = super().slots
+            return (replace(first, choices=first.choices[:2]), *rest)
+
+    return Broken()
+
+
+def _foreign_gene(base):
+    class Broken(base):
+        @property
+        def slots(self):
+            first, *rest = super().slots
+            return (replace(first, genes=(4,)), *rest)
+
+    return Broken()
+
+
+def _two_values_of_one_name(base):
+    class Broken(base):
+        gene_values = (*(("a", "b", "a"),) * 3, ("a",))
 
     return Broken()
 
@@ -104,8 +137,9 @@ def _unsorted_settings(base):
         @property
         def slots(self):
             first, *rest = super().slots
-            op = first[0][0]
-            return (((replace(op, settings=op.settings[::-1]),), *first[1:]), *rest)
+            (op,), *others = first.choices
+            backwards = (replace(op, settings=op.settings[::-1]),)
+            return (replace(first, choices=(backwards, *others)), *rest)
 
     return Broken()
 
@@ -130,6 +164,9 @@ def _build_adds_a_layer(base):
         (_stuck, "not a gene of them is different"),
         (_counts_wrong, "size is 26, but there are 27"),
         (_unsorted_settings, "make ops with Op.of"),
+        (_choices_missing, "slot 0 needs a choice per joint value of its genes: 3"),
+        (_foreign_gene, r"slot 0 follows genes \(4,\), but there are 4"),
+        (_two_values_of_one_name, "gene_values must name the 3 values of gene0"),
         (_build_adds_a_layer, "build must chain them"),
     ],
 )

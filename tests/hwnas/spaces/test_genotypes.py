@@ -171,7 +171,7 @@ def test_an_unknown_space_names_those_there_are():
 
 
 def test_weights_are_borrowed_within_a_kind(tiny_space):
-    sources = {tiny_space.weight_source(op) for slot in tiny_space.slots[1:2] for (op,) in slot}
+    sources = {tiny_space.weight_source(op) for slot in tiny_space.slots[1:2] for (op,) in slot.options}
     assert {(s.kind, s["se"], s["expand"], s["kernel"]) for s in sources} == {
         ("mbconv", 0, 3, 5),
         ("mbconv", 1, 3, 5),

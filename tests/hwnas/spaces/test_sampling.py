@@ -13,8 +13,8 @@ def test_even_over_the_range_where_random_ones_crowd_in_the_middle(name):
     def total(archs):
         return np.array([sum(cost[op] for op in space.ops(a)) for a in archs])
 
-    least = sum(min(sum(cost[op] for op in c) for c in slot) for slot in space.slots)
-    most = sum(max(sum(cost[op] for op in c) for c in slot) for slot in space.slots)
+    least = sum(min(sum(cost[op] for op in c) for c in slot.options) for slot in space.slots)
+    most = sum(max(sum(cost[op] for op in c) for c in slot.options) for slot in space.slots)
     spread = spread_networks(space, cost, np.random.default_rng(0), 25)
     assert len(spread) >= 23
     assert np.array_equal(space.canonical(spread), spread)

@@ -20,7 +20,7 @@ SPACE = """
 import numpy as np
 from torch import nn
 
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import SearchSpace, Slot
 from latency_tables import Op
 
 SHAPES = ((3, 32, 32), (16, 16, 16), (16, 8, 8), (16, 4, 4))
@@ -34,11 +34,9 @@ class Stack(SearchSpace):
 
     @property
     def slots(self):
-        convolutions = [tuple((Op.of("conv", s, kernel=k, out=16),) for k in (1, 3, 5)) for s in SHAPES]
-        return (*convolutions, ((Op.of("head", (16, 2, 2), out=self.num_classes),),))
-
-    def slot_options(self, population):
-        return np.pad(population, ((0, 0), (0, 1)))
+        kernels = [tuple((Op.of("conv", s, kernel=k, out=16),) for k in (1, 3, 5)) for s in SHAPES]
+        convolutions = [Slot((gene,), choices) for gene, choices in enumerate(kernels)]
+        return (*convolutions, Slot.fixed(Op.of("head", (16, 2, 2), out=self.num_classes)))
 
     def build_op(self, op):
         if op.kind == "head":

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from torch import nn
 
-from hwnas.spaces import ArchError, SearchSpace, mbconv_space
+from hwnas.spaces import ArchError, SearchSpace, Slot, mbconv_space
 from hwnas.spaces.cost import count_macs
 from hwnas.tables.fit import Runs, fit_table, read_runs
 from latency_tables import HwnasError, LatencyModel, Op, TableError, Target, load_table, save_table
+from latency_tables.additive import Slots
 
 TARGET = Target("board", "tflite", "2.16", "fp32", 1, 4)
 
@@ -28,21 +29,25 @@ class GatedSpace(SearchSpace):
         stem, head = Op.of("stem", (4, 8, 8)), Op.of("head", (4, 8, 8))
         convs = [[Op.of("conv", (4, 8, 8), at=i, kernel=k) for k in (1, 3, 5)] for i in range(4)]
         gates = [Op.of("gate", (4, 8, 8), at=i) for i in range(4)]
-        middle = [(((a,), (b,), (c,), ()), ((), (g,))) for (a, b, c), g in zip(convs, gates, strict=True)]
-        return (((stem,),), *(slot for pair in middle for slot in pair), ((head,),))
+        self.kinds = [((a,), (b,), (c,), ()) for a, b, c in convs]
+        self.gates = [((), (g,)) for g in gates]
+        return self._slots(stem, head, [Slot((2 * i,), kinds) for i, kinds in enumerate(self.kinds)])
+
+    def _slots(self, stem, head, convs):
+        gates = [Slot((2 * i + 1,), choices) for i, choices in enumerate(self.gates)]
+        pairs = zip(convs, gates, strict=True)
+        return (Slot.fixed(stem), *(slot for pair in pairs for slot in pair), Slot.fixed(head))
+
+    def pruned_slots(self, pruning):
+        """A convolution behind a closed gate is dropped."""
+        (stem,), (head,) = self.slots[0].choices[0], self.slots[-1].choices[0]
+        gated = [tuple(c if gate else () for c in kinds for gate in (0, 1)) for kinds in self.kinds]
+        return self._slots(stem, head, [Slot((2 * i, 2 * i + 1), choices) for i, choices in enumerate(gated)])
 
     def build_op(self, op):
         if op.kind == "conv":
             return nn.Conv2d(4, 4, op["kernel"], padding=op["kernel"] // 2)
         return nn.Conv2d(4, 4, 1) if op.kind != "gate" else nn.ReLU()
-
-    def slot_options(self, population):
-        return np.pad(population, ((0, 0), (1, 1)))
-
-    def pruned_choices(self, population, pruning):
-        choices = self.slot_options(population)
-        choices[:, 1:-1:2][choices[:, 2:-1:2] == 0] = 3
-        return choices
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +61,8 @@ def true_us(op):
 
 
 def true_ms(space, archs, pruned):
-    choices = space.pruned_choices(archs, "used") if pruned else space.slot_options(archs)
-    chosen = [[slot[c] for slot, c in zip(space.slots, row, strict=True)] for row in choices]
+    slots = Slots(space.cardinalities, space.pruned_slots("used") if pruned else space.slots)
+    chosen = [[slot.options[c] for slot, c in zip(slots.slots, row, strict=True)] for row in slots.options(archs)]
     return np.array([sum(true_us(op) for ops in row for op in ops) for row in chosen]) / 1e3
 
 

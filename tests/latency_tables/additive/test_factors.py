@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from hwnas.spaces import NasBench101, NasBench201, NasBenchMacro, mbconv_space, regnet_space
-from latency_tables.additive.factors import Factors, NotSeparable, joined
+from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.joint import connected
 
 CHAINS = [mbconv_space("mbconv-32"), mbconv_space("ofa-mbv3"), regnet_space("regnet-32"), NasBenchMacro()]
 
@@ -24,9 +25,10 @@ def test_by_hand():
     assert factors.scaled(2)(archs).tolist() == [2, 42.25, 3]
     assert factors.plus(Factors((2, 3), {(0,): [0, 100]}))(archs).tolist() == [1, 121.125, 101.5]
     assert factors.plus_constant(3)(archs).tolist() == [4, 24.125, 4.5]
-    fewer = factors.limited((2, 1))
+    fewer = factors.restricted([[0, 1], [0]])
     assert fewer.cardinalities == (2, 1)
     assert fewer(archs[[0, 2]]).tolist() == [1, 1.5]
+    assert factors.restricted([[1], [2, 0]])(np.array([[0, 0], [0, 1]])).tolist() == [21.125, 1.5]
     assert factors.plus(factors)(archs).tolist() == factors.scaled(2)(archs).tolist()
 
 
@@ -52,8 +54,9 @@ def test_a_table_of_the_wrong_shape_or_without_a_number_is_refused():
 
 
 def test_groups_are_genes_that_hang_together():
-    assert joined(6, [(0, 1), (1, 3), (4,)]) == ((0, 1, 3), (2,), (4,), (5,))
-    assert joined(2, []) == ((0,), (1,))
+    assert connected(range(6), [(0, 1), (1, 3), (4,)]) == ((0, 1, 3), (2,), (4,), (5,))
+    assert connected(range(2), []) == ((0,), (1,))
+    assert connected([1, 3, 4], [(0, 1), (0, 3)]) == ((1,), (3,), (4,))
 
 
 def test_a_graph_has_no_tables():

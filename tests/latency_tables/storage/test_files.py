@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latency_tables import HwnasError, Op, OpCost, TableError, TableRow, load_table, save_table
-from latency_tables.storage.files import digest_json, write_atomically
+from latency_tables.storage.files import (
+    digest_json,
+    json_bytes,
+    replacing,
+    with_digest,
+    without_digest,
+    write_atomically,
+    write_json,
+)
 
 FILES = ("rows.parquet", "provenance.json", "reference.onnx")
 
@@ -308,6 +316,65 @@ def test_write_atomically_keeps_the_old_content_when_it_fails(tmp_path):
     with pytest.raises(HwnasError, match=r"cannot write .*target: Is a directory"):
         write_atomically(tmp_path / "target", b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_nothing_is_left_and_nothing_changed_when_the_content_never_comes(tmp_path):
+    write_atomically(tmp_path / "file", b"old")
+
+    def stopped():
+        with replacing(tmp_path / "file") as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_temporary_names_follow_no_links(tmp_path, monkeypatch):
+    """In a folder that others write into, a link with the name of the temporary file must not be followed."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    for name in (f".file.{os.getpid()}.tmp", ".file.tmp"):
+        (tmp_path / name).symlink_to(victim)
+    write_atomically(tmp_path / "file", b"new")
+    assert (victim.read_bytes(), (tmp_path / "file").read_bytes()) == (b"precious", b"new")
+    monkeypatch.setattr("secrets.token_hex", lambda count: "guessed")
+    (tmp_path / ".file.guessed.tmp").symlink_to(victim)
+    with pytest.raises(HwnasError, match="File exists"):
+        write_atomically(tmp_path / "file", b"newer")
+    assert (victim.read_bytes(), (tmp_path / "file").read_bytes()) == (b"precious", b"new")
+
+
+def test_the_mode_is_the_callers_less_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"")
+        with replacing(tmp_path / "tool", mode=0o777):
+            pass
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("file", "tool")] == [0o640, 0o750]
+
+
+def test_json_is_for_people_and_has_no_nan(tmp_path):
+    write_json(tmp_path / "file", {"b": [1, None]})
+    assert (tmp_path / "file").read_text() == '{\n "b": [\n  1,\n  null\n ]\n}\n'
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="Out of range"):
+            json_bytes({"a": value})
+
+
+def test_a_record_with_a_digest_over_itself():
+    record = {"a": 1.5, "b": {"c": ["d", None]}}
+    signed = json.loads(json_bytes(with_digest(record)))
+    assert without_digest(signed) == record
+    nested = [[]]
+    for _ in range(100_000):
+        nested = [nested]
+    for other in (record, signed | {"a": 2.5}, signed | {"digest": None}, [], None, signed | {"a": nested}):
+        with pytest.raises(ValueError, match=r"digest does not match|no JSON object"):
+            without_digest(other)
 
 
 def test_digest_json_does_not_depend_on_the_order_of_keys():

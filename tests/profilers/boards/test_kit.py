@@ -131,14 +131,14 @@ def test_a_full_disk(quick_kit, tmp_path):
 def test_a_cut_kit(quick_kit, tmp_path, cut):
     whole = quick_kit.read_bytes()
     (tmp_path / "kit.pyz").write_bytes(whole[: int(cut * len(whole)) if isinstance(cut, float) else cut])
-    with pytest.raises(HwnasError, match="is no kit, or damaged: make it with `hwnas kit`, or copy it again"):
+    with pytest.raises(HwnasError, match="is not a kit, or damaged: make it with `hwnas kit`, or copy it again"):
         read_kit(tmp_path / "kit.pyz")
 
 
 def test_what_is_no_kit(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("kit.json", "{}")
-    with pytest.raises(HwnasError, match="is no kit"):
+    with pytest.raises(HwnasError, match="is not a kit"):
         read_kit(tmp_path / "other.zip")
     with pytest.raises(HwnasError, match=r"cannot read the kit .*nowhere: No such file"):
         read_kit(tmp_path / "nowhere")
@@ -170,11 +170,10 @@ def test_a_kit_that_cannot_be_written(make_kit, tmp_path):
     make_kit(tmp_path)
     plan = read_plan(tmp_path / "op-plan")
     os.mkfifo(tmp_path / "pipe")
-    not_a_file = "it is no regular file"
     for out, why in (
         (tmp_path / "kit.pyz" / "below", "File exists"),
-        (tmp_path / "op-plan", not_a_file),
-        (tmp_path / "pipe", not_a_file),
+        (tmp_path / "op-plan", "Is a directory"),
+        (tmp_path / "pipe", "it is a device"),
     ):
         with pytest.raises(HwnasError, match=f"cannot write {out}: {why}"):
             pack_kit(plan, None, KitSettings(), out)

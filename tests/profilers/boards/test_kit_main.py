@@ -123,7 +123,7 @@ def test_ctrl_c(board, slow_kit, tmp_path):
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate()
     assert process.returncode == 130
-    assert complaint == "kit: stopped; what was measured is kept, and the same command goes on from there\n"
+    assert complaint == "kit: stopped; what was measured is kept, and the same command resumes from there\n"
     assert read_status(results) == Status(FAILED, "stopped by hand")
 
 

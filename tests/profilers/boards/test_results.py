@@ -40,7 +40,7 @@ def journalled(folder, part):
 
 
 def test_the_table_is_what_the_journal_says(measured, quick_kit):
-    table, networks = import_results(measured)
+    table, networks, _ = import_results(measured)
     kit, visits = read_kit(quick_kit), journalled(measured, "ops")
     reference_us = quiet_reference_us(visits)
     assert [row.op for row in table.rows] == [m.op for m in kit.ops.models]
@@ -68,7 +68,7 @@ def test_it_is_the_boards_table(results):
 
 
 def test_an_op_that_failed_is_a_row_with_its_error(measured, tmp_path):
-    table, _ = import_results(measured)
+    table, *_ = import_results(measured)
     failed = table.rows[2]
     assert failed.error.startswith("onnxruntime cannot run the model: ")
     assert failed.median_us is None
@@ -84,19 +84,32 @@ def test_importing_changes_nothing(measured):
 
 
 def test_a_journal_cut_mid_record(results):
-    whole, _ = import_results(results)
+    whole, *_ = import_results(results)
     path = results / "ops.jsonl"
     path.write_bytes(path.read_bytes()[:-40])
-    table, networks = import_results(results)
+    table, networks, _ = import_results(results)
     assert sum(row.rounds for row in table.rows) == sum(row.rounds for row in whole.rows) - 1
     assert len(networks) == 2
+
+
+def test_damaged_records_are_counted(results):
+    whole = import_results(results)
+    assert whole.damaged == 0
+    for part, place in (("ops", 1), ("ops", 3), ("networks", 2)):
+        path = results / f"{part}.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        lines[place] = lines[place].replace(b"a", b"b", 1)
+        path.write_bytes(b"".join(lines))
+    found = import_results(results)
+    assert found.damaged == 3
+    assert sum(row.rounds for row in found.table.rows) < sum(row.rounds for row in whole.table.rows)
 
 
 def test_what_a_board_had_not_come_to(results):
     lines = (results / "ops.jsonl").read_bytes().splitlines(keepends=True)
     (results / "ops.jsonl").write_bytes(b"".join(lines[:2]))  # the header and one visit
     (results / "networks.jsonl").unlink()
-    table, networks = import_results(results)
+    table, networks, _ = import_results(results)
     missing = [row.op for row in table.rows if row.error == "never visited"]
     assert len(missing) == 2
     assert set(missing) <= set(table.coverage([row.op for row in table.rows]).failed)
@@ -145,7 +158,7 @@ def test_the_journal_of_other_work(results, tmp_path):
 
 
 def test_a_record_that_is_none(results):
-    header, _ = read_journal(results / "ops.jsonl")
+    header, *_ = read_journal(results / "ops.jsonl")
     with Journal(results / "ops.jsonl", header) as journal:
         journal.append({"arch": "1-2", "accuracy": 0.5})
     with pytest.raises(HwnasError, match=r"ops.jsonl has a record that is no measurement"):
@@ -182,7 +195,7 @@ def test_whatever_is_damaged_is_one_line_or_no_harm(measured, tmp_path, data):
     (folder / name).write_bytes(content)
     said = ""
     try:
-        table, networks = import_results(folder)
+        table, networks, _ = import_results(folder)
     except HwnasError as e:
         said = str(e)
     else:

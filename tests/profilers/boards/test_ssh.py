@@ -198,7 +198,7 @@ def test_from_kit_to_table(serve, measure, quick_kit, complete, tmp_path):
     board = serve()
     results = measure(quick_kit, board)
     assert complete(results, 2)
-    table, networks = import_results(results)
+    table, networks, _ = import_results(results)
     assert [row.median_us is None for row in table.rows] == [False, False, True]
     assert len(networks) == 2
     (there,) = (board.home / "hwnas").glob("*/results-*")
@@ -254,7 +254,7 @@ def large_kit(onnx_model, tmp_path_factory):
 def test_a_connection_that_drops_while_the_kit_is_copied(serve, measure, large_kit):
     board = serve()
     board.hang_up_after_bytes = 2_500_000
-    table, _ = import_results(measure(large_kit, board))
+    table, *_ = import_results(measure(large_kit, board))
     assert len(board.connections) == 2
     assert table.rows[0].error is None
     (there,) = (board.home / "hwnas").glob("*/kit.pyz")
@@ -313,7 +313,7 @@ def test_what_measures_is_killed_again_and_again(serve, refusal, measure, slow_k
     board = serve()
     with killing(board, 1, times=100):
         said = refusal(slow_kit, board)
-    assert said.startswith("the measuring process on me@127.0.0.1 was killed 3 times without getting on: ")
+    assert said.startswith("the measuring process on me@127.0.0.1 was killed 3 times without progress: ")
     assert complete(measure(slow_kit, board), 4)
 
 
@@ -323,7 +323,7 @@ def test_an_impatient_watcher_may_come_back_later(serve, refusal, measure, slow_
     hasty = Patience(connect_s=5, first_pause_s=0.01, longest_pause_s=0.01, connections=1)
     said = refusal(slow_kit, board, patience=hasty)
     assert said.startswith("the connection to me@127.0.0.1 was lost")
-    assert said.endswith("the board goes on by itself, and the same command picks up from there")
+    assert said.endswith("the board keeps measuring, and the same command resumes from there")
     board.drop = lambda line: False
     assert complete(measure(slow_kit, board), 4)
 
@@ -338,6 +338,12 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def test_a_mistyped_address_spoils_no_folder(serve, measure, refusal, quick_kit, free_port, complete):
+    board = serve()
+    assert "refuses a connection" in refusal(quick_kit, free_port)
+    assert complete(measure(quick_kit, board), 2)
 
 
 def test_nobody_listens(refusal, quick_kit, free_port):
@@ -471,7 +477,7 @@ def test_without_asyncssh(monkeypatch, quick_kit, tmp_path):
 
 def test_a_kit_that_is_none(tmp_path):
     (tmp_path / "kit.pyz").write_text("no kit")
-    with pytest.raises(HwnasError, match="is no kit"):
+    with pytest.raises(HwnasError, match="is not a kit"):
         measure_over_ssh(tmp_path / "kit.pyz", Address("board.invalid"), tmp_path / "results")
 
 

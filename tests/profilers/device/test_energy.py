@@ -38,10 +38,10 @@ def test_two_sockets_one_of_which_wraps():
 
 def test_one_run_at_least_and_its_share_of_the_window():
     session = Counting()
-    assert energy_mj_per_run(session, 0.0, EnergyMeter([EnergyCounter(Reader(0, 5_000))])) == 5.0
+    assert energy_mj_per_run(session.run, 0.0, EnergyMeter([EnergyCounter(Reader(0, 5_000))])) == 5.0
     assert session.runs == 1
     session = Counting()
-    used = energy_mj_per_run(session, 0.01, EnergyMeter([EnergyCounter(Reader(7_000, 1_000), 8_000)]))
+    used = energy_mj_per_run(session.run, 0.01, EnergyMeter([EnergyCounter(Reader(7_000, 1_000), 8_000)]))
     assert session.runs > 1
     assert used == pytest.approx(2.0 / session.runs)  # 1,000 uJ to the end of the range and 1,000 after it
 
@@ -51,7 +51,7 @@ def test_one_run_at_least_and_its_share_of_the_window():
     [(None,), (5, None), (5, 5), (5_000, 2)],  # unreadable, refused later, stands still, reset without a range
 )
 def test_what_cannot_be_told_is_none(readings):
-    assert energy_mj_per_run(Counting(), 0.0, EnergyMeter([EnergyCounter(Reader(*readings))])) is None
+    assert energy_mj_per_run(Counting().run, 0.0, EnergyMeter([EnergyCounter(Reader(*readings))])) is None
 
 
 def test_one_counter_that_cannot_be_read_spoils_the_sum():
@@ -62,7 +62,7 @@ def test_one_counter_that_cannot_be_read_spoils_the_sum():
 
 def test_an_unreadable_counter_costs_no_run(tmp_path):
     session = Counting()
-    assert energy_mj_per_run(session, 1.0, EnergyMeter.of_cpu(tmp_path)) is None
+    assert energy_mj_per_run(session.run, 1.0, EnergyMeter.of_cpu(tmp_path)) is None
     assert session.runs == 0
 
 
@@ -84,5 +84,5 @@ def test_packages_only(tmp_path):
 def test_this_machine():
     if EnergyMeter.of_cpu().read_uj() is None:
         pytest.skip("this machine shows no energy counter")
-    used = energy_mj_per_run(Counting(), 0.2)
+    used = energy_mj_per_run(Counting().run, 0.2, EnergyMeter.of_cpu())
     assert used is None or used > 0

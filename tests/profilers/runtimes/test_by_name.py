@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers import RuntimeSetting
 from profilers.contract import check_profiler
 from profilers.runtimes import RUNTIMES, make_profiler
 
@@ -43,8 +44,9 @@ def test_two_threads(runtime, onnx_model):
 
 @pytest.fixture(scope="module")
 def models():
-    """A network of mbconv-32 and one op of each kind, stride and kernel, by their texts."""
+    """A network of mbconv-32, also as it ships, and one op of each kind, stride and kernel, by their texts."""
     torch = pytest.importorskip("torch")
+    from hwnas.lowering.image_input import with_image_input
     from hwnas.lowering.onnx_graph import onnx_from_module
     from hwnas.spaces import load_space
     from hwnas.spaces.modules import initialise
@@ -63,6 +65,10 @@ def models():
     for key, (module, shape) in modules.items():
         initialise(module, torch.Generator().manual_seed(1))
         made[key] = onnx_from_module(module, shape)
+    mean, std = (0.45, 0.5, 0.4), (0.2, 0.25, 0.3)
+    made["shipped"] = with_image_input(made[space.to_text(arch)], mean, std)
+    pooling = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    made["divided by a node of its own"] = with_image_input(onnx_from_module(pooling, (3, 8, 8)), mean, std)
     return made
 
 
@@ -77,6 +83,16 @@ def answers(profiler, models):
 @pytest.fixture(scope="module")
 def expected(models):
     return answers(profiler_or_skip("onnxruntime"), models)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_traits_are_said_by_the_runtime(runtime):
+    profiler = profiler_or_skip(runtime)
+    kinds = {"onnxruntime-cuda": "gpu", "onnxruntime-tensorrt": "gpu", "openvino-gpu": "gpu", "openvino-npu": "npu"}
+    kinds |= {"torch-cuda": "gpu", "torch-compiled-cuda": "gpu"}
+    assert profiler.device_kind == kinds.get(runtime, "cpu")
+    assert profiler.quick_to_start == (runtime in ("onnxruntime", "openvino", "ncnn"))
+    assert profiler.spec == RuntimeSetting(runtime, 1, 1, "fp32")
 
 
 @pytest.mark.parametrize("runtime", OTHERS)
@@ -96,7 +112,8 @@ def test_a_compiled_module_answers_alike(models, expected):
 
 
 def test_an_unknown_runtime():
-    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {', '.join(RUNTIMES)}"
+    names = ", ".join(RUNTIMES)
+    assert refusal("tvm", 1, 1) == f"unknown runtime 'tvm'; there are {names}, or your own: file.py:ClassName"
     assert refusal("onnxruntime-", 1, 1).startswith("unknown runtime 'onnxruntime-'; ")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers.runtimes import ncnn as ncnn_runtime
 from profilers.runtimes.ncnn import NcnnProfiler
 from profilers.runtimes.ncnn_model import KNOWN_OPS, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph
@@ -88,6 +89,16 @@ def test_convolutions_after_global_pooling_are_matrix_products(make_onnx):
         ),
         ([("Flatten", ["x"], "y", {"axis": 2})], {}, "ncnn here cannot run y (Flatten): flattening from axis 2"),
         ([("Add", ["x", "w"], "y", {})], {"w": ones(1)}, "ncnn here cannot run y (Add): its input 'w' is unforeseen"),
+        (
+            [("Sub", ["x", "w"], "y", {})],
+            {"w": ones(1)},
+            "ncnn here cannot run y (Sub): a constant of shape [1], not [1, c, 1, 1]",
+        ),
+        (
+            [("Cast", ["x"], "y", {"to": 6})],
+            {},
+            "ncnn here cannot run y (Cast): only the cast of the image to floats, read by one node, is known",
+        ),
         ([("Gelu", ["x"], "y", {})], {}, f"ncnn here knows no Gelu (y), only {', '.join(KNOWN_OPS)}"),
     ],
 )
@@ -121,11 +132,12 @@ def test_other_precisions_are_refused(make_onnx, int8_model):
 
 
 @pytest.mark.usefixtures("needs_ncnn")
-def test_a_model_is_converted_once(onnx_model):
-    profiler = NcnnProfiler()
+def test_a_model_is_converted_once(onnx_model, monkeypatch):
+    profiler, seen, converted = NcnnProfiler(), [], ncnn_runtime._converted
+    monkeypatch.setattr(ncnn_runtime, "_converted", lambda model: seen.append(model) or converted(model))
     for model in (onnx_model(1), onnx_model(2), onnx_model(1)):
         profiler.open(model).close()
-    assert len(profiler._converted) == 2
+    assert seen == [onnx_model(1), onnx_model(2)]
 
 
 @pytest.mark.usefixtures("needs_ncnn")
@@ -136,6 +148,8 @@ def test_every_known_op_computes_what_onnx_says(make_onnx):
         "bias": np.array([1.0, -1.0], np.float32),
         "mean": np.array([3.0, 0.0], np.float32),
         "variance": np.array([4.0, 16.0], np.float32),
+        "offset": np.array([0.5, -1.5], np.float32).reshape(1, 2, 1, 1),
+        "factor": np.array([0.25, 3.0], np.float32).reshape(1, 2, 1, 1),
         "depthwise": rng.standard_normal((2, 1, 3, 3)).astype(np.float32),
         "w": rng.standard_normal((8, 3)).astype(np.float32),
     }
@@ -146,7 +160,11 @@ def test_every_known_op_computes_what_onnx_says(make_onnx):
         ("Mul", ["c", "s"], "m", {}),
         ("HardSwish", ["m"], "h", {}),
         ("Relu", ["h"], "r", {}),
-        ("Add", ["r", "c"], "a", {}),
+        ("Sub", ["r", "offset"], "o", {}),
+        ("Mul", ["o", "factor"], "k", {}),
+        ("Sub", ["k", "h"], "d", {}),
+        ("Cast", ["d"], "e", {"to": 1}),
+        ("Add", ["e", "c"], "a", {}),
         ("Sigmoid", ["a"], "g", {}),
         ("Flatten", ["g"], "f", {}),
         ("Gemm", ["f", "w"], "y", {}),

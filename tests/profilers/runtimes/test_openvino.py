@@ -50,7 +50,7 @@ def test_fp32_is_not_bf16_where_the_processor_would_rather(onnx_model):
     model = onnx_model(2, channels=32, side=16)
     profiler.open(model).close()
     profiler._config = lambda: {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": 1}
-    profiler._inspected.clear()
+    profiler._known.clear()
     assert " in bf16, not in fp32; " in refusal(profiler.open, model)
 
 

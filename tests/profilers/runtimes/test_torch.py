@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers.runtimes._shared import random_inputs
 from profilers.runtimes.onnx_reader import read_graph
 from profilers.runtimes.torch import TorchProfiler
-from profilers.runtimes.torch_module import KNOWN_OPS
+from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -74,13 +75,27 @@ def test_settings_are_given_back_when_a_model_cannot_run(make_onnx):
         ("Conv", {"w": (4, 4, 3, 3)}, {"auto_pad": "SAME_UPPER"}, "automatic padding"),
         ("HardSigmoid", {}, {"alpha": 0.2}, "slope 0.2 and offset 0.5 are not 1/6 and 1/2"),
         ("Flatten", {}, {"axis": 2}, "flattening from axis 2"),
-        ("Mul", {"w": (1,)}, {}, "its input 'w' is unforeseen"),
+        ("Cast", {}, {"to": 6}, "a cast to anything but floats"),
     ],
 )
 def test_what_the_layers_cannot_do(make_onnx, op, weights, attributes, complaint):
     arrays = {name: np.ones(shape, np.float32) for name, shape in weights.items()}
     model = make_onnx([(op, ["x", *weights], "y", attributes)], arrays, [1, 4, 8, 8], ANY)
     assert refusal(TorchProfiler().open, model) == f"torch here cannot run y ({op}): {complaint}"
+
+
+def test_weights_that_are_computed_are_not_known(make_onnx):
+    model = make_onnx([("Relu", ["x"], "r", {}), ("Conv", ["x", "r"], "y", {})], {}, [4, 4, 3, 3], ANY)
+    graph = read_graph(model, 1, "torch", KNOWN_OPS)
+    assert refusal(module_from_graph, graph) == "torch here cannot run y (Conv): its input 'r' is unforeseen"
+
+
+def test_constants_are_broadcast(make_onnx):
+    nodes = [("Mul", ["x", "w"], "m", {}), ("Sub", ["c", "m"], "y", {})]
+    weights = {"w": np.full((4, 1, 1), 3, np.float32), "c": np.float32(5).reshape(1)}
+    with TorchProfiler().open(make_onnx(nodes, weights, [1, 4, 8, 8], [1, 4, 8, 8])) as session:
+        (x,) = random_inputs({"x": ((1, 4, 8, 8), "float32")}).values()
+        np.testing.assert_allclose(session.outputs()[0], 5 - 3 * x, rtol=1e-6)
 
 
 def test_a_matrix_product_of_three_axes_is_not_taken_for_a_linear_layer(make_onnx):
@@ -112,15 +127,18 @@ def test_batch_norm_sigmoid_and_an_untransposed_product(make_onnx):
     np.testing.assert_allclose(answer, [1 / (1 + np.exp(-product))], rtol=1e-5)
 
 
-def test_a_module_is_compiled_once(onnx_model):
-    profiler = TorchProfiler(compiled=True)
+def test_a_module_is_compiled_once(onnx_model, monkeypatch):
+    profiler, compiled = TorchProfiler(compiled=True), []
     assert profiler.target().runtime == "torch-compiled"
-    # torch.compile returns at once and compiles at the first call.
-    one, again, other = (
-        profiler._module(read_graph(model, 1, "torch", KNOWN_OPS), model) for model in map(onnx_model, (1, 1, 2))
-    )
+    monkeypatch.setattr(torch, "compile", lambda module, **options: compiled.append(module) or module)
+    modules = []
+    for model in map(onnx_model, (1, 1, 2)):
+        with profiler.open(model) as session:
+            modules.append(session._module)
+    one, again, other = modules
     assert one is again
     assert one is not other
+    assert compiled == [one, other]
 
 
 def test_a_free_batch_axis_takes_the_profilers_batch(onnx_model):

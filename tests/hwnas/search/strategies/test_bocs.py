@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
+from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.accuracy.predictors import MLPEnsemble
-from hwnas.search import BOCSStrategy, Budget, Evaluated, RandomStrategy, SpaceExhausted, exact_front
+from hwnas.search import BOCSStrategy, Budget, Evaluated, Problem, RandomStrategy, SpaceExhausted, exact_front
 from hwnas.search.budget import feasible
 from hwnas.search.contract import check_strategy
 from hwnas.search.strategies.bocs import _posterior_draws
@@ -10,6 +13,17 @@ from hwnas.spaces import NasBench101, mbconv_space
 from latency_tables.additive.factors import NotSeparable
 
 SPACE = mbconv_space("mbconv-32")
+
+
+class Unasked(AccuracyEstimator):
+    """Answers are made up by the tests."""
+
+    def estimate(self, population):
+        return AccuracyEstimate(*np.zeros((2, len(population))))
+
+
+def of(space, *budgets):
+    return Problem(space, Unasked(), budgets=budgets)
 
 
 def some_factors(space, seed, least=0.0):
@@ -35,13 +49,13 @@ def test_it_keeps_the_contract(space):
     ms = some_factors(space, 3, least=0.1)
     middle = float(np.median(ms(space.sample(np.random.default_rng(0), 500))))
     for budgets in ([], [Budget("ms", middle, ms)]):
-        check_strategy(lambda seed, b=budgets: BOCSStrategy(space, seed, b, first=60, batch=40), space, rounds=6)
+        check_strategy(partial(BOCSStrategy, first=60, batch=40), space, rounds=6, budgets=budgets)
 
 
 def test_what_adds_up_is_solved_by_the_first_surrogate():
     accuracy, ms = some_factors(SPACE, 1), some_factors(SPACE, 2, least=0.1)
     limit = float(np.median(ms(SPACE.sample(np.random.default_rng(0), 500))))
-    strategy = BOCSStrategy(SPACE, 0, [Budget("ms", limit, ms)])
+    strategy = BOCSStrategy(of(SPACE, Budget("ms", limit, ms)))
     first, _ = answered(strategy, accuracy, 1)
     _, second = answered(strategy, accuracy, 1)
     assert len(first) == 400
@@ -62,15 +76,15 @@ def test_budgets_that_add_up_and_others_are_kept_together():
         Budget("mJ", float(np.quantile(mj(sample), 0.5)), mj),
         Budget("rounded ms", float(np.quantile(ms(sample), 0.5)) + 1, lambda p: np.ceil(ms(p) ** 1.01)),
     ]
-    asked, answers = answered(BOCSStrategy(SPACE, 0, budgets, first=200), accuracy, 1500)
+    asked, answers = answered(BOCSStrategy(of(SPACE, *budgets), first=200), accuracy, 1500)
     assert feasible(budgets, asked).all()
-    _, by_chance = answered(RandomStrategy(SPACE, 0, budgets=budgets), accuracy, 1500)
+    _, by_chance = answered(RandomStrategy(of(SPACE, *budgets)), accuracy, 1500)
     assert answers.max() > by_chance.max() + 1
 
 
 def test_nothing_is_asked_twice_and_all_of_a_small_space_in_the_end(chain):
     space = chain(genes=4, values=3)
-    strategy = BOCSStrategy(space, 0, first=10, batch=8)
+    strategy = BOCSStrategy(of(space), first=10, batch=8)
     seen, _ = answered(strategy, products(space, 1), 81)
     assert len(np.unique(seen, axis=0)) == len(seen) == 81
     with pytest.raises(SpaceExhausted):
@@ -82,7 +96,7 @@ def test_the_best_of_a_space_that_can_be_listed(chain, enumerated):
     every = enumerated(space)
     for seed in range(5):
         accuracy = products(space, seed)
-        _, answers = answered(BOCSStrategy(space, seed, first=100, batch=50), accuracy, 1000)
+        _, answers = answered(BOCSStrategy(of(space), seed=seed, first=100, batch=50), accuracy, 1000)
         assert (accuracy(every) > answers.max()).sum() <= 2  # of 4096
 
 
@@ -93,8 +107,8 @@ def test_it_finds_better_networks_by_a_neural_predictor_than_chance():
     def accuracy(population):
         return predictor.estimate(population).mean
 
-    _, answers = answered(BOCSStrategy(SPACE, 0), accuracy, 1500)
-    _, by_chance = answered(RandomStrategy(SPACE, 0), accuracy, 1500)
+    _, answers = answered(BOCSStrategy(of(SPACE)), accuracy, 1500)
+    _, by_chance = answered(RandomStrategy(of(SPACE)), accuracy, 1500)
     assert answers.max() > by_chance.max()
 
 
@@ -110,4 +124,4 @@ def test_draws_are_around_ridge_regression_and_wider_where_nothing_was_seen():
 
 def test_a_graph_is_refused():
     with pytest.raises(NotSeparable):
-        answered(BOCSStrategy(NasBench101(), 0, first=20), lambda p: np.arange(len(p)) / len(p), 100)
+        answered(BOCSStrategy(of(NasBench101()), first=20), lambda p: np.arange(len(p)) / len(p), 100)

@@ -1,5 +1,7 @@
 """What all strategies that ask for expensive answers have in common."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ class Rugged(AccuracyEstimator):
 def test_strategies_keep_the_contract(name, space, chain):
     space = {"mbconv-32": mbconv_space("mbconv-32"), "chain": chain(), "tiny chain": chain(2, 3)}[space]
     rounds = {"evolution": 40, "gp-ucb": 13}.get(name, 5)  # beyond the random ones that each begins with
-    check_strategy(lambda seed: make_strategy(name, space, seed), space, rounds)
+    check_strategy(partial(make_strategy, name), space, rounds)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -37,14 +39,14 @@ def test_strategies_keep_the_contract_under_a_budget(name, latency):
     random = model.predict(space.sample(np.random.default_rng(0), 200)).upper_ms
     budgets = [Budget.latency(model, float(np.quantile(random, 0.1)))]
     rounds = {"evolution": 40, "gp-ucb": 13}.get(name, 4)
-    check_strategy(lambda seed: make_strategy(name, space, seed, budgets), space, rounds, budgets=budgets)
+    check_strategy(partial(make_strategy, name), space, rounds, budgets=budgets)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_budgets_are_kept_by_every_suggestion(name):
     budget = Budget("layers", 4, lambda population: (population > 0).sum(axis=1).astype(float))
     problem = Problem(MACRO, Rugged(), budgets=(budget,))
-    found = search(problem, make_strategy(name, MACRO, 0, problem.budgets), 40)
+    found = search(problem, make_strategy(name, problem), 40)
     assert len(found) >= 40  # and no network twice
     assert (budget.cost(found.population) <= 4).all()
 
@@ -55,9 +57,8 @@ def test_budgets_are_kept_where_a_space_cannot_be_listed(name, latency):
     model = latency(space)
     middle = float(np.quantile(model.predict(space.sample(np.random.default_rng(0), 200)).upper_ms, 0.1))
     budget = Budget.latency(model, middle)
-    strategy = make_strategy(name, space, 0, [budget])
     problem = Problem(space, _FewBlocks(), model, (budget,))
-    found = search(problem, strategy, 24)
+    found = search(problem, make_strategy(name, problem), 24)
     assert (found.upper_ms <= middle).all()
     assert len(found) >= 24
 
@@ -71,7 +72,8 @@ class _FewBlocks(AccuracyEstimator):
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_small_space_is_searched_to_its_end_and_that_is_said(name, chain, additive):
     space, said = chain(3, 3), []
-    found = search(Problem(space, additive(space)), make_strategy(name, space, 0), 100, lambda *a: said.append(a[2]))
+    problem = Problem(space, additive(space))
+    found = search(problem, make_strategy(name, problem), 1000, lambda *a: said.append(a[2]))
     assert sorted(map(tuple, found.population)) == sorted(map(tuple, every_network(space)))
     assert said[-1] == "stopped after 27 evaluations: all 27 networks of chain have been seen"
 
@@ -80,10 +82,10 @@ def test_a_small_space_is_searched_to_its_end_and_that_is_said(name, chain, addi
 def test_an_impossible_budget_is_an_error_at_once(name):
     budget = Budget("ms", 1.0, lambda population: 2.0 + population.sum(axis=1))
     with pytest.raises(InfeasibleBudget, match="the closest is 00000000 with 2 ms"):
-        make_strategy(name, MACRO, 0, [budget]).suggest()
+        make_strategy(name, Problem(MACRO, Rugged(), budgets=(budget,))).suggest()
 
 
-@pytest.mark.parametrize("name", [n for n in STRATEGIES if n != "random"])
+@pytest.mark.parametrize("name", [n for n, entry in STRATEGIES.items() if entry.evaluations == "few" and n != "random"])
 def test_all_find_more_than_chance(name):
     """Mean of the best over two seeds; those without a predictor need more networks to show it."""
     queries = 100 if name in {"evolution", "local"} else 50
@@ -92,7 +94,8 @@ def test_all_find_more_than_chance(name):
 
 
 def _best(name, seed, queries):
-    return float(search(Problem(MACRO, Rugged()), make_strategy(name, MACRO, seed), queries).accuracy[:queries].max())
+    problem = Problem(MACRO, Rugged())
+    return float(search(problem, make_strategy(name, problem, seed=seed), queries).accuracy[:queries].max())
 
 
 @pytest.mark.parametrize("name", ["prednas", "gp-ucb"])
@@ -102,9 +105,27 @@ def test_equal_accuracies_stop_nobody(name):
         def estimate(self, population):
             return AccuracyEstimate(np.full(len(population), 0.5), np.zeros(len(population)))
 
-    assert len(search(Problem(MACRO, Flat()), make_strategy(name, MACRO, 0), 20)) == 20
+    problem = Problem(MACRO, Flat())
+    assert len(search(problem, make_strategy(name, problem), 20)) == 20
 
 
 def test_unknown_names_are_answered_with_all_there_are():
-    with pytest.raises(HwnasError, match="unknown strategy 'grid'; there are prednas, weaknas"):
-        make_strategy("grid", MACRO, 0)
+    with pytest.raises(HwnasError, match="unknown strategy 'grid'; there are nsga2, exact, bocs, prednas, weaknas"):
+        make_strategy("grid", Problem(MACRO, Rugged()))
+
+
+def test_options_are_the_strategys_own():
+    assert len(make_strategy("random", Problem(MACRO, Rugged()), batch=7).suggest()) == 7
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_known_networks_outside_the_budgets_teach_but_are_not_built_upon(name):
+    """The best of all that is known keeps no budget; no suggestion follows it there."""
+    budget = Budget("layers", 4, lambda population: (population > 0).sum(axis=1).astype(float))
+    problem = Problem(MACRO, Rugged(), budgets=(budget,))
+    strategy = make_strategy(name, problem)
+    known = problem.evaluate(np.unique(MACRO.sample(np.random.default_rng(0), 60), axis=0))
+    strategy.observe(known)
+    found = search(problem, strategy, 12)
+    assert (budget.cost(found.population) <= 4).all()
+    assert not {tuple(a) for a in found.population} & {tuple(a) for a in known.population}

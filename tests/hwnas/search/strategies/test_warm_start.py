@@ -29,7 +29,7 @@ def layers(limit):
 def test_every_strategy_asks_about_the_warm_start_first(name):
     budget = layers(3)
     problem = Problem(MACRO, Weighted(), budgets=(budget,))
-    found = search(problem, make_strategy(name, MACRO, 0, problem.budgets, WARM), 16)
+    found = search(problem, make_strategy(name, problem, warm_start=WARM), 16)
     assert found.population[0].tolist() == WARM[0].tolist()
     assert (found.population[1] > 0).sum() <= 3, "eight layers were too many"
     assert found.population[2].tolist() == WARM[3].tolist()
@@ -38,14 +38,16 @@ def test_every_strategy_asks_about_the_warm_start_first(name):
 
 
 def test_the_same_seed_brings_it_inside_in_the_same_way():
-    first, second, other = (EvolutionStrategy(MACRO, seed, [layers(2)], warm_start=WARM[1:2]) for seed in (0, 0, 1))
+    problem = Problem(MACRO, Weighted(), budgets=(layers(2),))
+    first, second, other = (EvolutionStrategy(problem, seed=seed, warm_start=WARM[1:2]) for seed in (0, 0, 1))
     assert np.array_equal(first.suggest(), second.suggest())
     assert not np.array_equal(first.suggest(), other.suggest())
 
 
 def test_a_warm_start_that_is_told_about_is_not_asked_about():
-    strategy = EvolutionStrategy(MACRO, 0, warm_start=WARM)
-    strategy.update(Problem(MACRO, Weighted()).evaluate(WARM[:1]))
+    problem = Problem(MACRO, Weighted())
+    strategy = EvolutionStrategy(problem, warm_start=WARM)
+    strategy.observe(problem.evaluate(WARM[:1]))
     assert strategy.suggest().tolist() == [[1] * 8]
 
 
@@ -60,4 +62,4 @@ def test_no_warm_start_is_none():
 
 def test_what_is_not_of_the_space_is_an_error():
     with pytest.raises(ArchError, match=r"must be in 0..2, got 3"):
-        EvolutionStrategy(MACRO, 0, warm_start=np.array([[3] * 8]))
+        EvolutionStrategy(Problem(MACRO, Weighted()), warm_start=np.array([[3] * 8]))

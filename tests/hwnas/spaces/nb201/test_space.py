@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hwnas.lowering.onnx_graph import onnx_from_module
-from hwnas.spaces import AdditiveCost, NasBench201, every_network
+from hwnas.spaces import NasBench201, every_network
 from hwnas.spaces.contract import check_space
 from hwnas.spaces.cost import count_macs, count_params
 from hwnas.spaces.nb201.cell import from_text
@@ -34,7 +34,7 @@ def test_parameters_are_the_benchmark_s_own():
     space = NasBench201()
     archs = np.stack([space.from_text(row["arch_str"]) for row in rows])
     of = {op: count_params(space.build_op(op)) for op in space.all_ops}
-    params = AdditiveCost(space, of)(archs)
+    params = space.additive(of)(archs)
     assert [f"{p / 1e6:.6g}" for p in params] == [row["params_M"] for row in rows]  # six digits are written
     for i in np.random.default_rng(0).choice(len(rows), 10, replace=False):
         assert count_params(space.build(archs[i])) == params[i]
@@ -55,7 +55,7 @@ def test_runtimes_that_prune_run_fewer_ops():
     # node 1 is fed but never used; node 2 is used, but nothing feeds it
     arch = from_text("|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_1x1~2|")[None]
     counts = {
-        name: sum(len(slot[c]) for slot, c in zip(space.slots, space.pruned_choices(arch, name)[0], strict=True))
+        name: sum(len(slot.choices[space.layout.joint_value(arch, slot.genes)[0]]) for slot in space.pruned_slots(name))
         for name in space.prunings
     }
     assert counts == {"unused": 4 + 15 * 2, "dead": 4 + 15}

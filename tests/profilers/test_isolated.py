@@ -2,12 +2,14 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from latency_tables import Op, OpCost, ProfilerError, Target, summarise
-from profilers import Protocol, measure_plan, write_plan
-from profilers.fresh import measure_model, measure_plan_freshly
+from latency_tables import Op, OpCost, ProfilerError, summarise
+from profilers import Protocol, RuntimeSetting, measure_plan, write_plan
+from profilers.isolated import measure_model
+from profilers.profile import measure_here
 from profilers.runtimes import make_profiler
 
 PROTOCOL = Protocol(group_us=500, maximum_runs=8, groups=1)
@@ -24,9 +26,7 @@ def files(tmp_path, onnx_model):
 
 
 def measure(model, reference, runtime="onnxruntime", threads=1, **more):
-    return measure_model(
-        model, reference, runtime=runtime, threads=threads, batch=1, protocol=PROTOCOL, rounds=2, **more
-    )
+    return measure_model(model, reference, RuntimeSetting(runtime, threads, **more), PROTOCOL, rounds=2)
 
 
 def refusal(*args, **kwargs):
@@ -46,7 +46,7 @@ def test_measures_where_other_packages_have_our_names(tmp_path, files, monkeypat
     assert [v.error for v in fresh.visits] == [None, None]
     assert [len(v.samples_us) for v in fresh.visits] == [1, 1]
     assert summarise(fresh.visits).ratio > 1  # six times the reference's work
-    assert Target(**fresh.target) == make_profiler("onnxruntime", 1, 1).target()
+    assert fresh.target == make_profiler("onnxruntime", 1, 1).target()
 
 
 def test_paths_may_be_relative(tmp_path, files, monkeypatch):
@@ -74,6 +74,20 @@ def test_what_cannot_be_measured_at_all(tmp_path, files):
     assert refusal(model, reference, threads=0) == failed + "threads must be at least 1, got 0"
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "it was killed by signal 9; is the device out of memory? (its last line: a line "),
+        ("{}['nothing']", "KeyError: 'nothing'"),
+        ("os._exit(3)", "it ended with exit code 3 (its last line: a line "),
+    ],
+)
+def test_the_last_words_of_a_process_that_dies(own_runtime, files, fault, said):
+    file = Path(own_runtime.rpartition(":")[0])
+    file.write_text("import os\n" + file.read_text().replace('print("another such line")', fault))
+    assert refusal(*files[:2], runtime=own_runtime).startswith(f"the measuring process failed: {said}")
+
+
 @pytest.mark.parametrize("request_", ["", "{}", "[", json.dumps({"runtime": "onnxruntime"})])
 def test_a_request_that_is_none(request_):
     done = subprocess.run(
@@ -97,16 +111,16 @@ def plan(tmp_path, onnx_model):
 
 def test_rounds_in_processes_of_their_own_measure_the_same_work(tmp_path, plan):
     profiler, seen = make_profiler("onnxruntime", 1, 1), []
-    visits = measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS, lambda *done: seen.append(done))
+    visits = measure_plan(plan, profiler, tmp_path / "j", ROUNDS, lambda *done: seen.append(done))
     assert Counter((v.key, v.round) for v in visits if not v.error) == {
         (key, round_): 1 for key in ("net(1)", "net(4)") for round_ in (0, 1)
     }
     assert [v.key for v in visits if v.error] == ["net(0)"]
     assert seen[-1] == (5, 5, "measured")
     assert any("round 2: net(" in what for _, _, what in seen)
-    # the journal is that of `measure_plan`: nothing is left to do, here or there
+    # the journal is that of `measure_here`: nothing is left to do, here or there
+    assert measure_here(plan, profiler, tmp_path / "j", ROUNDS) == visits
     assert measure_plan(plan, profiler, tmp_path / "j", ROUNDS) == visits
-    assert measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS) == visits
 
 
 def test_stopped_rounds_are_gone_on_with(tmp_path, plan):
@@ -116,14 +130,14 @@ def test_stopped_rounds_are_gone_on_with(tmp_path, plan):
 
     profiler = make_profiler("onnxruntime", 1, 1)
     with pytest.raises(KeyboardInterrupt):
-        measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS, stop)
+        measure_plan(plan, profiler, tmp_path / "j", ROUNDS, stop)
     # its process is gone, and the journal is free
-    assert len(measure_plan_freshly(plan, profiler, tmp_path / "j", ROUNDS)) == 5
+    assert len(measure_plan(plan, profiler, tmp_path / "j", ROUNDS)) == 5
 
 
 def test_a_runtime_of_ones_own_is_measured_in_this_process(tmp_path, make_plan, fake_profiler):
     profiler = fake_profiler()
-    visits = measure_plan_freshly(make_plan(b"100 us"), profiler, tmp_path / "j", ROUNDS)
+    visits = measure_plan(make_plan(b"100 us"), profiler, tmp_path / "j", ROUNDS)
     assert len(visits) == 2
     assert len(profiler.opened) == 3
 
@@ -131,5 +145,5 @@ def test_a_runtime_of_ones_own_is_measured_in_this_process(tmp_path, make_plan, 
 def test_what_stops_a_round_is_said_in_one_line(tmp_path, plan):
     (tmp_path / "plan" / plan.models[0].file).write_bytes(b"damaged")
     with pytest.raises(ProfilerError, match=r"the measuring process failed: the model .* is damaged") as e:
-        measure_plan_freshly(plan, make_profiler("onnxruntime", 1, 1), tmp_path / "j", ROUNDS)
+        measure_plan(plan, make_profiler("onnxruntime", 1, 1), tmp_path / "j", ROUNDS)
     assert "\n" not in str(e.value)

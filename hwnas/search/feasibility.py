@@ -1,0 +1,153 @@
+"""Networks that keep budgets, made by construction; and the answer where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hwnas.search.budget import Budget, InfeasibleBudget, feasible, violation
+from hwnas.search.exact.network import cheapest
+from hwnas.search.moves import Moves
+from hwnas.spaces import Genotype, Population, SearchSpace
+from latency_tables import LatencyModel
+from latency_tables.additive.factors import NotSeparable
+from latency_tables.arrays import Floats
+
+_STEPS = 200
+_TRIES = 4
+_FEW = 8
+_AROUND = 100_000  # genotypes priced at once
+
+
+def repair(
+    space: SearchSpace, population: Population, budgets: Sequence[Budget], rng: np.random.Generator
+) -> Population:
+    """Those genotypes [m, genes], m <= n, as they are or after mutations that bring them inside the budgets.
+
+    All walk together: a mutation is kept where it brings a network closer. Those that do not arrive take the steepest
+    way, over single-gene changes; those that get stuck on it are left out.
+    """
+    walking, over = population.copy(), violation(budgets, population)
+    for _ in range(_STEPS):
+        outside = np.flatnonzero(over > 0)
+        if not outside.size:
+            return walking
+        proposed = space.mutate(walking[outside], rng)
+        closer = violation(budgets, proposed)
+        better = closer < over[outside]
+        walking[outside[better]], over[outside[better]] = proposed[better], closer[better]
+    outside = np.flatnonzero(over > 0)
+    ends, still_over = walking[outside], over[outside]
+    _steepest(space, ends, still_over, budgets)
+    walking[outside], over[outside] = ends, still_over
+    return walking[over <= 0]
+
+
+def _steepest(space: SearchSpace, population: Population, over: Floats, budgets: Sequence[Budget]) -> None:
+    """Walk genotypes [n, genes], `over` the budgets [n], in place: the change that saves most, until inside or stuck.
+
+    The first genotype of those that save as much, in lexicographic order.
+    """
+    moves = Moves(space)
+    at_once = max(1, _AROUND // max(len(moves), 1))
+    walking = np.arange(len(population))
+    while walking.size and len(moves):
+        moved = []
+        for start in range(0, len(walking), at_once):
+            rows = walking[start : start + at_once]
+            around = moves.apply(population[rows])
+            left = violation(budgets, around.reshape(-1, population.shape[1])).reshape(len(rows), -1)
+            least = left.min(axis=1)
+            walker, move = np.nonzero((left == least[:, None]) & (least < over[rows])[:, None])
+            equals = around[walker, move]
+            order = np.lexsort((*equals.T[::-1], walker))
+            better, first = np.unique(walker[order], return_index=True)
+            population[rows[better]], over[rows[better]] = equals[order[first]], least[better]
+            moved.append(rows[better])
+        walking = np.concatenate(moved)
+        walking = walking[over[walking] > 0]
+
+
+def sample_within(space: SearchSpace, budgets: Sequence[Budget], rng: np.random.Generator, n: int) -> Population:
+    """`n` random genotypes that keep every budget, [n, genes], by construction rather than rejection.
+
+    Raises `InfeasibleBudget` naming the cheapest network when none is found.
+    """
+    if budgets and n > _FEW:
+        sample_within(space, budgets, np.random.default_rng(0), 1)  # so that impossible budgets are refused at once
+    found = space.sample(rng, 0)
+    for _ in range(_TRIES):
+        drawn = space.sample(rng, max(n - len(found), _FEW))
+        found = np.concatenate([found, repair(space, drawn, budgets, rng)])
+        if len(found) >= n:
+            return found[:n]
+    if len(found):
+        return found[rng.integers(0, len(found), n)]
+    raise infeasible(space, budgets)
+
+
+def infeasible(space: SearchSpace, budgets: Sequence[Budget]) -> InfeasibleBudget:
+    """The error that names the network which comes closest to the budgets."""
+    best = closest(space, budgets)[None]
+    costs = ", ".join(f"{b.cost(best)[0]:.4g} {b.name}" for b in budgets)
+    limits = " and ".join(f"{b.limit:g} {b.name}" for b in budgets)
+    return InfeasibleBudget(
+        f"no network of {space.name} fits {limits}: the closest is {space.to_text(best[0])} with {costs}; "
+        "give a larger budget"
+    )
+
+
+def closest(space: SearchSpace, budgets: Sequence[Budget], starts: int = 8) -> Genotype:
+    """The genotype [genes] with the least overrun, the cheapest of equals."""
+
+    def distance(population: Population) -> Floats:
+        share = np.sum([b.cost(population) / b.limit for b in budgets], axis=0)
+        total: Floats = violation(budgets, population) + 1e-6 * share
+        return total
+
+    return descend(space, distance, starts)
+
+
+def descend(space: SearchSpace, cost: Callable[[Population], Floats], starts: int) -> Genotype:
+    """The genotype [genes] of the lowest cost that steepest descent over single genes finds from random starts.
+
+    Exact where each gene's share of the cost is its own, as with a latency table of a chain.
+    """
+    best: tuple[float, Genotype] | None = None
+    for arch in space.sample(np.random.default_rng(0), starts):
+        here = float(cost(arch[None])[0])
+        while len(around := space.neighbours(arch)):
+            costs = cost(around)
+            if costs.min() >= here:
+                break
+            arch, here = around[costs.argmin()], float(costs.min())
+        if best is None or here < best[0]:
+            best = here, arch
+    assert best is not None
+    return best[1]
+
+
+def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:
+    """The network with the lowest predicted upper bound: exact where latency adds up over genes, or all can be listed.
+
+    Elsewhere the best of `starts` steepest descents.
+    """
+    upper_ms = Budget.latency(latency, np.inf).cost
+    try:
+        return cheapest(space, upper_ms)
+    except NotSeparable:
+        return descend(space, upper_ms, starts)
+
+
+def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float) -> None:
+    """Raise `InfeasibleBudget` at once, with the fastest network, when nothing can be inside the budget."""
+    if not np.isfinite(budget_ms) or budget_ms <= 0:
+        raise InfeasibleBudget(f"a budget must be more than 0 ms, got {budget_ms:g}")
+    arch = fastest(space, latency)
+    if not feasible([Budget.latency(latency, budget_ms)], arch[None])[0]:
+        prediction = latency.predict(arch[None])
+        raise InfeasibleBudget(
+            f"no network of {space.name} fits {budget_ms:g} ms: the fastest is {space.to_text(arch)} with "
+            f"{prediction.ms[0]:.4g} ms (upper bound {prediction.upper_ms[0]:.4g} ms); give a larger budget"
+        )

@@ -1,0 +1,114 @@
+"""Work in a fresh process, where a model runs as it will once it is shipped.
+
+In a process that has trained, or only loaded torch, the same model is 1-3 % slower, and one process differs from the
+next by a percent or so: it depends on where memory happens to lie.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from latency_tables import Measurement, ProfilerError, Target
+from latency_tables.progress import Progress, silent
+from latency_tables.storage.serialise import from_plain
+from profilers._base import RuntimeSetting
+from profilers.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class MeasureRound:
+    """One round of the plan in the folder `plan`, into `journal`; answers nothing."""
+
+    spec: RuntimeSetting
+    protocol: Protocol
+    plan: str
+    journal: str
+    round: int
+
+
+@dataclass(frozen=True)
+class MeasureModel:
+    """`rounds` visits of a model file beside a reference file; answers `ModelVisits`."""
+
+    spec: RuntimeSetting
+    protocol: Protocol
+    model: str
+    reference: str
+    rounds: int
+
+
+@dataclass(frozen=True)
+class MeasureResources:
+    """Peak memory and energy of a model file; answers `profilers.resources.Resources`."""
+
+    spec: RuntimeSetting
+    model: str
+    energy_s: float
+
+
+Request = MeasureRound | MeasureModel | MeasureResources
+
+
+@dataclass(frozen=True)
+class ModelVisits:
+    """The answer to `MeasureModel`."""
+
+    visits: tuple[Measurement, ...]
+    target: Target
+
+
+def measure_model(model: Path, reference: Path, spec: RuntimeSetting, protocol: Protocol, rounds: int) -> ModelVisits:
+    """Visit a model file beside a reference file in one fresh process; raises `ProfilerError` when that fails."""
+    request = MeasureModel(spec, protocol, str(model.resolve()), str(reference.resolve()), rounds)
+    return from_plain(ModelVisits, run_isolated(request))
+
+
+def run_isolated(request: Request, progress: Progress = silent) -> Any:
+    """What `profilers.worker` answers to a request in a new interpreter, as plain JSON values.
+
+    Raises `ProfilerError` with the last words of the process when it fails. However this call ends, the process is
+    gone then.
+    """
+    # -P: a folder called profilers where the user stands must not be taken for ours.
+    command = [sys.executable, "-P", "-m", "profilers.worker"]
+    answer = None
+    with tempfile.TemporaryFile("w+", errors="replace") as words:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with suppress(BrokenPipeError):  # it died at once; its last words say why
+                process.stdin.write(json.dumps({"kind": type(request).__name__, **asdict(request)}))
+                process.stdin.close()
+            for line in process.stdout:
+                said = json.loads(line) if line.endswith("\n") else {}  # a line without end: killed while it spoke
+                if "progress" in said:
+                    progress(*said["progress"])
+                answer = said.get("answer")
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            process.stdout.close()
+            code = process.wait()
+        if code != 0:
+            words.seek(0)
+            last = (words.read().strip().splitlines() or [""])[-1]
+            raise ProfilerError(f"the measuring process failed: {_reason(code, last)}")
+    return answer
+
+
+def _reason(code: int, last_line: str) -> str:
+    if code in (1, 2) and last_line:  # Python's own exit codes, where the last line is an error
+        return last_line
+    ending = f"it was killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"
+    hint = "; is the device out of memory?" if code == -signal.SIGKILL else ""
+    return f"{ending}{hint}" + (f" (its last line: {last_line})" if last_line else "")

@@ -1,0 +1,86 @@
+"""Parts of spaces: the same networks, fewer of them."""
+
+import numpy as np
+import pytest
+
+from hwnas.spaces import ArchError, NasBench101, NasBench201, NasBenchMacro, Subspace, every_network, load_space
+from hwnas.spaces.contract import check_space
+from latency_tables import HwnasError
+
+
+def test_a_part_keeps_the_contract_of_spaces():
+    check_space(Subspace.of_texts(load_space("mbconv-32"), ["block*=mb3k3,se6k5,fu4k3", "depth1=2"]), samples=3)
+    check_space(Subspace.of_texts(load_space("regnet-32"), ["width1=16,64", "depth*=1,3"]), samples=3)
+
+
+@pytest.mark.parametrize("space", [NasBenchMacro(), NasBench201()], ids=lambda space: space.name)
+def test_its_networks_are_those_of_the_whole_that_are_allowed(space):
+    part = Subspace(space, {0: [2], 1: [0, 2], 4: [1, 2]})
+    every = every_network(space)
+    allowed = (every[:, 0] == 2) & np.isin(every[:, 1], [0, 2]) & np.isin(every[:, 4], [1, 2])
+    mine = every_network(part)
+    assert part.size == len(mine) == allowed.sum()
+    assert {part.to_text(arch) for arch in mine} == {space.to_text(arch) for arch in every[allowed]}
+    assert np.array_equal(part.contains(every), allowed)
+    assert np.array_equal(part.from_whole(part.to_whole(mine)), mine)
+    assert [part.ops(arch) for arch in mine[:20]] == [space.ops(arch) for arch in part.to_whole(mine[:20])]
+    assert np.array_equal(part.encode(mine), space.encode(part.to_whole(mine)))
+
+
+def test_idle_genes_may_be_outside():
+    whole = load_space("mbconv-32")
+    part = Subspace.of_texts(whole, ["depth1=1", "block*=se6k5"])
+    text = "mbconv-32:se6k5/se6k5,se6k5/se6k5/se6k5"
+    assert part.to_text(part.from_text(text)) == text
+    assert part.size == 2**3
+    with pytest.raises(ArchError, match="does not allow"):
+        part.from_text("mbconv-32:se6k5,se6k5/se6k5/se6k5/se6k5")
+
+
+def test_prices_are_those_of_the_whole():
+    whole = load_space("mbconv-32")
+    part = Subspace.of_texts(whole, ["block1.*=mb3k3,se3k3", "depth2=1"])
+    of = {op: float(i) for i, op in enumerate(whole.all_ops)}
+    archs = part.sample(np.random.default_rng(0), 50)
+    wanted = whole.additive(of)(part.to_whole(archs))
+    assert part.additive(of)(archs).tolist() == wanted.tolist()
+    assert part.factors(whole.additive(of))(archs).tolist() == wanted.tolist()
+    assert set(part.all_ops) < set(whole.all_ops)
+
+
+def test_pruned_slots_are_restricted_too():
+    whole, part = NasBench201(), Subspace(NasBench201(), {0: [2, 3], 3: [0]})
+    assert [len(slot.choices) for slot in part.pruned_slots("dead")[1:2]] == [2 * 5**4]
+    archs = every_network(part)[:40]
+    slot, of_whole = part.pruned_slots("dead")[4], whole.pruned_slots("dead")[4]
+    mine = [slot.choices[i] for i in part.layout.joint_value(archs, slot.genes)]
+    assert mine == [of_whole.choices[i] for i in whole.layout.joint_value(part.to_whole(archs), of_whole.genes)]
+
+
+def test_a_graph_has_parts_too():
+    part = Subspace(NasBench101(), {0: [0], 21: [1]})
+    archs = part.sample(np.random.default_rng(0), 20)
+    assert np.array_equal(part.canonical(archs), archs)
+    assert np.array_equal(part.from_whole(part.to_whole(archs)), archs)
+    assert part.slot_options(archs).tolist() == part.whole.slot_options(part.to_whole(archs)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("depth1", "write GENE=VALUE"),
+        ("depth9=1", "has no gene 'depth9'; it has depth1, block1.1"),
+        ("depth1=3", "depth1 cannot be '3'; it can be 1, 2"),
+        ("block1.1=", "write GENE=VALUE"),
+    ],
+)
+def test_mistakes_are_named(text, message):
+    with pytest.raises(HwnasError, match=message):
+        Subspace.of_texts(load_space("mbconv-32"), [text])
+
+
+def test_two_texts_about_a_gene_both_hold():
+    part = Subspace.of_texts(NasBenchMacro(), ["layer*=0,1", "layer1=1,2"])
+    assert part.allowed[:2] == ((1,), (0, 1))
+    with pytest.raises(HwnasError, match="layer1 of nasbench-macro needs values"):
+        Subspace.of_texts(NasBenchMacro(), ["layer*=0", "layer1=2"])
