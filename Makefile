@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
 JOBS ?= 2
+QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
+	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
 .PHONY: demo test quick lint docs clean
 
@@ -28,7 +30,7 @@ test: lint
 	$(BIN)/python -m pytest -m measures
 
 quick: .venv/installed
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not measures"
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not measures" $(QUICK)
 
 docs: .venv/installed
 	$(BIN)/python docs/figures.py

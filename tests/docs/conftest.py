@@ -65,6 +65,12 @@ def example(name: str) -> str:
     return block.code
 
 
+def _python(block, i):
+    """The parameter of a Python block; two Ray clusters would find each other, so tests that start one take turns."""
+    group = pytest.mark.xdist_group("ray" if "make_workers" in block.code else "reader")
+    return pytest.param(block.code, id=f"{block.page.stem}-{i}", marks=group)
+
+
 def pytest_generate_tests(metafunc):
     """`page`: pages with commands; `code`: Python blocks; `block`: every block."""
     if "page" in metafunc.fixturenames:
@@ -72,7 +78,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("page", pages, ids=lambda page: page.stem)
     if "code" in metafunc.fixturenames:
         codes = [b for b in BLOCKS if b.language == "python" and not b.no_run]
-        metafunc.parametrize("code", [b.code for b in codes], ids=[f"{b.page.stem}-{i}" for i, b in enumerate(codes)])
+        metafunc.parametrize("code", [_python(b, i) for i, b in enumerate(codes)])
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 from hwnas.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 # Blocks that nobody runs; their pages say why.
 NO_RUN = {"README.md": 1, "CONTRIBUTING.md": 1, "install.md": 3, "own_device.md": 2, "own_runtime.md": 1}
 # What else may be true of this machine, and how standard output says it, where the exit code is 1.
@@ -32,6 +33,8 @@ def verb(words):
 
 def options(words, less):
     """The options of a command line, with less effort where a run begins."""
+    if words[1] == "kit":
+        return [*words[1:], "--networks=4"]
     fresh = words[1] == "run" and "--resume" not in words
     return [*words[1:], *(f"--{name.replace('_', '-')}={value}" for name, value in less.items() if fresh)]
 
@@ -86,14 +89,14 @@ def test_the_own_space_goes_through_the_main_job(blocks, less, demo, monkeypatch
     assert (folder / "result.json").is_file()
 
 
-@pytest.mark.xdist_group("reader")
-def test_every_python_block_runs(code, less, demo):
+def test_every_python_block_runs(code, less, reader, request):
+    folder = request.getfixturevalue("demo") if "runs/" in code and "Settings(" in code else reader
     less = {**less, "table": "runs/demo/table"}  # measured before
     settings = ", ".join(f"{name}={value!r}" for name, value in less.items())
     source = code.replace("Settings(space=", f"Settings({settings}, space=")
     done = subprocess.run(
         [sys.executable, "-P", "-c", source],
-        cwd=demo,
+        cwd=folder,
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
