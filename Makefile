@@ -1,10 +1,13 @@
-# `make demo` and `make test` each work alone on a fresh clone with python3 (3.11+), git and make.
+# Every target works alone on a fresh clone with python3 (3.11+), git and make.
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
+JOBS ?= 2
+QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
+	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
-.PHONY: demo test lint clean
+.PHONY: demo test quick lint docs clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -21,8 +24,17 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# First what may run beside other tests, then what times something or needs the machine alone.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not measures"
+	$(BIN)/python -m pytest -m measures
+
+quick: .venv/installed
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not measures" $(QUICK)
+
+docs: .venv/installed
+	$(BIN)/python docs/figures.py
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 clean:
 	rm -rf .venv runs build dist *.egg-info

@@ -1,5 +1,7 @@
 """What several rooms share: the command line in a process of its own, and one tiny but real run."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from latency_tables import Op, OpCost
 from profilers.plan import write_plan
@@ -25,6 +28,13 @@ TINY = {
     "finalists": 2,
     "train-epochs": 1,
 }
+
+
+def pytest_collection_modifyitems(items):
+    """A test that needs a whole run is slow."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +64,17 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, hwnas, tiny):
-    """A whole tiny run by `hwnas run`."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    done = hwnas("run", *tiny, "--json", "--out", folder)
-    assert done.returncode in (0, 1), done.stderr
-    return Finished(folder, done)
+    """A whole tiny run by `hwnas run`; with pytest-xdist one worker makes it, for all."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    shared.mkdir(exist_ok=True)
+    said, folder = shared / "process.json", shared / "run"
+    with FileLock(shared / "lock"):
+        if not said.exists():
+            done = hwnas("run", *tiny, "--json", "--out", folder)
+            assert done.returncode in (0, 1), done.stderr
+            said.write_text(json.dumps(vars(done), default=str))
+    return Finished(folder, subprocess.CompletedProcess(**json.loads(said.read_text())))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def test_pass_and_fail(model, reference, table):
     assert hopeless.verdict == "FAIL"
 
 
+@pytest.mark.measures
 def test_milliseconds_are_at_the_tables_quiet_speed(reference, table, reference_us):
     """The reference measured against itself takes what the table says it takes, whatever the clock says."""
     itself = verify(reference, reference, table, budget_ms=1e6)

@@ -18,6 +18,8 @@ from profilers.boards.kit import KitSettings, read_kit
 from profilers.boards.results import import_results
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 
+pytestmark = pytest.mark.slow
+
 SPACE = """\
 from torch import nn
 

@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for room in ROOMS:
         shutil.copytree(REPOSITORY / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         if (REPOSITORY / name).exists():
             shutil.copy(REPOSITORY / name, source)
     shutil.copytree(REPOSITORY / "tests" / "profilers", source / "tests" / "profilers")

@@ -240,6 +240,7 @@ def test_an_architecture_that_does_not_parse_does_not_stay(own_copy, refused):
     assert main(["train", "--out", str(own_copy)]) == 0
 
 
+@pytest.mark.xdist_group("finished")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "words"),

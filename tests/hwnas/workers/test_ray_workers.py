@@ -12,6 +12,7 @@ from hwnas.workers.contract import check_workers
 from latency_tables import HwnasError, Journal
 
 ray = pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 PATIENCE_S = 60
 
 
@@ -31,7 +32,6 @@ def workers(cluster):
     assert not ray.is_initialized()
 
 
-@pytest.mark.slow
 def test_a_cluster_of_its_own_keeps_the_contract_and_is_gone_afterwards():
     check_workers(lambda: RayWorkers(cpus=2))
     assert not ray.is_initialized()
@@ -171,7 +171,6 @@ def test_an_error_of_whoever_listens_cancels_and_leaves_no_cluster(cluster, tmp_
     assert not ray.is_initialized()
 
 
-@pytest.mark.slow
 def test_each_board_gets_one_job_at_a_time_and_the_others_take_over_when_one_dies(cluster, tmp_path):
     boards = [cluster.add_node(num_cpus=0, resources={"board": 1}) for _ in range(2)]
     cluster.wait_for_nodes()

@@ -138,6 +138,7 @@ def test_bounds_by_hand():
     assert high.tolist() == pytest.approx([2 + 2 * w, 10 + 10 * w])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [10, 20, 40, 100])
 def test_the_interval_covers_what_it_promises(n):
     inside, truth = [], {"sum_ms": 1.1, "weight_mb": 0.1, "constant": 0.1}

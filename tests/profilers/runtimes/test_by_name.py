@@ -26,6 +26,7 @@ def refusal(*settings):
     return str(e.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_keeps_the_contract_and_its_name(runtime, onnx_model):
     if "compiled" in runtime and shutil.which("g++") is None:

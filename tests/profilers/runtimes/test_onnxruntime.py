@@ -145,6 +145,7 @@ def test_a_model_that_fails_only_when_it_runs(model_that_fails_when_run):
     )
 
 
+@pytest.mark.measures
 def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when_run):
     small, large, broken = Op.of("net", (1,)), Op.of("net", (12,)), Op.of("net", (0,))
     models = {small: onnx_model(1, side=16), large: onnx_model(12, side=16), broken: model_that_fails_when_run}

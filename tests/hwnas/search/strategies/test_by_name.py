@@ -11,6 +11,7 @@ from hwnas.search.contract import check_strategy
 from hwnas.spaces import NasBenchMacro, every_network, mbconv_space
 from latency_tables import HwnasError
 
+pytestmark = pytest.mark.slow
 MACRO = NasBenchMacro()
 
 

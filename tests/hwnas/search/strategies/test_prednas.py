@@ -85,6 +85,7 @@ def test_no_network_that_is_passed_is_over_budget(limit):
     assert strategy.memory.new(every_network(MACRO)).sum(axis=1).max() <= limit
 
 
+@pytest.mark.slow
 def test_the_best_network_under_a_budget_is_found():
     """Large layers are worth most, but the budget pays for few: a knapsack with one right answer."""
     gain = np.array([0.01, 0.03, 0.02, 0.05, 0.01, 0.04, 0.02, 0.03])
