@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
 from hwnas.cli.answer import Answer
 from hwnas.cli.settings_help import HELP
+from hwnas.run.settings import STAGE_OPTIONS, Settings
 
-_WHICH_RUN = ("space", "data", "test_data", "limit", "mirror", "runtime", "threads", "precision", "seed")
-_PROFILE = ("table", "calibration_networks", "heldout_networks")
-_ACCURACY = ("supernet_epochs", "pairs")
-_SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
-_UP_TO_SEARCH = (*_WHICH_RUN, *_PROFILE, *_ACCURACY, *_SEARCH)
-_EVERYTHING = (*_UP_TO_SEARCH, "train_epochs", "workers")
-STAGE_OPTIONS = {
-    "run": _EVERYTHING,
-    "profile": (*_WHICH_RUN, *_PROFILE),
-    "train_supernet": (*_WHICH_RUN, *_ACCURACY),
-    "search": _UP_TO_SEARCH,
-    "train": (*_EVERYTHING, "arch"),
-    "export": (*_EVERYTHING, "arch"),
-    "verify": (*_EVERYTHING, "arch"),
-    "report": _EVERYTHING,
-}
-"""Verb -> the settings that decide what it does; a network that is not given by --arch is searched for first."""
+_DEFAULTS = asdict(Settings())
+
+
+def _option(name: str) -> Any:
+    """The typer annotation of one setting: several texts make a tuple; what is not given is None."""
+    kind, default = get_type_hints(Settings)[name], _DEFAULTS[name]
+    shown = "" if default is None or isinstance(default, tuple) else f" [default: {default}]"
+    return Annotated[(list[str] if get_origin(kind) is tuple else kind) | None, typer.Option(help=HELP[name] + shown)]
 
 
 def with_settings(verb: Callable[[dict[str, Any], Path | None, bool], Answer]) -> Callable[..., Answer]:
@@ -36,15 +29,12 @@ def with_settings(verb: Callable[[dict[str, Any], Path | None, bool], Answer]) -
 
     def command(**options: Any) -> Answer:
         out, resume = options.pop("out"), options.pop("resume")
-        return verb({name: value for name, value in options.items() if value is not None}, out, resume)
+        given = {n: tuple(v) if isinstance(v, list) else v for n, v in options.items() if v not in (None, [])}
+        return verb(given, out, resume)
 
-    kinds: dict[str, Any] = {
-        name: Annotated[kind | None, typer.Option(help=text)]
-        for name, (kind, text) in HELP.items()
-        if name in STAGE_OPTIONS[verb.__name__]
-    }
+    kinds = {name: _option(name) for name in STAGE_OPTIONS[verb.__name__.replace("_", "-")]}
     kinds["out"] = Annotated[Path | None, typer.Option(help="run folder [default: runs/SPACE]")]
-    kinds["resume"] = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
+    kinds["resume"] = Annotated[bool, typer.Option("--resume", help="resume the run in --out")]
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "resume" else None)

@@ -1,49 +1,35 @@
-"""Type and help text of every setting, without importing anything heavy."""
+"""What each setting of a run means, in a line. Types and defaults are those of `Settings`."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-HELP: dict[str, tuple[Any, str]] = {
-    "space": (
-        str,
-        "search space: mbconv-32, mbconv-112, mbconv-224, ofa-mbv3, regnet-32, regnet-224, or yours: file.py:Class "
-        "[default: mbconv-32]",
-    ),
-    "data": (str, "'digits', an image .parquet file, or a folder of class folders [default: digits]"),
-    "test_data": (str, "the test split, when it is a file or folder of its own"),
-    "limit": (int, "use at most this many images of each file or folder"),
-    "mirror": (bool, "whether mirrored images keep their label [default: no for digits, else yes]"),
-    "runtime": (str, "inference runtime: onnxruntime, openvino, torch, ncnn ... [default: onnxruntime]"),
-    "threads": (int, "threads of the runtime [default: 1]"),
-    "precision": (str, "what the device computes in: fp32, int8 (profile only so far) [default: fp32]"),
-    "table": (str, "use this latency table, made on this device, instead of profiling"),
-    "budget_ms": (float, "latency budget [default: the median predicted latency of random networks]"),
-    "arch": (str, "take this architecture instead of the search's winner (train, export, verify)"),
-    "seed": (int, "one seed makes a run repeatable [default: 0]"),
-    "calibration_networks": (
-        int,
-        "at most so many whole networks calibrate the table; fewer when more would not help [default: 120]",
-    ),
-    "heldout_networks": (int, "whole networks that show its error [default: 20]"),
-    "supernet_epochs": (int, "epochs of supernet training [default: 10]"),
-    "pairs": (int, "networks whose supernet accuracy the predictor learns from [default: 80]"),
-    "strategy": (
-        str,
-        "nsga2 and bocs search the predictor; exact, prednas, weaknas, bananas, gp-ucb, evolution, local, pnas and "
-        "random ask the supernet itself [default: nsga2]",
-    ),
-    "evaluations": (int, "networks nsga2 or bocs looks at [default: 5000]"),
-    "queries": (int, "networks any other strategy asks the supernet about [default: 40]"),
-    "search_minutes": (
-        float,
-        "search for so many minutes at most and go on with the best so far [default: no limit]",
-    ),
-    "finalists": (int, "networks that are trained; validation picks the winner among them [default: 9]"),
-    "train_epochs": (int, "epochs of training each of them [default: 6]"),
-    "workers": (
-        str,
-        "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster this "
-        "machine belongs to), ray://host:10001 [default: here]",
-    ),
+HELP: Mapping[str, str] = {
+    "space": "search space, see `hwnas spaces`; or your own: file.py:Class",
+    "allow": "GENE=VALUE,VALUE: only these values, e.g. 'block*=mb3k3,se6k5'; may repeat; genes: `hwnas spaces NAME`",
+    "fix": "GENE=VALUE: only this value, e.g. depth1=2; may repeat",
+    "data": "'digits', an image .parquet file, or a folder of class folders",
+    "test_data": "the test split, when it is a file or folder of its own",
+    "limit": "use at most this many images of each file or folder",
+    "mirror": "whether mirrored images keep their label [default: no for digits, else yes]",
+    "runtime": "inference runtime, see `hwnas runtimes`; or your own: file.py:Class",
+    "threads": "threads of the runtime",
+    "precision": "what the device computes in: fp32, fp16, int8 (profile only so far)",
+    "table": "use this latency table, made on this device, instead of profiling",
+    "budget_ms": "latency budget [default: the median predicted latency of random networks]",
+    "arch": "take this architecture instead of the search's winner",
+    "seed": "one seed makes a run repeatable",
+    "calibration_networks": "at most so many whole networks calibrate the table; fewer when more would not help",
+    "heldout_networks": "whole networks that show its error",
+    "supernet_epochs": "epochs of supernet training",
+    "pairs": "networks whose supernet accuracy the predictor learns from",
+    "strategy": "nsga2 and bocs search the predictor; exact, prednas, weaknas, bananas, gp-ucb, evolution, local, pnas "
+    "and random ask the supernet itself",
+    "evaluations": "networks that nsga2 or bocs looks at",
+    "queries": "networks that any other strategy asks the supernet about",
+    "search_minutes": "search for so many minutes at most and continue with the best so far [default: no limit]",
+    "finalists": "networks that are trained; validation picks the winner among them",
+    "train_epochs": "epochs of training each of them",
+    "workers": "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster "
+    "this machine belongs to), ray://host:10001",
 }

@@ -164,7 +164,7 @@ class Deployment:
         reference = self.profiling.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
-            return asdict(verify(exported.path, reference, table, budget_ms))
+            return asdict(verify(exported.path, reference, table, budget_ms, self.settings.runtime))
 
         return _verification(self.folder.do(self._verification(arch, model_sha256), work))
 

@@ -12,7 +12,6 @@ from hwnas.tables import MOST_CALIBRATION_NETWORKS
 from latency_tables import HwnasError
 from latency_tables.storage.serialise import from_plain
 
-NSGA2 = "nsga2"
 DIGITS = "digits"
 
 RANGES: Mapping[str, tuple[int, int]] = {
@@ -98,8 +97,7 @@ class Settings:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 bound = "finite" if value == math.inf else "more than 0"
                 raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
-        if self.strategy != NSGA2:
-            _require_strategy(self.strategy)
+        _require_strategy(self.strategy)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -145,11 +143,10 @@ def _option(name: str) -> str:
 
 
 def _require_strategy(name: str) -> None:
-    from hwnas.search import STRATEGIES  # late: the default is known without torch
+    from hwnas.search.strategies.by_name import STRATEGIES
 
-    known = (NSGA2, *(known for known in STRATEGIES if known != NSGA2))
-    if name not in known:
-        raise HwnasError(f"unknown --strategy {name!r}; there are {', '.join(known)}")
+    if name not in STRATEGIES:
+        raise HwnasError(f"unknown --strategy {name!r}; there are {', '.join(STRATEGIES)}")
 
 
 def _absolute(path: str) -> str:

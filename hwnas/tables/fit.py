@@ -6,7 +6,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,7 +109,19 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     chosen = countings[fit.counting]
     left_out = leave_one_out_ms(fit, Counting(chosen.name, chosen.features[some], chosen.prior), runs.ms[some])
     error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
-    return FittedTable(_table(space, costs, fit, target, len(runs.ms), len(like)), fit, error_pct)
+    table = _table(costs, fit, target, space.name, {"timed_networks": len(runs.ms), "like_tables": len(like)})
+    random = op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
+    provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random))
+    return FittedTable(replace(table, provenance=provenance), fit, error_pct)
+
+
+def _relative_half_width(fit: FewShotFit, features: Floats) -> float:
+    """Half the 90 % interval of a typical network, relative to its ms, given features [n, ops] of random ones.
+
+    One number for all, so that a budget stays a sum over genes that can be searched exactly.
+    """
+    ms, (_, high) = fit.predict(features), fit.bounds(features)
+    return float(np.median((high - ms) / np.maximum(ms, _LEAST_MS)))
 
 
 def space_prior(
@@ -176,7 +188,7 @@ def _op_ms(table: LatencyTable, space: SearchSpace) -> Floats:
 
 
 def _table(
-    space: SearchSpace, costs: dict[Op, OpCost], fit: FewShotFit, target: Target, timings: int, like: int
+    costs: Mapping[Op, OpCost], fit: FewShotFit, target: Target, space: str, counts: Mapping[str, int]
 ) -> LatencyTable:
     op_ms = fit.non_negative(_LEAST_MS).op_ms
     half_ms = 1.96 * fit.op_std_ms[:-1]
@@ -193,10 +205,10 @@ def _table(
     )
     provenance = Provenance(
         target=target,
-        space=space.name,
+        space=space,
         reference_us=1.0,  # no reference network was timed: the times are the device's own
         reference_sha256=hashlib.sha256(b"").hexdigest(),
-        protocol={"timed_networks": float(timings), "like_tables": float(like)},
+        protocol={name: float(count) for name, count in counts.items()},
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         versions={"python": platform.python_version(), "numpy": np.__version__},

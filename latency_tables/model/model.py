@@ -109,8 +109,12 @@ class LatencyModel:
 
     @property
     def relative_half_width(self) -> float:
-        """Half the interval of a prediction, relative to it; 0 where nothing is known of the error."""
-        return 0.0 if self.calibration is None else self.calibration.relative_half_width
+        """Half the interval of a prediction, relative to it: the calibration's, else the one the table was fitted with.
+
+        0 where nothing is known of the error.
+        """
+        known = self.table.provenance if self.calibration is None else self.calibration
+        return known.relative_half_width
 
     @cached_property
     def upper_ms(self) -> Function:

@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, Literal
 
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy
-from hwnas.search.strategies.bananas import BananasStrategy
-from hwnas.search.strategies.bayesian import BayesianStrategy
-from hwnas.search.strategies.bocs import BOCSStrategy
-from hwnas.search.strategies.evolution import EvolutionStrategy
-from hwnas.search.strategies.exact import ExactStrategy
-from hwnas.search.strategies.local_search import LocalSearchStrategy
-from hwnas.search.strategies.nsga2 import NSGA2Strategy
-from hwnas.search.strategies.pnas import PNASStrategy
-from hwnas.search.strategies.prednas import PredNASStrategy
-from hwnas.search.strategies.random import RandomStrategy
-from hwnas.search.strategies.weaknas import WeakNASStrategy
 from hwnas.spaces import Population
 from latency_tables import HwnasError
 
 
 @dataclass(frozen=True)
 class StrategyEntry:
-    """How a strategy is made, and how many evaluations it is made for.
+    """A strategy of this package, imported when it is made, and how many evaluations it is made for.
 
-    One that takes thousands is given a cheap accuracy, such as a predictor's; one that takes few, the dear one itself.
+    One that takes thousands is given a cheap accuracy, such as a predictor's; one that takes few, the expensive one.
     """
 
-    make: Callable[..., SearchStrategy]
+    module: str
+    name: str
     evaluations: Literal["few", "thousands"]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def make(self) -> Callable[..., SearchStrategy]:
+        """Called with a problem and keywords it gives the strategy."""
+        kind = getattr(import_module(f"hwnas.search.strategies.{self.module}"), self.name)
+        return partial(kind, **self.options)
 
 
 STRATEGIES: Mapping[str, StrategyEntry] = {
-    "nsga2": StrategyEntry(NSGA2Strategy, "thousands"),
-    "exact": StrategyEntry(ExactStrategy, "few"),
-    "bocs": StrategyEntry(BOCSStrategy, "thousands"),
-    "prednas": StrategyEntry(PredNASStrategy, "few"),
-    "weaknas": StrategyEntry(WeakNASStrategy, "few"),
-    "bananas": StrategyEntry(BananasStrategy, "few"),
-    "gp-ucb": StrategyEntry(BayesianStrategy, "few"),
-    "evolution": StrategyEntry(EvolutionStrategy, "few"),
-    "local": StrategyEntry(LocalSearchStrategy, "few"),
-    "pnas": StrategyEntry(PNASStrategy, "few"),
-    "random": StrategyEntry(partial(RandomStrategy, batch=1), "few"),
+    "nsga2": StrategyEntry("nsga2", "NSGA2Strategy", "thousands"),
+    "exact": StrategyEntry("exact", "ExactStrategy", "few"),
+    "bocs": StrategyEntry("bocs", "BOCSStrategy", "thousands"),
+    "prednas": StrategyEntry("prednas", "PredNASStrategy", "few"),
+    "weaknas": StrategyEntry("weaknas", "WeakNASStrategy", "few"),
+    "bananas": StrategyEntry("bananas", "BananasStrategy", "few"),
+    "gp-ucb": StrategyEntry("bayesian", "BayesianStrategy", "few"),
+    "evolution": StrategyEntry("evolution", "EvolutionStrategy", "few"),
+    "local": StrategyEntry("local_search", "LocalSearchStrategy", "few"),
+    "pnas": StrategyEntry("pnas", "PNASStrategy", "few"),
+    "random": StrategyEntry("random", "RandomStrategy", "few", {"batch": 1}),
 }
 
 

@@ -2,41 +2,35 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
-from typing import get_args, get_type_hints
 
 import pytest
 
 from hwnas.cli.main import main
-from hwnas.cli.options import STAGE_OPTIONS
 from hwnas.cli.settings_help import HELP
 from hwnas.run import Settings
+from hwnas.run.settings import STAGE_OPTIONS
 
 RUN_VERBS = ["run", "profile", "train-supernet", "search", "train", "export", "verify", "report"]
 
 
 def test_there_is_an_option_for_every_setting_and_no_other():
-    assert list(HELP) == [f.name for f in fields(Settings)]
+    assert set(HELP) == {f.name for f in fields(Settings)}
 
 
-def test_options_are_of_the_settings_types():
-    hints = get_type_hints(Settings)
-    for name, (kind, _) in HELP.items():
-        assert kind in (hints[name], *get_args(hints[name])), name
-
-
-def test_the_defaults_in_the_help_texts_are_the_real_ones():
+def test_the_defaults_in_the_help_of_a_verb_are_the_real_ones(capsys):
+    assert main(["run", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
     for field in fields(Settings):
-        named = re.search(r"\[default: (.*)\]$", HELP[field.name][1])
-        if field.default is not None:
-            assert named, field.name
-            assert named[1] == str(field.default), field.name
+        if field.name in STAGE_OPTIONS["run"] and field.default not in (None, ()):
+            option = said.partition(f"--{field.name.replace('_', '-')} ")[2].partition(" --")[0]
+            assert f"[default: {field.default}]" in option, field.name
 
 
 @pytest.mark.parametrize("verb", RUN_VERBS)
 def test_the_help_of_a_verb_shows_the_options_that_it_uses_and_an_example(verb, capsys):
     assert main([verb, "--help"]) == 0
     said = capsys.readouterr().out
-    used = [*STAGE_OPTIONS[verb.replace("-", "_")], "out", "resume", "json"]
+    used = [*STAGE_OPTIONS[verb], "out", "resume", "json"]
     for name in [*HELP, "out", "resume", "json"]:
         shown = re.search(rf"^  --{name.replace('_', '-')}\b", said, re.MULTILINE)
         assert bool(shown) == (name in used), name
