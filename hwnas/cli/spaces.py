@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from hwnas.cli.answer import Answer, columns
+
+if TYPE_CHECKING:
+    from hwnas.spaces import SearchSpace
 
 WHAT_FOR = {
     "mbconv-32": "small images; networks below a millisecond on a CPU core",
@@ -17,13 +24,18 @@ WHAT_FOR = {
 }
 
 
-def spaces() -> Answer:
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="show the genes of this space; file.py:Class for your own")] = None,
+) -> Answer:
     """List the search spaces that ship: networks, input, ops to measure, and what each is for.
 
-    Your own goes by file.py:ClassName wherever a space is asked for.
+    With a NAME: its genes and their values, as `hwnas run --allow` and `--fix` take them.
     """
     from hwnas.spaces import load_space
     from hwnas.spaces.load import SPACES
+
+    if name is not None:
+        return _genes(load_space(name))
 
     found = [(name, load_space(name)) for name in SPACES]
     record = {
@@ -43,3 +55,10 @@ def spaces() -> Answer:
         for name, space in found
     ]
     return Answer(record, columns(("space", "networks", "input", "ops", "what for"), rows))
+
+
+def _genes(space: SearchSpace) -> Answer:
+    named = dict(zip(space.gene_names, space.gene_values, strict=True))
+    rows = [(gene, ", ".join(values)) for gene, values in named.items()]
+    record = {"name": space.name, "genes": {gene: list(values) for gene, values in named.items()}}
+    return Answer(record, columns(("gene", "values"), rows))

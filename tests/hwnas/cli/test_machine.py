@@ -6,6 +6,7 @@ import pytest
 
 from hwnas.cli.main import main
 from hwnas.cli.spaces import WHAT_FOR
+from hwnas.spaces import Subspace, load_space
 from hwnas.spaces.load import SPACES
 from profilers.runtimes import RUNTIMES
 
@@ -41,3 +42,13 @@ def test_every_runtime_is_listed(capsys):
     assert all(r["ready"] == (r["version"] is not None) == (r["problem"] is None) for r in found.values())
     assert main(["runtimes"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["runtime", *RUNTIMES]
+
+
+def test_the_genes_of_a_space_are_what_allow_and_fix_take(capsys):
+    assert main(["spaces", "mbconv-32", "--json"]) == 0
+    genes = json.loads(capsys.readouterr().out)["genes"]
+    assert genes["depth1"] == ["1", "2"]
+    assert "se6k5" in genes["block4.2"]
+    part = Subspace.of_texts(load_space("mbconv-32"), ["depth1=2", "block*=se6k5,mb3k3"])
+    assert part.gene_values[:2] == (("2",), ("mb3k3", "se6k5"))
+    assert main(["spaces", "no-such"]) == 2
