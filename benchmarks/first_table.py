@@ -1,7 +1,7 @@
 """From a wheel to a first table of mbconv-32, as a stranger goes: `python -m benchmarks.first_table --json`.
 
-Builds the wheel, installs it with its extra `search` into an empty virtual environment outside the checkout (from the package
-index that pip is set up for), and there runs three commands: `hwnas doctor`, `hwnas profile`, `hwnas table show`.
+Builds the wheel, installs it with its extra `search` into an empty virtual environment outside the checkout, from the
+index that pip is set up for, and there runs three commands: `hwnas doctor`, `hwnas profile`, `hwnas table show`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from functools import partial
 from pathlib import Path
 
 from benchmarks._speak import add_output_options, publish, say
@@ -41,6 +42,7 @@ def installed(folder: Path) -> Path:
 
 
 def main() -> None:
+    """Measure the three commands and publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="calibrate on ten networks in place of up to 120")
     add_output_options(parser)
@@ -57,7 +59,7 @@ def main() -> None:
         figures: dict[str, float] = {"install_seconds": install_seconds, "commands": len(commands), "seconds": 0.0}
         answer = ""
         for command, codes in commands:
-            answer, seconds = timed(lambda c=command, k=codes: run(c, folder, k))  # type: ignore[misc]
+            answer, seconds = timed(partial(run, command, folder, codes))
             say(f"{' '.join(command[1:])}: {seconds:.1f} s")
             figures["seconds"] += seconds
         rows = json.loads(answer)["rows"]
