@@ -5,7 +5,7 @@ DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
 JOBS ?= 2
 # One thread per worker: more only wait for each other.
-BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
 	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
