@@ -4,6 +4,8 @@ BIN := .venv/bin
 DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
 JOBS ?= 2
+# One thread per worker: more only wait for each other.
+BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
 	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
@@ -26,11 +28,11 @@ lint: .venv/installed
 
 # First what may run beside other tests, then what times something or needs the machine alone.
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not measures"
+	$(BESIDE) -m "not measures"
 	$(BIN)/python -m pytest -m measures
 
 quick: .venv/installed
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not measures" $(QUICK)
+	$(BESIDE) -q -m "not slow and not measures" $(QUICK)
 
 docs: .venv/installed
 	$(BIN)/python docs/figures.py

@@ -4,7 +4,7 @@ from benchmarks._ray_kill import killed_workers
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
+@pytest.mark.measures
 def test_nothing_is_lost_and_nothing_is_there_twice():
     pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
     figures, details = killed_workers(24)

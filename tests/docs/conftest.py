@@ -66,9 +66,9 @@ def example(name: str) -> str:
 
 
 def _python(block, i):
-    """The parameter of a Python block; two Ray clusters would find each other, so tests that start one take turns."""
-    group = pytest.mark.xdist_group("ray" if "make_workers" in block.code else "reader")
-    return pytest.param(block.code, id=f"{block.page.stem}-{i}", marks=group)
+    """The parameter of a Python block; one that starts a Ray cluster needs all CPUs."""
+    marks = [pytest.mark.measures] if "make_workers" in block.code else []
+    return pytest.param(block.code, id=f"{block.page.stem}-{i}", marks=marks)
 
 
 def pytest_generate_tests(metafunc):

@@ -63,7 +63,6 @@ def test_what_make_is_asked_for_are_targets(blocks):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-@pytest.mark.xdist_group("reader")
 def test_every_command_of_a_page_runs(page, blocks, less, demo, monkeypatch, capsys):
     monkeypatch.chdir(demo)
     monkeypatch.setenv("COLUMNS", "200")
@@ -77,7 +76,6 @@ def test_every_command_of_a_page_runs(page, blocks, less, demo, monkeypatch, cap
         assert said.out.strip(), words
 
 
-@pytest.mark.xdist_group("reader")
 def test_the_own_space_goes_through_the_main_job(blocks, less, demo, monkeypatch, capsys):
     (words,) = [w for b in blocks if b.page.stem == "own_space" for w in (b.commands() if b.language == "bash" else [])]
     monkeypatch.chdir(demo)

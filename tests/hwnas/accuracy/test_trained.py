@@ -50,7 +50,7 @@ def test_another_recipe_or_seed_is_kept_apart(space, batches, tmp_path, archs):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
+@pytest.mark.measures
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray: pip install 'hwnas[ray]'")
 def test_workers_give_the_same_answers_and_files(space, batches, tmp_path):
     archs = space.sample(np.random.default_rng(1), 4)

@@ -240,7 +240,6 @@ def test_an_architecture_that_does_not_parse_does_not_stay(own_copy, refused):
     assert main(["train", "--out", str(own_copy)]) == 0
 
 
-@pytest.mark.xdist_group("finished")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "words"),
@@ -251,7 +250,7 @@ def test_an_architecture_that_does_not_parse_does_not_stay(own_copy, refused):
         ("--limit", "300", "limit is 200, not 300"),
     ],
 )
-def test_the_folder_of_another_run(option, value, words, finished, refused):
-    before = (finished.folder / "run.json").read_bytes()
-    assert words in refused("profile", option, value, "--out", finished.folder)
-    assert (finished.folder / "run.json").read_bytes() == before
+def test_the_folder_of_another_run(option, value, words, own_copy, refused):
+    before = (own_copy / "run.json").read_bytes()
+    assert words in refused("profile", option, value, "--out", own_copy)
+    assert (own_copy / "run.json").read_bytes() == before

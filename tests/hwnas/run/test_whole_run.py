@@ -187,7 +187,6 @@ VERBS = {
 }
 
 
-@pytest.mark.xdist_group("finished")
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_on_a_finished_run_answers_with_one_object_and_does_nothing_again(verb, finished, result, capsys):
     before = records(finished.folder)

@@ -24,7 +24,7 @@ def trained(folder):
 
 @needs_ray
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
+@pytest.mark.measures
 def test_the_same_seed_gives_the_same_weights_and_stages_that_are_done(finished, own_copy, tiny, hwnas):
     for record in (own_copy / "stages").glob("train-*.json"):
         record.unlink()

@@ -13,7 +13,7 @@ import pytest
 from latency_tables.storage.journal import read_journal
 
 pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.measures]
 PATIENCE_S = 60
 JOBS = 12
 DRIVER = f"""

@@ -19,7 +19,7 @@ from latency_tables import HwnasError
 
 pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
 pytest.importorskip("grpc", reason="needs grpcio: pip install 'hwnas[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.measures]
 PATIENCE_S = 60
 # Else a head node now and then hangs as it forks a server for a client: github.com/ray-project/ray/issues/63202
 NO_FORK_HANDLERS = {"GRPC_ENABLE_FORK_SUPPORT": "0"}

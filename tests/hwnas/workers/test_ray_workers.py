@@ -12,7 +12,7 @@ from hwnas.workers.contract import check_workers
 from latency_tables import HwnasError, Journal
 
 ray = pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.measures]
 PATIENCE_S = 60
 
 
