@@ -10,7 +10,7 @@ until what it measured of layers says that a latency budget is met. Here a step 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -95,16 +95,21 @@ def hamming_budget(space: SearchSpace, start: Genotype, most: int) -> Budget:
     if most < 1:
         raise ValueError(f"at least one gene must be free to change, got {most}")
     start = space.check(start)
+    counted = Budget("genes changed", most, lambda archs: (space.canonical(archs) != start).sum(axis=1))
+    slots = [slot.genes for slot in space.slots]
+    if None in slots:
+        return counted
     tables: dict[Genes, Floats] = {}
     for gene in range(len(start)):
-        # Whether a gene has an effect is said by the others of its slot.
-        genes = next((slot.genes for slot in space.slots if slot.genes and gene in slot.genes), (gene,))
+        # Whether a gene has an effect is decided by all genes of its slots.
+        together = [genes for genes in slots if genes and gene in genes] if gene in space.layout.idle else []
+        genes = tuple(sorted({gene}.union(*together)))
         shape = shape_of(space.cardinalities, genes)
         if prod(shape) > LISTABLE:
-            return Budget("genes changed", most, lambda archs: (space.canonical(archs) != start).sum(axis=1))
+            return counted
         differs = space.canonical(every_value(space.cardinalities, genes))[:, gene] != start[gene]
         tables[genes] = tables.get(genes, np.zeros(shape)) + differs.reshape(shape)
-    return Budget("genes changed", most, Factors(space.cardinalities, tables))
+    return replace(counted, cost=Factors(space.cardinalities, tables))
 
 
 def exchanges(space: SearchSpace, arch: Genotype) -> Population:
