@@ -46,9 +46,9 @@ def check_source(source: str, test_source: str | None = None) -> None:
 
 def _found(source: str) -> Path:
     """A folder or a .parquet file by its path, ~ being the home folder; DataError where there is none."""
-    path = Path(os.path.expanduser(source))
-    if not path.exists():
-        raise DataError(f"no such file or folder: {str(path)!r}; {_KINDS}")
-    if not path.is_dir() and path.suffix.lower() != ".parquet":
+    path = os.path.expanduser(source)
+    if source and not os.path.exists(path):
+        raise DataError(f"no such file or folder: {path!r}; {_KINDS}")
+    if not os.path.isdir(path) and not path.lower().endswith(".parquet"):
         raise DataError(f"data source {source!r}: {_KINDS}")
-    return path
+    return Path(path)

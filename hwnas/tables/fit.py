@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
@@ -30,6 +31,7 @@ from latency_tables.few_shot.fit import (
     leave_one_out_ms,
 )
 from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
+from latency_tables.model.calibration import COVERAGE
 
 _COLUMNS = ("arch", "ms")
 _ALL = "all"
@@ -108,20 +110,24 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     some = slice(_MOST_LEFT_OUT)
     chosen = countings[fit.counting]
     left_out = leave_one_out_ms(fit, Counting(chosen.name, chosen.features[some], chosen.prior), runs.ms[some])
+    errors = np.abs(runs.ms[some] / left_out - 1)
     error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
     table = _table(costs, fit, target, space.name, {"timed_networks": len(runs.ms), "like_tables": len(like)})
     random = op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
-    provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random))
+    provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random, errors))
     return FittedTable(replace(table, provenance=provenance), fit, error_pct)
 
 
-def _relative_half_width(fit: FewShotFit, features: Floats) -> float:
-    """Half the 90 % interval of a typical network, relative to its ms, given features [n, ops] of random ones.
+def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Floats) -> float:
+    """Half the 90 % interval of a network, relative to its ms: one number, so that budgets stay sums over genes.
 
-    One number for all, so that a budget stays a sum over genes that can be searched exactly.
+    The wider of two: what the fit says of typical networks, features [n, ops] of random ones, and Student's t times
+    the root mean square of the relative errors [k] of timed networks left out, which are few.
     """
-    ms, (_, high) = fit.predict(features), fit.bounds(features)
-    return float(np.median((high - ms) / np.maximum(ms, _LEAST_MS)))
+    ms, (_, high) = fit.predict(features), fit.bounds(features, COVERAGE)
+    typical = float(np.median((high - ms) / np.maximum(ms, _LEAST_MS)))
+    t = stats.t.ppf(0.5 + COVERAGE / 2, len(left_out_errors) - 1)
+    return max(typical, float(t * np.sqrt(np.square(left_out_errors).mean())))
 
 
 def space_prior(

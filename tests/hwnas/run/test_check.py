@@ -10,7 +10,7 @@ from latency_tables import HwnasError
 
 OWN = """
 from torch import nn
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import SearchSpace, Slot
 from latency_tables import Op
 
 class Net(SearchSpace):
@@ -21,7 +21,8 @@ class Net(SearchSpace):
 
     @property
     def slots(self):
-        return (tuple((Op.of("head", (3, 8, 8), hidden=h + 1, classes=self.num_classes),) for h in range({choices})),)
+        heads = [(Op.of("head", (3, 8, 8), hidden=h + 1, classes=self.num_classes),) for h in range({choices})]
+        return (Slot((0,), tuple(heads)),)
 
     def build_op(self, op):
         {first}
@@ -52,8 +53,8 @@ def test_the_defaults_pass_for_every_verb(tmp_path):
         ({"space": "nowhere"}, "unknown space 'nowhere'"),
         ({"runtime": "abacus"}, "unknown runtime 'abacus'"),
         ({"workers": "nobody"}, "unknown --workers 'nobody'"),
-        ({"data": "/no/photos"}, "no such folder: '/no/photos'"),
-        ({"data": "/no/photos.parquet"}, "no such file: '/no/photos.parquet'"),
+        ({"data": "/no/photos"}, "no such file or folder: '/no/photos'"),
+        ({"data": "/no/photos.parquet"}, "no such file or folder: '/no/photos.parquet'"),
         ({"test_data": "x"}, "digits has its own test split"),
         ({"table": "/no/table"}, "/no/table is not a latency table"),
     ],

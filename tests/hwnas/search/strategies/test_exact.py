@@ -6,14 +6,14 @@ import pytest
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.search import Budget, ExactStrategy, Problem, best_network
 from hwnas.spaces import NasBench101, mbconv_space
-from latency_tables.additive.factors import Factors, NotSeparable
+from latency_tables.additive.factors import NotSeparable
 
 SPACE = mbconv_space("mbconv-32")
 
 
 def some_factors(space, seed, least=0.0):
     rng = np.random.default_rng(seed)
-    return Factors.of_slots(space, [least + rng.random(len(slot)) for slot in space.slots])
+    return space.layout.factors([least + rng.random(len(slot.options)) for slot in space.slots])
 
 
 class Summed(AccuracyEstimator):
