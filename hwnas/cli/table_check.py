@@ -17,6 +17,7 @@ def check(
     table: Annotated[Path, typer.Argument(help="folder of the table")],
     space: Annotated[str | None, typer.Option(help="its search space [default: as the table says]")] = None,
     classes: Annotated[int, typer.Option(help="classes that the networks tell apart")] = 10,
+    runtime: Annotated[str | None, typer.Option(help="your own: file.py:Class [default: as the table says]")] = None,
     nets: Annotated[int, typer.Option(help="how many fresh networks to measure")] = 50,
     seed: Annotated[int, typer.Option(help="which networks; never the one of the calibration")] = 1,
     work: Annotated[Path | None, typer.Option(help="keep models and journals here, to go on after a stop")] = None,
@@ -38,7 +39,7 @@ def check(
     loaded = load_table(table)
     target = loaded.provenance.target
     made = load_space(space or loaded.provenance.space, classes)
-    profiler = profiler_for(target)
+    profiler = profiler_for(target, runtime)
     with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
         bench = Workbench(made, profiler, Path(folder))
         with one_stage("checking the table") as progress:

@@ -15,6 +15,7 @@ from latency_tables import ProfilerError, load_table, save_table
 def resources(
     table: Annotated[Path, typer.Argument(help="folder of the table, which is written anew")],
     ops: Annotated[Path, typer.Option(help="the op models it was measured on: runs/NAME/ops")],
+    runtime: Annotated[str | None, typer.Option(help="your own: file.py:Class [default: as the table says]")] = None,
     seconds: Annotated[float, typer.Option(help="how long each op runs where energy is counted")] = 1.0,
 ) -> Answer:
     """Add peak memory and energy to a table of this device, each op in a fresh process; where the device tells them.
@@ -29,7 +30,7 @@ def resources(
         raise ProfilerError(f"--seconds must be more than 0, got {seconds:g}")
     known, plan = load_table(table), read_plan(ops)
     t = known.provenance.target
-    profiler = profiler_for(t)
+    profiler = profiler_for(t, runtime)
     t.require(profiler.target(), f"the latency table {table}")
     with one_stage("memory and energy") as progress:
         found = measure_resources(plan, profiler, table / "resources.jsonl", seconds, progress)
