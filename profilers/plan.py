@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from latency_tables import HwnasError, Op, OpCost
-from latency_tables.storage.files import json_bytes, with_digest, without_digest, write_atomically
-from latency_tables.storage.serialise import from_plain, parse_json
+from latency_tables.storage.files import write_atomically
+from latency_tables.storage.serialise import from_plain
+from latency_tables.storage.signed import parse_signed, signed_bytes
 
 _PLAN, _REFERENCE = "plan.json", "reference.onnx"
 
@@ -58,7 +59,7 @@ class Plan:
     def index(self) -> dict[str, bytes]:
         """File name -> content of all but the models: what tells measurements of this plan from others."""
         index = _Index(self.space, self.reference_sha256, self.models)
-        return {_REFERENCE: self.reference(), _PLAN: json_bytes(with_digest(asdict(index)))}
+        return {_REFERENCE: self.reference(), _PLAN: signed_bytes(asdict(index))}
 
     @property
     def costs(self) -> Mapping[Op, OpCost]:
@@ -96,7 +97,7 @@ def write_plan(
 def read_plan(folder: Folder) -> Plan:
     """Read a plan; raises `HwnasError` in one line when it is missing or damaged."""
     try:
-        index = from_plain(_Index, without_digest(parse_json((folder / _PLAN).read_bytes())))
+        index = from_plain(_Index, parse_signed((folder / _PLAN).read_bytes()))
         if any("\0" in m.file for m in index.models):
             raise ValueError("no file has such a name")
         models = tuple(replace(m, file=Path(m.file).name) for m in index.models)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +12,7 @@ from hwnas.run.settings import Settings
 from hwnas.run.stage import Record, Result, Stage, read_record
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
+from latency_tables.storage.locks import open_locked
 from latency_tables.storage.signed import read_signed, write_signed
 
 SETTINGS_FILE, _LOCK, _STAGES = "run.json", ".lock", "stages"
@@ -70,15 +70,11 @@ class RunFolder:
     def _claim(self) -> None:
         self._require_same_run()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / _LOCK, "w")  # noqa: SIM115 - held as long as this object
+            self._lock = open_locked(self.path / _LOCK)
+        except BlockingIOError:
+            raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
         except OSError as e:
             raise HwnasError(f"cannot write to {self.path}: {e.strerror}; choose another --out") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
 
     def _require_same_run(self) -> None:
         begun = any((self.path / _STAGES).glob("*.json"))

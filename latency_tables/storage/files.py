@@ -68,25 +68,6 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json_bytes(value))
 
 
-def with_digest(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, and in `digest` the SHA-256 over the rest of it."""
-    return {**record, "digest": digest_json(record)}
-
-
-def without_digest(record: object) -> dict[str, Any]:
-    """What `with_digest` was given; raises ValueError when it was changed since, or has no digest."""
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
-    rest = {name: value for name, value in record.items() if name != "digest"}
-    try:
-        matches = record.get("digest") == digest_json(rest)
-    except RecursionError:
-        matches = False
-    if not matches:
-        raise ValueError("its digest does not match")
-    return rest
-
-
 def plain_json(value: Any) -> Any:
     """A value as it comes back from JSON: lists for tuples, None for NaN and infinity."""
     if isinstance(value, Mapping):

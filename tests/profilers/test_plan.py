@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latency_tables import HwnasError, Op, OpCost
-from latency_tables.storage.files import json_bytes, with_digest
+from latency_tables.storage.signed import signed_bytes
 from profilers import read_plan, write_plan
 
 OP = Op.of("conv", (3, 8, 8), stride=2, out=16)
@@ -80,9 +80,9 @@ def test_a_model_file_lies_in_the_folder(tmp_path):
     content = json.loads(path.read_text())
     (tmp_path / "secret").write_bytes(b"secret")
     for name in ("../secret", str(tmp_path / "secret"), "..", "/"):
-        content.pop("digest", None)
+        content.pop("sha256", None)
         content["models"][0] |= {"file": name, "sha256": hashlib.sha256(b"secret").hexdigest()}
-        path.write_bytes(json_bytes(with_digest(content)))
+        path.write_bytes(signed_bytes(content))
         plan = read_plan(tmp_path / "plan")
         assert "cannot read the model" in refusal(plan.model, plan.models[0])
 
@@ -142,7 +142,7 @@ def test_a_plan_without_a_digest_is_made_again(tmp_path):
     write(tmp_path)
     path = tmp_path / "plan.json"
     content = json.loads(path.read_text())
-    del content["digest"]
+    del content["sha256"]
     path.write_text(json.dumps(content))
     assert refusal(read_plan, tmp_path) == f"the plan in {tmp_path} is damaged; make it again"
 
