@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -246,7 +247,7 @@ def test_an_architecture_that_does_not_parse_does_not_stay(own_copy, refused):
     [
         ("--space", "mbconv-112", "space is 'mbconv-32', not 'mbconv-112'"),
         ("--threads", "2", "threads is 1, not 2"),
-        ("--data", "other.parquet", "data is 'digits', not 'other.parquet'"),
+        ("--data", str(Path(__file__).parent), f"data is 'digits', not {str(Path(__file__).parent)!r}"),
         ("--limit", "300", "limit is 200, not 300"),
     ],
 )

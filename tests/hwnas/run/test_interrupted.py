@@ -135,10 +135,10 @@ def test_a_search_stopped_again_and_again_asks_the_supernet_nothing_twice(own_co
     best = r"^the search ended early \(interrupted\); best 0\.\d{4} at \S+ ms of \d+ networks: mbconv-32:"
     assert re.search(best, said, re.MULTILINE)
     assert "Traceback" not in said
-    code, _ = stopped_when(asked(3), signal.SIGKILL, ["--resume", "--out", own_copy], "search")
+    code, _ = stopped_when(asked(3), signal.SIGKILL, [*options, "--out", own_copy], "search")
     assert code == -signal.SIGKILL
 
-    done = hwnas("search", "--resume", "--out", own_copy, "--json")
+    done = hwnas("search", *options, "--out", own_copy, "--json")
     assert done.stdout == undisturbed.stdout
     (same,) = other.glob("journals/accuracy-*")
     archs, once = [record["arch"] for record in visits(journal)], [record["arch"] for record in visits(same)]
