@@ -10,6 +10,7 @@ import typer
 from hwnas.cli.answer import Answer
 from hwnas.cli.display import ConsoleDisplay, one_stage, say_loading
 from latency_tables import HwnasError, LatencyTable, save_table
+from latency_tables.plugins import is_own
 from latency_tables.storage.networks import save_networks
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def kit(
     from profilers.protocol import networks_protocol
 
     made = load_space(space, classes)
+    if is_own(space):
+        from hwnas.spaces.contract import require_contract
+
+        require_contract(made, space)
     with one_stage("op models") as progress:
         settings = KitSettings(runtime, threads, precision, network_protocol=networks_protocol(threads))
         make_kit(made, out, settings, networks, seed, progress)

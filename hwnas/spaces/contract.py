@@ -15,7 +15,7 @@ from hwnas.spaces.cost import count_macs
 from hwnas.spaces.enumerate import every_network
 from hwnas.spaces.genotypes import ArchError, unique_genotypes
 from hwnas.spaces.space import SearchSpace
-from latency_tables import Op
+from latency_tables import HwnasError, Op
 from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
 
@@ -39,6 +39,16 @@ def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
             _check_chain(space, arch)
     _check_weight_sources(space)
     _check_build(space, archs[0])
+
+
+def require_contract(space: SearchSpace, name: str) -> None:
+    """As `check_space`, for people: raises `HwnasError` in one line that names the space as it was given."""
+    try:
+        check_space(space)
+    except AssertionError as e:
+        raise HwnasError(f"space {name!r} breaks the contract of spaces: {e}") from e
+    except Exception as e:  # whatever the user's own file does
+        raise HwnasError(f"space {name!r} fails when it is checked: {type(e).__name__}: {e}") from e
 
 
 def _check_identity(space: SearchSpace) -> None:

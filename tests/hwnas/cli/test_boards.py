@@ -70,3 +70,19 @@ def test_models_of_one_precision_are_not_measured_in_another(two_ops, refused, t
     pack_kit(read_plan(two_ops), None, KitSettings(precision="int8"), tmp_path / "kit.pyz")
     said = refused("table", "measure", tmp_path / "kit.pyz", "--precision", "fp16", "--out", tmp_path / "table")
     assert said.endswith("kit.pyz are in int8; make a kit in fp16")
+
+
+def test_a_kit_of_an_own_space_that_breaks_the_contract(refused, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "from hwnas import Op, SearchSpace, Slot\n"
+        "class Net(SearchSpace):\n"
+        "    name, input_shape, cardinalities, num_classes = 'own', (3, 8, 8), (2,), 10\n"
+        "    slots = (Slot((0,), ((Op.of('a', (3, 8, 8)),), (Op.of('b', (3, 8, 8)),))),)\n"
+        "    def __init__(self, num_classes=10): pass\n"
+        "    def build_op(self, op): return nn.Flatten()\n"
+    )
+    said = refused("kit", "--space", f"{tmp_path / 'own.py'}:Net", "--out", tmp_path / "kit.pyz")
+    assert "breaks the contract of spaces" in said
+    assert "gives (192,), but what follows takes (10,)" in said
+    assert not (tmp_path / "kit.pyz").exists()
