@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Genotype = NDArray[np.int64]
-"""One network: an integer a gene, [genes]."""
+"""One network: an integer per gene, [genes]."""
 Population = NDArray[np.int64]
 """Many networks, [n, genes]."""
 Function = Callable[[Population], Floats]

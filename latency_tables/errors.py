@@ -1,8 +1,8 @@
-"""The one exception family that people see: a single line that says what is wrong and how to mend it."""
+"""The one exception family that people see: a single line that says what is wrong and how to fix it."""
 
 
 class HwnasError(Exception):
-    """Something the user can mend; the command line prints it as one line and exits with code 2."""
+    """Something the user can fix; the command line prints it as one line and exits with code 2."""
 
 
 class TableError(HwnasError):

@@ -147,7 +147,7 @@ def table_from_measurements(
     measured_at: str,
     versions: Mapping[str, str],
 ) -> LatencyTable:
-    """Summarise every visit into one row an op; raises `TableError` when not a single op could be measured."""
+    """Summarise every visit into one row per op; raises `TableError` when not a single op could be measured."""
     by_key: dict[str, list[Measurement]] = {}
     for visit in visits:
         by_key.setdefault(visit.key, []).append(visit)

@@ -23,12 +23,12 @@ from latency_tables.storage.files import write_atomically
 
 
 class TrainedAccuracy(AccuracyEstimator):
-    """Validation accuracy after `recipe`, from scratch. Answers are kept in `folder`, a file a network.
+    """Validation accuracy after `recipe`, from scratch. Answers are kept in `folder`, one file per network.
 
     The networks of one population are trained by `workers` (default: here, one after another), whichever they are with
     the same answers. Several processes may share the folder: at worst both train the same network, and find the same.
-    A folder belongs to one data set, recipe and seed; another gets another sub-folder. `progress` hears of every
-    network and of the best so far.
+    A folder belongs to one data set, recipe and seed; another gets another sub-folder. `progress` is called after every
+    network, with the best so far.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class _Training:
     numerics: Numerics = field(default_factory=Numerics.current)
 
     def __call__(self, text: str) -> float:
-        self.numerics.take_on()
+        self.numerics.apply()
         network = self.space.build(self.space.from_text(text))
         initialise(network, torch.Generator().manual_seed(self.seed))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

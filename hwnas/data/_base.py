@@ -16,7 +16,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 
 class DataError(HwnasError):
-    """Images or labels that cannot be used; one line that says what, where, and how to mend it."""
+    """Images or labels that cannot be used; one line that says what, where, and how to fix it."""
 
 
 def reason(error: BaseException) -> str:

@@ -80,7 +80,7 @@ def _pool(path: Path, names: list[str]) -> Pool:
         if keys[-1] >= len(names):
             raise DataError(
                 f"{path}: label {keys[-1]} has no name among the {len(names)} in the Hugging Face metadata; "
-                "mend the label or the metadata"
+                "fix the label or the metadata"
             )
         classes = [names[key] for key in keys]
 

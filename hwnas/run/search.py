@@ -135,7 +135,7 @@ class SearchStage:
     def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
         """A search over what the predictor says; the few that are worth it are asked of the supernet.
 
-        What a supernet says is dearer and truer than what a predictor says of it.
+        A supernet's answer is more expensive and more accurate than a predictor's.
         """
         s, latency = self.settings, problem.latency
         assert latency is not None
@@ -183,7 +183,8 @@ class _Found:
 def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:
     """Indices of the first `count` genotypes that differ from all before them in at least `genes` genes.
 
-    A search ends among twins; asking dearer judges about twins tells them little. Fewer when there are not so many.
+    A search ends among networks that are nearly equal, and evaluating several of them tells little. Fewer where there
+    are not so many.
     """
     picked: list[int] = []
     for i, arch in enumerate(population):

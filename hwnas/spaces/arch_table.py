@@ -1,4 +1,4 @@
-"""Numbers that somebody has written down for networks of a space: one row a network, one column a number."""
+"""Numbers that somebody has written down for networks of a space: one row per network, one column per number."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Starts from the supernet's weights and goes on with labels; the same wherever it runs."""
+    """Starts from the supernet's weights and continues with labels; the same wherever it runs."""
 
     supernet: Supernet
     batches: Batches
@@ -47,7 +47,7 @@ class FineTuning:
 
     def train(self, text: str, checkpoint: Path, progress: Progress = silent) -> FineTuned:
         """Train the architecture of this text; goes on from `checkpoint`, which is written every epoch."""
-        self.numerics.take_on()
+        self.numerics.apply()
         network = self.supernet.extract(self.supernet.space.from_text(text))
         data = self.batches.data
         recalibrate(network, self.batches.plain(data.train, limit=512))

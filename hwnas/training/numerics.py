@@ -1,4 +1,4 @@
-"""What decides the last bits of a training besides its seed; a worker takes it on from whoever asks."""
+"""What decides the last bits of a training besides its seed; a worker applies those of whoever asks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Numerics:
             torch.is_deterministic_algorithms_warn_only_enabled(),
         )
 
-    def take_on(self) -> None:
+    def apply(self) -> None:
         """Let this process compute as the one where these are `current`."""
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)

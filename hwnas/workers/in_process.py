@@ -20,4 +20,4 @@ class InProcess(Workers):
             yield index, result
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""

@@ -10,7 +10,7 @@ from latency_tables.table import LatencyTable
 
 
 def table_csv(table: LatencyTable) -> str:
-    """Every column of every row, units in the names, one line an op; what is not known is an empty cell.
+    """Every column of every row, units in the names, one line per op; what is not known is an empty cell.
 
     Shapes are written `16x32x32`, settings `expand=3 kernel=5`, as in the op's key.
     """

@@ -23,7 +23,7 @@ _EXPAND_KERNEL = {1: (3, 3), 2: (6, 5)}
 
 
 class NasBenchMacro(SearchSpace):
-    """Eight genes of three values. Text: the benchmark's own, a digit a layer: `02012100`."""
+    """Eight genes of three values. Text: the benchmark's own, one digit per layer: `02012100`."""
 
     name = "nasbench-macro"
     cardinalities = (1 + len(_EXPAND_KERNEL),) * sum(_STAGES)
@@ -67,7 +67,7 @@ class NasBenchMacro(SearchSpace):
         return View("layers", self.encode), View("layers in numbers", _layer_shares, trend=True)
 
     def to_text(self, arch: Genotype) -> str:
-        """A digit a layer."""
+        """One digit per layer."""
         return "".join(map(str, self.check(arch)))
 
     def from_text(self, text: str) -> Genotype:

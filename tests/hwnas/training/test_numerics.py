@@ -8,7 +8,7 @@ from hwnas.training import Numerics
 def as_before():
     before = Numerics.current()
     yield
-    before.take_on()
+    before.apply()
 
 
 def test_what_one_process_has_another_takes_on():
@@ -16,8 +16,8 @@ def test_what_one_process_has_another_takes_on():
     torch.use_deterministic_algorithms(True, warn_only=True)
     ours = Numerics.current()
     assert ours == Numerics(threads=3, deterministic=True, warn_only=True)
-    Numerics(threads=1, deterministic=False, warn_only=False).take_on()
+    Numerics(threads=1, deterministic=False, warn_only=False).apply()
     assert torch.get_num_threads() == 1
     assert not torch.are_deterministic_algorithms_enabled()
-    ours.take_on()
+    ours.apply()
     assert Numerics.current() == ours
