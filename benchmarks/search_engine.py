@@ -21,6 +21,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from benchmarks._global_genes import global_genes
 from benchmarks._growth import growth, plot_growth
 from benchmarks._mlp_search import mlp
 from benchmarks._ofa_package import OfaTwin
@@ -35,7 +36,7 @@ from latency_tables.additive.joint import every_value
 
 Figures = dict[str, float]
 
-PARTS = ("estimation", "predict", "exact", "mlp", "infeasible", "brute-force", "growth", "ray")
+PARTS = ("estimation", "predict", "exact", "mlp", "infeasible", "global-genes", "brute-force", "growth", "ray")
 _COPIED = 256 * 2**20  # bytes: many times what any cache holds
 
 
@@ -190,6 +191,7 @@ def main() -> None:
         "exact": lambda: exact(twin, args.budgets, args.generations),
         "mlp": lambda: mlp(args.seed, args.budgets, args.quick),
         "infeasible": lambda: infeasible(twin),
+        "global-genes": lambda: global_genes(args.seed),
         "brute-force": lambda: brute_force(twin, int(args.networks)),
         "growth": lambda: growth(args.quick),
         "ray": lambda: killed_workers(20 if args.quick else 200),

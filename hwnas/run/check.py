@@ -60,7 +60,9 @@ def require_fit(table: LatencyTable, where: Path, target: Target, space: str, op
 
 
 def _require_writable(path: Path) -> None:
-    there = next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.exists(p))
+    if not there.is_dir() and there != path.absolute():
+        raise HwnasError(f"cannot write to {path}: {there} is not a folder; choose another --out")
     if there.is_dir() and not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise HwnasError(f"cannot write to {path}: Permission denied; choose another --out")
 

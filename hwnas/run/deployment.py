@@ -69,7 +69,7 @@ class Deployment:
         return FineTuning(self.accuracy_model.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
 
     def train(self, arch: Genotype) -> Trained:
-        """Stage `train`: starts from the supernet's weights and goes on with labels, with a checkpoint per epoch."""
+        """Stage `train`: starts from the supernet's weights and continues with labels, with a checkpoint per epoch."""
         text = self.space.to_text(arch)
         if text not in self._trained:
             self._trained[text] = self._train(arch, text)

@@ -5,7 +5,9 @@ import importlib.util
 import numpy as np
 import pytest
 
+from benchmarks._global_genes import global_genes
 from benchmarks._growth import Row, _exponent
+from benchmarks._predict_share import predict_share
 from benchmarks._search_rivals import Asked
 from benchmarks.search_engine import _blocks, brute_force, exact, infeasible, mlp
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
@@ -102,3 +104,17 @@ def test_blocks_hold_every_genotype_once(size):
 def test_the_exponent_of_a_power_law():
     points = [{"slots": n, "s": 0.5 * n**1.5} for n in (20, 50, 200)]
     assert _exponent(points, "slots", "s") == pytest.approx(1.5)
+
+
+def test_fronts_of_tied_stages_agree_with_every_network_priced():
+    figures, _ = global_genes(seed=3)
+    assert figures["global_genes_agrees"] == 1
+    assert figures["global_genes_networks"] == 110_592
+
+
+def test_predictions_and_look_ups_are_of_the_same_networks():
+    figures, details = predict_share(rounds=1, count=2000)
+    assert details["knees"] > 0
+    for name in ("", "_by_gene"):
+        ratio = figures[f"predicted_per_second{name}"] / figures[f"looked_up_per_second{name}"]
+        assert figures[f"predict_share{name}"] == pytest.approx(ratio)

@@ -80,3 +80,9 @@ def test_an_own_space_is_held_to_its_contract(tmp_path, cardinalities, choices, 
     file = tmp_path / "own.py"
     file.write_text(OWN.format(cardinalities=cardinalities, choices=choices, first=first))
     assert says in refusal(Settings(space=f"{file}:Net"), tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HwnasError, match=r"cannot write to .*file/run: .*file is not a folder; choose another --out"):
+        check_run(Settings(), tmp_path / "file" / "run", "run")
