@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_weights_and_stages_that_are_done(finished,
     done = hwnas("train", *tiny, "--workers", "local:2", "--out", own_copy)
     said = done.stderr
     assert done.returncode == 0, said
-    assert "training networks on workers ..." in said
+    assert "training networks on workers: " in said
     assert "training a network" not in said
     (here, weights_here), (there, weights_there) = trained(finished.folder), trained(own_copy)
     assert len(here) == len(weights_here) == 2
