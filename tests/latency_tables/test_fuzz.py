@@ -32,6 +32,8 @@ from latency_tables.storage.journal import read_journal
 from latency_tables.storage.rows import rows_from_parquet, rows_to_parquet
 from profilers import read_plan, write_plan
 
+pytestmark = pytest.mark.slow  # thousands of files
+
 FILES = ("rows.parquet", "provenance.json", "reference.onnx")
 HEADER = {"plan": ["a", "b"], "threads": 1}
 OPS = [Op.of("conv", (3, 8, 8), out=i, stride=2) for i in range(6)]
