@@ -106,13 +106,6 @@ class Calibration:
         ms: Floats = term_matrix(features, self.terms, self.knees_mb) @ np.array(self.coefficients)
         return ms
 
-    def over_knees_ms(self, weight_mb: Floats) -> Floats:
-        """What megabytes of weights [n] cost over the knees, [n]."""
-        ms = np.zeros(len(weight_mb))
-        for name, knee in zip(KNEES, self.knees_mb, strict=False):
-            ms += self.coefficient(name) * np.maximum(weight_mb - knee, 0)
-        return ms
-
     def bounds_ms(self, predicted_ms: Floats) -> tuple[Floats, Floats]:
         """Lower and upper end of the interval around predictions [n]."""
         return predicted_ms * (1 - self.relative_half_width), predicted_ms * (1 + self.relative_half_width)
