@@ -33,8 +33,8 @@ class _Emitter:
         self.flat: set[fx.Node] = set()  # nodes known to be [batch, features]
 
     def emit(self, op: str, node: fx.Node, inputs: list[str], **attributes: Any) -> None:
-        self.names[node] = node.name
-        self.nodes.append(helper.make_node(op, inputs, [node.name], node.name, **attributes))
+        name = self.names[node] = _name(node)
+        self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
 
     def weight(self, name: str, value: torch.Tensor) -> str:
         array = value.detach().cpu().numpy()
@@ -47,6 +47,14 @@ class _Emitter:
         if isinstance(argument, float):
             return self.weight(f"{node.name}.constant", torch.tensor(argument))
         raise _UnknownLayer(f"{node.target} with a constant operand")
+
+
+def _name(node: fx.Node) -> str:
+    """fx's name, after that of the module it stands in, so that a sum or product tells which block it is of."""
+    inside = [*node.meta.get("nn_module_stack", ())]
+    if node.op == "call_function" and inside and inside[-1]:
+        return f"_{inside[-1].replace('.', '_')}_{node.name}"
+    return node.name
 
 
 def _only_user_is_batch_norm(node: fx.Node, modules: dict[str, nn.Module]) -> nn.BatchNorm2d | None:

@@ -1,13 +1,14 @@
 """ONNX models in other precisions: int8 by static quantisation, fp16 by conversion.
 
-Quantised models are in the QDQ form, 8-bit activations with a zero point and 8-bit weights with a scale for each
-output channel (Jacob et al. 2018; Krishnamoorthi 2018, section 3): what onnxruntime and openvino both run as integer
-kernels. Hard swish and hard sigmoid have no integer kernel in onnxruntime and run as floats between two of those.
+Quantised models have QuantizeLinear / DequantizeLinear pairs, and 8-bit weights with a scale for each output channel
+(Jacob et al. 2018; Krishnamoorthi 2018, section 3). Where the pairs stand, and whether activations have a sign, is the
+`QuantisedForm`, for runtimes differ in what they run as integers.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -18,11 +19,9 @@ from latency_tables import HwnasError
 
 Samples: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 PRECISIONS = ("fp32", "fp16", "int8")
-# Ops with an integer kernel in both runtimes; the values between two of them stay 8-bit.
-_QUANTISED_OPS = (
-    "Conv",
-    "Gemm",
-    "MatMul",
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
+_INTEGER_OPS = (
+    *_PRODUCTS,
     "Add",
     "Mul",
     "Relu",
@@ -38,7 +37,46 @@ _QUANTISED_OPS = (
 _CALIBRATION_BATCHES = 8
 
 
-def in_precision(model: bytes, precision: str, *, float_input: bool = True, float_output: bool = True) -> bytes:
+@dataclass(frozen=True)
+class QuantisedForm:
+    """Which ops of a model have integers at their ends, and of what kind.
+
+    `signed`: activations are int8 around zero, else uint8 with a zero point. `ops` have 8-bit inputs, and 8-bit outputs
+    too but where `inputs_only`; biases are 32-bit integers, or floats where `inputs_only`.
+    """
+
+    ops: tuple[str, ...]
+    signed: bool = False
+    inputs_only: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """The same as onnxruntime's quantiser calls it."""
+        if not self.inputs_only:
+            return {}
+        excluded = [*self.ops, "Add", "Mul", "GlobalAveragePool"]
+        return {"QuantizeBias": False, "OpTypesToExcludeOutputQuantization": excluded} | {
+            "ActivationSymmetric": self.signed,
+            "WeightSymmetric": True,
+        }
+
+
+BETWEEN_OPS = QuantisedForm(_INTEGER_OPS)
+"""Every value between two ops with an integer kernel stays 8-bit: what onnxruntime runs fastest.
+
+Hard swish and hard sigmoid have none there and run as floats between two of those.
+"""
+PRODUCT_INPUTS = QuantisedForm(_PRODUCTS, signed=True, inputs_only=True)
+"""Only the inputs and weights of matrix products: what TensorRT takes, which refuses zero points and integer biases."""
+
+
+def in_precision(
+    model: bytes,
+    precision: str,
+    *,
+    form: QuantisedForm = BETWEEN_OPS,
+    float_input: bool = True,
+    float_output: bool = True,
+) -> bytes:
     """An fp32 model in another of `PRECISIONS`, good for timing: calibrated on random data, see `quantised`.
 
     Raises `HwnasError` for an unknown precision.
@@ -49,7 +87,7 @@ def in_precision(model: bytes, precision: str, *, float_input: bool = True, floa
         case "fp16":
             return halved(model)
         case "int8":
-            return quantised(model, float_input=float_input, float_output=float_output)
+            return quantised(model, form=form, float_input=float_input, float_output=float_output)
     raise HwnasError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")
 
 
@@ -64,6 +102,7 @@ def quantised(
     model: bytes,
     samples: Samples | None = None,
     *,
+    form: QuantisedForm = BETWEEN_OPS,
     float_input: bool = True,
     float_output: bool = True,
 ) -> bytes:
@@ -91,12 +130,12 @@ def quantised(
         per_channel=True,
         reduce_range=False,
         weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
+        activation_qType=QuantType.QInt8 if form.signed else QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, seen),
         nodes_to_quantize=[],
         nodes_to_exclude=[],
-        op_types_to_quantize=list(_QUANTISED_OPS),
-        extra_options={},
+        op_types_to_quantize=list(form.ops),
+        extra_options=form.options(),
     )
     # Ends that no quantised op reads or writes are quantised too where the neighbour's are.
     ends = [*(proto.graph.input if not float_input else ()), *(proto.graph.output if not float_output else ())]

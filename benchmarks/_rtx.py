@@ -1,0 +1,218 @@
+"""What TensorRT for RTX builds of our models without a GPU: accepted, proven, equal kernels, equal bytes, seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from benchmarks._speak import say
+from hwnas.lowering.image_input import with_image_input
+from hwnas.lowering.onnx_graph import onnx_from_module
+from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, in_precision, quantised
+from hwnas.spaces import SearchSpace, load_space
+from hwnas.spaces.modules import initialise
+from latency_tables import Op, ProfilerError
+from profilers.engine import Engine, EngineLayer
+from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
+from profilers.runtimes.tensorrt.package import TENSORRT_RTX, find_tensorrt
+
+_SPACES, _PRECISIONS, _CAPABILITIES = ("mbconv-32", "mbconv-224", "regnet-32"), ("fp32", "fp16", "int8"), ("8.6", "12.0")
+_KERNEL_SPACES = ("mbconv-32", "mbconv-224")
+
+
+def rtx(networks: int, seed: int) -> tuple[dict[str, float], Mapping[str, Any]]:
+    """All figures of builds; `networks` random ones per space are built in every precision for two GPUs."""
+    figures, details = _builds(networks, seed)
+    figures |= _ops()
+    figures["wrong_forms_caught_pct"], details["wrong_forms"] = _wrong_forms()
+    kernels, details["kernels"] = _equal_kernels(max(1, networks // 4), seed)
+    figures |= kernels
+    figures["plan_reproducible"] = float(_reproducible(seed))
+    return figures, details
+
+
+def _network(space: SearchSpace, arch: Any, *, shipped: bool) -> bytes:
+    module = space.build(arch)
+    initialise(module, _generator())
+    model = onnx_from_module(module, space.input_shape)
+    channels = space.input_shape[0]
+    return with_image_input(model, [0.5] * channels, [0.25] * channels) if shipped else model
+
+
+def _generator() -> Any:
+    import torch
+
+    return torch.Generator().manual_seed(0)
+
+
+def _built(model: bytes, precision: str, capability: str = "8.6") -> Engine:
+    package = find_tensorrt(TENSORRT_RTX)
+    return build_plan(package, model, precision, BuildSettings(capability))[0]
+
+
+def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
+    accepted, asked, proven, products = 0, 0, 0, 0
+    seconds: dict[str, list[float]] = {name: [] for name in _SPACES}
+    refused: list[str] = []
+    for name in _SPACES:
+        space = load_space(name)
+        for arch in space.sample(np.random.default_rng(seed), networks):
+            shipped = _network(space, arch, shipped=True)
+            for precision in _PRECISIONS:
+                model = in_precision(shipped, precision, form=PRODUCT_INPUTS)
+                for capability in _CAPABILITIES:
+                    asked += 1
+                    try:
+                        engine = _built(model, precision, capability)
+                    except ProfilerError as e:
+                        refused.append(f"{space.to_text(arch)} {precision} {capability}: {e}")
+                        continue
+                    accepted += 1
+                    assert engine.proof is not None
+                    seconds[name].append(engine.seconds)
+                    products += engine.proof.products
+                    proven += engine.proof.products - len(engine.proof.offenders)
+                    refused += [f"{o.product.node}: {o.why}" for o in engine.proof.offenders]
+        say(f"{name}: {accepted} of {asked} accepted, median {1e3 * np.median(seconds[name]):.0f} ms")
+    medians = {name: 1e3 * float(np.median(of_space)) for name, of_space in seconds.items()}
+    figures = {
+        "rtx_accepted_pct": 100 * accepted / asked,
+        "rtx_build_ms_32": medians["mbconv-32"],
+        "rtx_build_ms_224": medians["mbconv-224"],
+        "precision_proof_pct": 100 * proven / products,
+    }
+    return figures, {"builds": asked, "products": products, "complaints": refused}
+
+
+def _op_model(space: SearchSpace, op: Op) -> bytes:
+    module = space.build_op(op)
+    initialise(module, _generator())
+    return onnx_from_module(module, op.in_shape)
+
+
+def _ops() -> dict[str, float]:
+    space = load_space("mbconv-32")
+    seconds = [_built(_op_model(space, op), "fp32").seconds for op in space.all_ops]
+    say(f"{len(seconds)} ops of mbconv-32: {sum(seconds):.1f} s")
+    return {"rtx_ops": float(len(seconds)), "rtx_ops_seconds": sum(seconds)}
+
+
+def _wrong_forms() -> tuple[float, dict[str, str]]:
+    """Files that are not what they are called; each must be refused, or its proof must name an offending node."""
+    space = load_space("mbconv-32")
+    model = _network(space, space.sample(np.random.default_rng(0), 1)[0], shipped=False)
+    cases = {
+        "onnxruntime's int8 form": (quantised(model, form=BETWEEN_OPS), "int8"),
+        "unsigned with zero point 0": (_unsigned(quantised(model, form=PRODUCT_INPUTS)), "int8"),
+        "fp32 called fp16": (model, "fp16"),
+        "fp32 called int8": (model, "int8"),
+        "fp16 with one block in fp32": (_block_in_fp32(model), "fp16"),
+        "fp16 input, fp32 weight": (_mixed_types(in_precision(model, "fp16")), "fp16"),
+    }
+    found: dict[str, str] = {}
+    named = 0
+    for name, (wrong, precision) in cases.items():
+        try:
+            proof = _built(wrong, precision).proof
+            assert proof is not None
+            proof.require("tensorrt-rtx")
+            found[name] = "NOT CAUGHT"
+        except ProfilerError as e:
+            found[name] = str(e)
+            named += any(f" {node.name} (" in str(e) for node in onnx.load_model_from_string(wrong).graph.node)
+        say(f"{name}: {found[name]}")
+    return 100 * named / len(cases), found
+
+
+def _unsigned(model: bytes) -> bytes:
+    """Activations as uint8 with zero point 0, which TensorRT reads as int8 with no more than a warning."""
+    proto = onnx.load_model_from_string(model)
+    readers = {node.input[2] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
+    for weight in proto.graph.initializer:
+        if weight.name in readers:
+            zeros = np.zeros(tuple(weight.dims), np.uint8)
+            weight.CopyFrom(onnx.numpy_helper.from_array(zeros, weight.name))
+    return bytes(proto.SerializeToString())
+
+
+def _block_in_fp32(model: bytes) -> bytes:
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    proto = onnx.load_model_from_string(model)
+    block = ["_2_layers_0", "_2_layers_2", "_2_layers_3"]
+    return bytes(convert_float_to_float16(proto, node_block_list=block).SerializeToString())
+
+
+def _mixed_types(model: bytes) -> bytes:
+    proto = onnx.load_model_from_string(model)
+    conv = next(node for node in proto.graph.node if node.op_type == "Conv")
+    for weight in proto.graph.initializer:
+        if weight.name == conv.input[1]:
+            floats = onnx.numpy_helper.to_array(weight).astype(np.float32)
+            weight.CopyFrom(onnx.numpy_helper.from_array(floats, weight.name))
+    return bytes(proto.SerializeToString())
+
+
+def _equal_kernels(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """The kernels of every op built alone against those of its block inside random networks, fp16."""
+    equal, compared, without = 0, 0, 0
+    differ: list[str] = []
+    for name in _KERNEL_SPACES:
+        space = load_space(name)
+        alone: dict[str, Counter[Any]] = {}
+        for arch in space.sample(np.random.default_rng(seed), networks):
+            model = in_precision(_network(space, arch, shipped=False), "fp16")
+            layers = _built(model, "fp16").layers
+            blocks = _by_block(layers)
+            without += sum(1 for layer in layers if not layer.onnx_nodes and layer.kind not in _MOVES)
+            for index, op in enumerate(space.ops(arch)):
+                if op.key not in alone:
+                    built = _built(in_precision(_op_model(space, op), "fp16"), "fp16")
+                    alone[op.key] = Counter(layer.kind for layer in built.layers if layer.onnx_nodes)
+                inside = Counter(layer.kind for layer in blocks.get(index, ()))
+                compared += 1
+                equal += inside == alone[op.key]
+                if inside != alone[op.key]:
+                    differ.append(f"{op.key}: alone {dict(alone[op.key])}, inside {dict(inside)}")
+        say(f"{name}: {equal} of {compared} ops have the kernels of their block")
+    figures = {"op_kernels_equal_pct": 100 * equal / compared, "layers_without_block": float(without)}
+    return figures, {"compared": compared, "differ": sorted(set(differ))}
+
+
+_MOVES = ("kgen",)  # format conversions at the ends of a network have no node
+
+
+def _by_block(layers: Sequence[EngineLayer]) -> dict[int, list[EngineLayer]]:
+    blocks: dict[int, list[EngineLayer]] = {}
+    for layer in layers:
+        for index in {int(node.split("_")[1]) for node in layer.onnx_nodes}:
+            blocks.setdefault(index, []).append(layer)
+    return blocks
+
+
+def _reproducible(seed: int) -> bool:
+    """Whether two processes build the same bytes."""
+    space = load_space("mbconv-32")
+    model = in_precision(_network(space, space.sample(np.random.default_rng(seed), 1)[0], shipped=True), "fp16")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model)
+        return len(set(_digests(path))) == 1
+
+
+def _digests(model: Path) -> Iterator[str]:
+    script = (
+        "import sys; from pathlib import Path; from benchmarks._rtx import _built;"
+        "print(_built(Path(sys.argv[1]).read_bytes(), 'fp16').sha256)"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", script, str(model)], capture_output=True, text=True, check=True)
+        yield done.stdout.splitlines()[-1]
