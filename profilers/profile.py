@@ -14,7 +14,7 @@ import numpy as np
 from latency_tables import Journal, LatencyTable, Measurement, Target, table_from_measurements
 from latency_tables.progress import Progress, silent
 from profilers._base import Profiler
-from profilers.device import quiet
+from profilers.device.machine import quiet
 from profilers.isolated import MeasureRound, run_isolated
 from profilers.plan import Plan, PlannedModel
 from profilers.protocol import Protocol, by_key, stop_reason, visit_model

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latency_tables import ProfilerError
-from latency_tables.errors import NotInstalledError
+from latency_tables.errors import installed
 from profilers.device.conditions import Conditions
 
 # Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
@@ -20,11 +20,7 @@ class NvidiaGpu:
     """
 
     def __init__(self, index: int = 0):
-        try:
-            import pynvml  # the module of nvidia-ml-py
-        except ImportError:
-            raise NotInstalledError("nvidia-ml-py", "nvidia") from None
-        self._nvml: Any = pynvml
+        self._nvml = pynvml = installed("nvidia-ml-py", "nvidia", module="pynvml")
         try:
             pynvml.nvmlInit()
             self._gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
@@ -68,9 +64,3 @@ class NvidiaGpu:
     def close(self) -> None:
         """Close NVML."""
         self._nvml.nvmlShutdown()
-
-    def __enter__(self) -> NvidiaGpu:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()

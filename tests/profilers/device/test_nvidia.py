@@ -1,4 +1,5 @@
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_the_package_to_install_is_named(monkeypatch):
 def gpu():
     pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
     try:
-        with NvidiaGpu() as opened:
+        with closing(NvidiaGpu()) as opened:
             yield opened
     except ProfilerError as e:
         pytest.skip(str(e))
