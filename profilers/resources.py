@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from latency_tables import Journal, LatencyTable, ProfilerError, TableRow
+from latency_tables import Journal, LatencyTable, ProfilerError
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
 from profilers._base import Profiler, Session
@@ -65,15 +65,9 @@ def _isolated(request: MeasureResources) -> Resources:
 
 def with_resources(table: LatencyTable, found: Mapping[str, Resources]) -> LatencyTable:
     """The table with memory and energy in the rows of the ops that were measured (by their keys)."""
-    rows = []
-    for row in table.rows:
-        mine = found.get(row.op.key)
-        rows.append(row if mine is None else _with(row, mine))
+    measured = ((row, found.get(row.op.key)) for row in table.rows)
+    rows = [replace(row, peak_memory_mb=r.peak_memory_mb, energy_mj=r.energy_mj) if r else row for row, r in measured]
     return replace(table, rows=tuple(rows))
-
-
-def _with(row: TableRow, found: Resources) -> TableRow:
-    return replace(row, peak_memory_mb=found.peak_memory_mb, energy_mj=found.energy_mj)
 
 
 def resources_here(model: bytes, profiler: Profiler, energy_s: float) -> Resources:

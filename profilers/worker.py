@@ -14,7 +14,7 @@ from latency_tables import HwnasError
 from latency_tables.progress import Progress
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers._base import Profiler
-from profilers.device import quiet
+from profilers.device.machine import quiet
 from profilers.isolated import MeasureModel, MeasureResources, MeasureRound, ModelVisits, Request
 from profilers.plan import read_plan
 from profilers.profile import measure_here

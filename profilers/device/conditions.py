@@ -33,7 +33,6 @@ class Conditions:
     throttled: bool | None = None
     throttle_events: int | None = None
     governor: str | None = None
-    power_w: float | None = None
 
 
 def was_throttled(before: Conditions, after: Conditions) -> bool | None:
@@ -52,8 +51,8 @@ def read_conditions(root: Path = _ROOT, cores: Sequence[int] | None = None) -> C
     cores = _pinned() if cores is None else cores
     folders = [root / f"sys/devices/system/cpu/cpu{core}" for core in cores]
     counters = [f / "thermal_throttle" / f"{part}_throttle_count" for f in folders for part in ("core", "package")]
-    events = [n for n in map(_number, counters) if n is not None]
-    degrees = [n / 1e3 for n in map(_number, _thermometers(root)) if n is not None and -100_000 < n < 200_000]
+    events = [n for n in map(read_number, counters) if n is not None]
+    degrees = [n / 1e3 for n in map(read_number, _thermometers(root)) if n is not None and -100_000 < n < 200_000]
     return Conditions(
         clock_mhz=_clock_mhz(root, folders[-1]),
         temperature_c=max(degrees, default=None),
@@ -81,7 +80,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _number(path: Path, base: int = 10) -> int | None:
+def read_number(path: Path, base: int = 10) -> int | None:
+    """The integer in a file, None where that cannot be read."""
     try:
         return int(path.read_text(), base)
     except (OSError, ValueError):
@@ -89,7 +89,7 @@ def _number(path: Path, base: int = 10) -> int | None:
 
 
 def _clock_mhz(root: Path, core: Path) -> float | None:
-    if khz := _number(core / "cpufreq/scaling_cur_freq"):
+    if khz := read_number(core / "cpufreq/scaling_cur_freq"):
         return khz / 1e3
     with contextlib.suppress(OSError, ValueError), open(root / "proc/cpuinfo") as file:
         # The first processor is in the first lines; the kernel asks every core whose lines are read.
@@ -127,8 +127,8 @@ def _coolers(root: Path) -> tuple[Path, ...]:
 
 
 def _throttled(root: Path) -> bool | None:
-    told = [state > 0 for state in map(_number, _coolers(root)) if state is not None]
-    raspberry = _number(root / "sys/devices/platform/soc/soc:firmware/get_throttled", 16)
+    told = [state > 0 for state in map(read_number, _coolers(root)) if state is not None]
+    raspberry = read_number(root / "sys/devices/platform/soc/soc:firmware/get_throttled", 16)
     if raspberry is not None:
         told.append(bool(raspberry & _RASPBERRY_LIMITS))
     return any(told) if told else None

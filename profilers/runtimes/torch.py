@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables import ProfilerError, Target
-from latency_tables.errors import NotInstalledError
-from profilers._base import Session
-from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
+from latency_tables import ProfilerError
+from latency_tables.errors import installed
+from profilers._base import RuntimeSetting, Session
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import ShippedRuntime
-from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
 from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 
@@ -36,18 +33,13 @@ class TorchProfiler(ShippedRuntime):
     def __init__(
         self, threads: int = 1, batch: int = 1, precision: str = "fp32", compiled: bool = False, device: str = "cpu"
     ):
-        try:
-            import torch
-        except ImportError:
-            raise NotInstalledError("torch", "search") from None
-        on_gpu = device == "cuda"
-        runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * on_gpu])
-        check_settings(runtime, threads, batch, precision, tuple(_PRECISIONS.values()))
+        torch, on_gpu = installed("torch", "search"), device == "cuda"
         if device not in ("cpu", "cuda") or (on_gpu and not torch.cuda.is_available()):
             raise ProfilerError(f"torch has no {device} device here")
-        name = torch.cuda.get_device_name() if on_gpu else cpu_name()
-        target = Target(name, runtime, torch.__version__, precision, batch, threads, power_mode())
-        super().__init__(target, "gpu" if on_gpu else "cpu", NvidiaGpu() if on_gpu else None)
+        name, gpu = torch.cuda.get_device_name() if on_gpu else None, NvidiaGpu() if on_gpu else None
+        runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * on_gpu])
+        setting = RuntimeSetting(runtime, threads, batch, precision)
+        super().__init__(setting, torch.__version__, _PRECISIONS.values(), name, gpu)
         self._torch, self._device, self._is_compiled = torch, device, compiled
         self._settings = _ProcessSettings(torch, threads)
 
@@ -59,7 +51,7 @@ class TorchProfiler(ShippedRuntime):
             for node in graph.nodes
             if node.op in _PRODUCTS
         ]
-        check_precision(self._target.runtime, self._target.precision, products)
+        self.check_precision(products)
         self._settings.take()
         try:
             module = self._module(graph) if known is None else known
