@@ -20,11 +20,16 @@ from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, in_precision, 
 from hwnas.spaces import SearchSpace, load_space
 from hwnas.spaces.modules import initialise
 from latency_tables import Op, ProfilerError
-from profilers.engine import Engine, EngineLayer
+from profilers.engine import Engine
+from profilers.layers import EngineLayer
 from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
 from profilers.runtimes.tensorrt.package import TENSORRT_RTX, find_tensorrt
 
-_SPACES, _PRECISIONS, _CAPABILITIES = ("mbconv-32", "mbconv-224", "regnet-32"), ("fp32", "fp16", "int8"), ("8.6", "12.0")
+_SPACES, _PRECISIONS, _CAPABILITIES = (
+    ("mbconv-32", "mbconv-224", "regnet-32"),
+    ("fp32", "fp16", "int8"),
+    ("8.6", "12.0"),
+)
 _KERNEL_SPACES = ("mbconv-32", "mbconv-224")
 
 
@@ -80,7 +85,7 @@ def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]
                     seconds[name].append(engine.seconds)
                     products += engine.proof.products
                     proven += engine.proof.products - len(engine.proof.offenders)
-                    refused += [f"{o.product.node}: {o.why}" for o in engine.proof.offenders]
+                    refused += [f"{o.name}: {o.precision} ({o.layer})" for o in engine.proof.offenders]
         say(f"{name}: {accepted} of {asked} accepted, median {1e3 * np.median(seconds[name]):.0f} ms")
     medians = {name: 1e3 * float(np.median(of_space)) for name, of_space in seconds.items()}
     figures = {

@@ -1,10 +1,12 @@
-"""The plug-in point of a runtime: open an ONNX model, run it, say what device and version this is."""
+"""The plug-in point of a runtime: build an ONNX model, run it, say what device and version this is."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError, Target
 from profilers.device.conditions import Conditions, read_conditions
 from profilers.device.energy import EnergyMeter
+from profilers.engine import Engine
 
 DeviceKind = Literal["cpu", "gpu", "npu"]
 
@@ -27,6 +30,33 @@ class RuntimeSetting:
     precision: str = "fp32"
 
 
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a model: its shape and numpy's name of its type."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def random_inputs(inputs: Mapping[str, InputSpec]) -> dict[str, NDArray[Any]]:
+    """An array for each input, the same numbers in every runtime.
+
+    Standard normal floats or uniform 8-bit integers; raises `ProfilerError` for an input of another type.
+    """
+    rng = np.random.default_rng(0)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, spec in inputs.items():
+        shape, dtype = spec.shape, spec.dtype
+        if dtype in ("float32", "float16"):
+            arrays[name] = rng.standard_normal(shape).astype(dtype)
+        elif dtype in ("uint8", "int8"):
+            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+            arrays[name] = rng.integers(low, high, shape, np.dtype(dtype), endpoint=True)
+        else:
+            raise ProfilerError(f"input {name} is {dtype}; only float and 8-bit inputs can be profiled")
+    return arrays
+
+
 class Session(ABC):
     """One opened model with its inputs already in place. Use as a context manager."""
 
@@ -34,11 +64,13 @@ class Session(ABC):
     def run(self) -> None:
         """Run the model once and wait until the device has finished; raises `ProfilerError` when it cannot."""
 
-    def outputs(self) -> list[NDArray[Any]]:
-        """What the model answers to the inputs in place, in the graph's order; not timed.
+    inputs: Mapping[str, InputSpec] = MappingProxyType({})
+    """What `infer` takes, by the names of the model's inputs."""
 
-        A runtime that can show it puts `random_inputs` in place, so that answers compare across runtimes.
-        Raises `ProfilerError` where it cannot.
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """What the model answers to these inputs, in the graph's order; those in place stay. Not timed.
+
+        Raises `ProfilerError` where the runtime cannot show it.
         """
         raise ProfilerError(f"{type(self).__name__} cannot show what the model answers")
 
@@ -64,7 +96,7 @@ class Session(ABC):
 
 
 class Profiler(ABC):
-    """One inference runtime with its settings.
+    """One inference runtime with its settings: it builds a model once, and opens the engine as often as asked.
 
     A class of one's own that is called with `threads`, `batch` and `precision` can be named as `file.py:ClassName`.
     """
@@ -79,9 +111,23 @@ class Profiler(ABC):
     def target(self) -> Target:
         """Device, runtime and version, precision, batch and threads that every latency is true for."""
 
+    def build(self, model: bytes) -> Engine:
+        """What this runtime makes of an ONNX model, once. Here: the model as it is.
+
+        Raises `ProfilerError` in one line when the runtime refuses the model, or does not run it as asked.
+        """
+        return Engine.of(model)
+
     @abstractmethod
+    def start(self, engine: Engine) -> Session:
+        """A session on an engine of this runtime, whose `content` is the model where `build` is not overridden.
+
+        Raises `ProfilerError` in one line when the runtime refuses it.
+        """
+
     def open(self, model: bytes) -> Session:
-        """Load an ONNX model; raises `ProfilerError` in one line when the runtime refuses it."""
+        """Build a model and start it."""
+        return self.start(self.build(model))
 
     def conditions(self) -> Conditions:
         """How the device is doing now. Override where it is not this machine's processor."""

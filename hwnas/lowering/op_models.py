@@ -56,8 +56,7 @@ def plan_ops(
             module = space.build_op(op)
             model = _model(module, op.in_shape, batch)
             cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
-            ends = {"float_input": op in firsts, "float_output": op in lasts}
-            yield op.key, op, cost, in_precision(model, precision, **ends)
+            yield op.key, op, cost, in_precision(model, precision, float_input=op in firsts, float_output=op in lasts)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
 
     return write_plan(folder, space.name, reference_network(precision), models())

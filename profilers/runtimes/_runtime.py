@@ -1,31 +1,32 @@
-"""What the runtimes that ship have in common: settings they refuse, a memory of models seen, precision read back."""
+"""What the runtimes that ship have in common: settings they refuse, engines that are kept, an NVIDIA GPU."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from latency_tables import ProfilerError, Target
-from profilers._base import Profiler, RuntimeSetting, Session
+from profilers._base import Profiler, RuntimeSetting
 from profilers.device.conditions import Conditions, power_mode
 from profilers.device.energy import EnergyCounter, EnergyMeter
 from profilers.device.machine import cpu_name
 from profilers.device.nvidia import NvidiaGpu
+from profilers.engine import Engine
+from profilers.layers import EngineLayer
+from profilers.proof import Proof
 
 
 @dataclass(frozen=True)
-class MatrixProduct:
-    """A convolution or matrix product as a runtime ran it: its name, its kind, the precision of its operands."""
+class Compiled:
+    """What a runtime made of a model: what it opens, its layers, the proof of its precision, settings worth telling."""
 
-    name: str
-    kind: str
-    precision: str
+    content: bytes
+    layers: tuple[EngineLayer, ...]
+    proof: Proof
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class ShippedRuntime(Profiler):
@@ -52,34 +53,32 @@ class ShippedRuntime(Profiler):
         self._gpu = gpu
         if gpu is not None:
             self.device_kind = "gpu"
-        self._known: dict[str, Any] = {}
+        self._engines: dict[str, Engine] = {}
 
     def target(self) -> Target:
         """The device this runs on; one other than the CPU is part of the runtime's name."""
         return self._target
 
-    def open(self, model: bytes) -> Session:
-        """Load a model from its bytes and bind random inputs; what was built is inspected the first time it is seen."""
+    def build(self, model: bytes) -> Engine:
+        """The engine of a model; built and inspected the first time it is seen, and kept."""
         digest = hashlib.sha256(model).hexdigest()
-        session, self._known[digest] = self.load(model, self._known.get(digest))
-        return session
+        if (engine := self._engines.get(digest)) is None:
+            started = time.monotonic()
+            compiled = self.compile(model)
+            compiled.proof.require(self._target.runtime)
+            engine = self._engines[digest] = Engine(
+                digest,
+                compiled.content,
+                compiled.layers,
+                compiled.proof,
+                {"runtime": self._target.runtime, "version": self._target.runtime_version, **compiled.settings},
+                time.monotonic() - started,
+            )
+        return engine
 
     @abstractmethod
-    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
-        """An opened model, and what to hand back as `known` when it is opened again; `known` is None the first time."""
-
-    def check_precision(self, products: Iterable[MatrixProduct]) -> None:
-        """Raise `ProfilerError` for the first product that did not run in the precision asked for.
-
-        A model without any product (pooling, a sum) has nothing to run in a lower precision and passes.
-        """
-        runtime, wanted = self._target.runtime, self._target.precision
-        for p in products:
-            if p.precision != wanted:
-                raise ProfilerError(
-                    f"{runtime} runs {p.name} ({p.kind}) in {p.precision}, not in {wanted}; "
-                    f"make the models in {wanted}, or profile them as {p.precision}"
-                )
+    def compile(self, model: bytes) -> Compiled:
+        """What `start` will open, and what it consists of. Raises `ProfilerError` when the model is refused."""
 
     def conditions(self) -> Conditions:
         """How the processor is doing now, or the GPU."""
@@ -88,24 +87,6 @@ class ShippedRuntime(Profiler):
     def energy_meter(self) -> EnergyMeter | None:
         """The counters of the processor, or of the GPU."""
         return super().energy_meter() if self._gpu is None else EnergyMeter([EnergyCounter(self._gpu.energy_uj)])
-
-
-def random_inputs(inputs: Mapping[str, tuple[Sequence[int], str]]) -> dict[str, NDArray[Any]]:
-    """An array for each input (shape and numpy's name of the type), the same numbers in every runtime.
-
-    Standard normal floats or uniform 8-bit integers; raises `ProfilerError` for an input of another type.
-    """
-    rng = np.random.default_rng(0)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, (shape, dtype) in inputs.items():
-        if dtype in ("float32", "float16"):
-            arrays[name] = rng.standard_normal(tuple(shape)).astype(dtype)
-        elif dtype in ("uint8", "int8"):
-            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-            arrays[name] = rng.integers(low, high, tuple(shape), np.dtype(dtype), endpoint=True)
-        else:
-            raise ProfilerError(f"input {name} is {dtype}; only float and 8-bit inputs can be profiled")
-    return arrays
 
 
 def first_line(error: BaseException) -> str:

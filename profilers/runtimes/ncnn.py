@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
-from profilers._base import RuntimeSetting, Session
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, random_inputs
+from profilers._base import RuntimeSetting, Session, random_inputs
+from profilers.engine import Engine
+from profilers.layers import EngineLayer, EngineTensor
+from profilers.proof import prove_kernels
+from profilers.runtimes._runtime import Compiled, ShippedRuntime
 from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
-from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
+from profilers.runtimes.onnx_reader import read_graph
 
 _FP32_BITS = 32
 _PLAIN, _AS_KEPT = 0, 1  # `extract` gives values channel by channel, or in the layout they lie in
@@ -35,35 +38,43 @@ class NcnnProfiler(ShippedRuntime):
         if batch != 1:
             raise ProfilerError(f"ncnn runs one image at a time: batch must be 1, got {batch}")
 
-    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
-        """Convert a model unless it is `known`, load it, run it once, so that what fails fails here."""
-        converted, image = self._converted(model) if known is None else known
-        session = _NcnnSession(self._ncnn, converted, image, self._target.threads)
-        session.check()
-        return session, (converted, image)
-
-    def _converted(self, model: bytes) -> tuple[NcnnModel, NDArray[np.float32]]:
+    def compile(self, model: bytes) -> Compiled:
+        """The model in ncnn's own format."""
         graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
-        self.check_precision(_products(graph))
-        (image,) = random_inputs(graph.inputs).values()
-        return ncnn_from_graph(graph), image[0].astype(np.float32)  # ncnn's pixels are floats too
+        layers = tuple(_layer(name, array) for name, array in graph.weights.items())
+        proof = prove_kernels("fp32", layers)
+        proof.require("ncnn")
+        return Compiled(ncnn_from_graph(graph).to_bytes(), layers, proof)
+
+    def start(self, engine: Engine) -> Session:
+        """A session with a random image in place that has run once, so that what fails fails here."""
+        session = _NcnnSession(self._ncnn, NcnnModel.from_bytes(engine.content), self._target.threads)
+        session.check()
+        return session
 
 
-def _products(graph: OnnxGraph) -> list[MatrixProduct]:
-    precisions = {name: "fp32" if w.dtype == np.float32 else w.dtype.name for name, w in graph.weights.items()}
-    return [MatrixProduct(name, "weight", precision) for name, precision in precisions.items()]
+def _layer(name: str, weight: NDArray[Any]) -> EngineLayer:
+    """ncnn runs what has fp32 weights in fp32; its layers are not told, so each weight stands for its own."""
+    tensor = EngineTensor(weight.shape, "fp32" if weight.dtype == np.float32 else weight.dtype.name)
+    return EngineLayer(name, "weight", inputs=(tensor,), weights=(tensor,))
 
 
 class _NcnnSession(Session):
-    def __init__(self, ncnn: Any, model: NcnnModel, image: NDArray[np.float32], threads: int):
-        self._model, self._threads = model, threads
+    def __init__(self, ncnn: Any, model: NcnnModel, threads: int):
+        self._ncnn, self._model, self._threads = ncnn, model, threads
+        self.inputs = {model.image: model.spec}
         # As in ncnn's own benchmark: memory that each run takes and gives back comes from a pool, not from the system.
         self._pools = ncnn.UnlockedPoolAllocator(), ncnn.PoolAllocator()
         self._net = self._opened(ncnn.Net(), model.param, model.weights)
         # In the layout in which one layer hands it to the next: what an op of a network is given.
         no_change = self._opened(ncnn.Net(), _NO_CHANGE, b"")
-        (between_layers,) = _answers(no_change, "b1", ncnn.Mat(image).clone(), ("b2",), _AS_KEPT)
+        image = self._mat(random_inputs(self.inputs))
+        (between_layers,) = _answers(no_change, "b1", image, ("b2",), _AS_KEPT)
         self._input = between_layers.clone()
+
+    def _mat(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
+        (image,) = inputs[self._model.image]
+        return self._ncnn.Mat(image.astype(np.float32)).clone()  # ncnn's pixels are floats too
 
     def _opened(self, net: Any, param: str, weights: bytes) -> Any:
         options = net.opt
@@ -79,21 +90,21 @@ class _NcnnSession(Session):
         net.load_model_mem(weights)
         return net
 
-    def _extract(self, layout: int) -> list[Any]:
-        return _answers(self._net, self._model.input, self._input, self._model.outputs, layout)
+    def _extract(self, image: Any, layout: int) -> list[Any]:
+        return _answers(self._net, self._model.input, image, self._model.outputs, layout)
 
     def check(self) -> None:
         """Run once; raises `ProfilerError` when an answer is not kept in fp32."""
-        for answer in self._extract(_AS_KEPT):
+        for answer in self._extract(self._input, _AS_KEPT):
             if answer.elembits() != _FP32_BITS:
                 raise ProfilerError(f"ncnn runs the model in {answer.elembits()} bits, not in fp32")
 
     def run(self) -> None:
-        self._extract(_AS_KEPT)
+        self._extract(self._input, _AS_KEPT)
 
-    def outputs(self) -> list[NDArray[Any]]:
-        """Without the batch axis and the axes of length 1 that ncnn drops after global pooling."""
-        return [np.array(answer) for answer in self._extract(_PLAIN)]
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Without the axes of length 1 that ncnn drops after global pooling, but for that of the batch."""
+        return [np.array(answer)[None] for answer in self._extract(self._mat(inputs), _PLAIN)]
 
     def close(self) -> None:
         self._net.clear()

@@ -6,6 +6,7 @@ parameters of each layer are those of `Layer::load_param` in its sources.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
+from profilers._base import InputSpec
 from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, conv_of, hard_sigmoid_of, linear_weight, require_flat
 
 _FLOAT = 1  # ONNX's number of the type
@@ -25,12 +27,27 @@ _FUSED: dict[str, dict[int, Any]] = {"Relu": {9: 1}, "Sigmoid": {9: 4}, "HardSwi
 
 @dataclass(frozen=True)
 class NcnnModel:
-    """A network in ncnn's format and the names of its input and outputs there."""
+    """A network in ncnn's format, the names of its input and outputs there, and the input as ONNX has it."""
 
     param: str
     weights: bytes
     input: str
     outputs: tuple[str, ...]
+    image: str
+    spec: InputSpec
+
+    def to_bytes(self) -> bytes:
+        """One file of it all: a line of JSON, then the weights."""
+        said = {**vars(self), "weights": None, "spec": vars(self.spec)}
+        return json.dumps(said).encode() + b"\n" + self.weights
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> NcnnModel:
+        """What `to_bytes` gave."""
+        line, _, weights = content.partition(b"\n")
+        said = json.loads(line)
+        spec = InputSpec(tuple(said["spec"]["shape"]), said["spec"]["dtype"])
+        return cls(**said | {"weights": weights, "outputs": tuple(said["outputs"]), "spec": spec})
 
 
 def ncnn_from_graph(graph: OnnxGraph) -> NcnnModel:
@@ -55,7 +72,8 @@ class _Writer:
         self.readers = Counter([name for node in self.graph.nodes for name in node.inputs])
         self.readers.update(self.graph.outputs)
         self.only_reader = {node.inputs[0]: node for node in self.graph.nodes if self.readers[node.inputs[0]] == 1}
-        ((name, (shape, _)),) = self.graph.inputs.items()
+        ((name, spec),) = self.graph.inputs.items()
+        shape = spec.shape
         if shape[:1] != (1,):
             raise ProfilerError(f"ncnn here runs one image at a time, not {list(shape)}")
         if len(shape) == 2:
@@ -178,7 +196,9 @@ class _Writer:
         """The whole model."""
         outputs = tuple(self.blobs[name].pop() for name in self.graph.outputs)
         head = ["7767517", f"{len(self.lines)} {self.blob_count}"]
-        return NcnnModel("\n".join([*head, *self.lines]) + "\n", b"".join(self.weights), "b1", outputs)
+        ((image, spec),) = self.graph.inputs.items()
+        param = "\n".join([*head, *self.lines]) + "\n"
+        return NcnnModel(param, b"".join(self.weights), "b1", outputs, image, spec)
 
 
 def _raw(array: NDArray[Any]) -> bytes:

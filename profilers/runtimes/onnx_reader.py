@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
+from profilers._base import InputSpec
 from profilers.runtimes._runtime import first_line
 
 
@@ -26,9 +27,9 @@ class OnnxNode:
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """Nodes in the order they run. `inputs` are (shape, numpy's name of the type) by name."""
+    """Nodes in the order they run."""
 
-    inputs: Mapping[str, tuple[tuple[int, ...], str]]
+    inputs: Mapping[str, InputSpec]
     outputs: tuple[str, ...]
     weights: Mapping[str, NDArray[Any]]
     nodes: tuple[OnnxNode, ...]
@@ -72,7 +73,8 @@ def read_graph(model: bytes, batch: int, runtime: str, known_ops: Sequence[str])
         if value.name not in weights:
             tensor = value.type.tensor_type
             shape = tuple(d.dim_value if d.HasField("dim_value") else batch for d in tensor.shape.dim)
-            inputs[value.name] = (shape, np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name)
+            dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+            inputs[value.name] = InputSpec(shape, dtype)
     nodes = []
     for n in proto.graph.node:
         name = n.name or n.output[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
-from profilers._base import RuntimeSetting, Session
+from profilers._base import InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers.engine import Engine
+from profilers.layers import EngineLayer, EngineTensor
+from profilers.proof import prove_kernels
+from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
 
 CPU, CUDA, TENSORRT, OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
 _PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "onnxruntime-openvino"}
@@ -49,9 +52,26 @@ class OnnxRuntimeProfiler(ShippedRuntime):
         super().__init__(setting, ort.__version__, known, None if gpu is None else gpu.name, gpu)
         self._ort, self._provider, self.quick_to_start = ort, provider, provider == CPU
 
-    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
-        """Load a model from its bytes, bind random inputs and outputs, inspect what runs unless it is `known`."""
-        return self._load(model, self._options()) if known else self._inspected_session(model), True
+    def compile(self, model: bytes) -> Compiled:
+        """The model as it is, for onnxruntime optimises it anew in every session; what ran in one that was profiled."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{folder}/profile"
+            session = self._session(model, options)
+            session.run()
+            kernels = session.kernels()
+            session.close()
+        for kernel in kernels:
+            if (ran_on := kernel["args"]["provider"]) != self._provider:
+                raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
+        layers = tuple(map(_layer, kernels))
+        products = (layer for layer in layers if any(word in layer.kind for word in _PRODUCTS))
+        return Compiled(model, layers, prove_kernels(self._target.precision, products))
+
+    def start(self, engine: Engine) -> Session:
+        """A session with random inputs in place."""
+        return self._session(engine.content, self._options())
 
     def _options(self) -> Any:
         options = self._ort.SessionOptions()
@@ -74,7 +94,7 @@ class OnnxRuntimeProfiler(ShippedRuntime):
             return {"device_type": "CPU", "precision": "FP32", "num_of_threads": str(self._target.threads)}
         return {}
 
-    def _load(self, model: bytes, options: Any) -> _OnnxRuntimeSession:
+    def _session(self, model: bytes, options: Any) -> _OnnxRuntimeSession:
         try:
             providers = [(self._provider, self._provider_options())]
             session = self._ort.InferenceSession(model, options, providers=providers)
@@ -84,56 +104,36 @@ class OnnxRuntimeProfiler(ShippedRuntime):
         except Exception as e:  # onnxruntime raises a dozen unrelated classes
             raise ProfilerError(f"onnxruntime refuses the model: {first_line(e)}") from None
 
-    def _inspected_session(self, model: bytes) -> _OnnxRuntimeSession:
-        """A session that has run once with onnxruntime's profiler on, which is over; checks which kernels ran."""
-        with tempfile.TemporaryDirectory() as folder:
-            options = self._options()
-            options.enable_profiling = True
-            options.profile_file_prefix = f"{folder}/profile"
-            session = self._load(model, options)
-            session.run()
-            kernels = session.kernels()
-        try:
-            self._check(kernels)
-        except ProfilerError:
-            session.close()
-            raise
-        return session
-
-    def _check(self, kernels: Sequence[dict[str, Any]]) -> None:
-        """Raise `ProfilerError` for a kernel that ran elsewhere, or in another precision."""
-        for kernel in kernels:
-            ran_on = kernel["args"]["provider"]
-            if ran_on != self._provider:
-                raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
-        self.check_precision(_matrix_products(kernels))
-
 
 def _name(kernel: dict[str, Any]) -> str:
     return str(kernel["name"]).removesuffix("_kernel_time")
 
 
-def _matrix_products(kernels: Sequence[dict[str, Any]]) -> list[MatrixProduct]:
-    products = []
-    for kernel in kernels:
-        kind = kernel["args"]["op_name"]
-        if any(word in kind for word in _PRODUCTS):
-            operand = next(iter(kernel["args"]["input_type_shape"][0]))
-            products.append(MatrixProduct(_name(kernel), kind, _PRECISIONS.get(operand, operand)))
-    return products
+def _layer(kernel: dict[str, Any]) -> EngineLayer:
+    arguments, name = kernel["args"], _name(kernel)
+    inputs, outputs = (_tensors(arguments.get(f"{end}_type_shape") or ()) for end in ("input", "output"))
+    return EngineLayer(name, arguments["op_name"], inputs, outputs=outputs, onnx_nodes=(name,))
+
+
+def _tensors(told: Sequence[Mapping[str, Sequence[int]]]) -> tuple[EngineTensor, ...]:
+    """onnxruntime says `[{"float": [1, 3, 32, 32]}, ...]`."""
+    each = (next(iter(tensor.items())) for tensor in told)
+    return tuple(EngineTensor(tuple(shape), _PRECISIONS.get(dtype, dtype)) for dtype, shape in each)
 
 
 class _OnnxRuntimeSession(Session):
     def __init__(self, ort: Any, session: Any, batch: int, device: str):
         self._session = session
         self._binding = session.io_binding()
-        shapes = {
-            node.name: ([n if isinstance(n, int) else batch for n in node.shape], _DTYPES.get(node.type, node.type))
+        self.inputs = {
+            node.name: InputSpec(
+                tuple(n if isinstance(n, int) else batch for n in node.shape), _DTYPES.get(node.type, node.type)
+            )
             for node in session.get_inputs()
         }
-        arrays = random_inputs(shapes)
-        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}
-        for name, value in self._inputs.items():
+        arrays = random_inputs(self.inputs)
+        self._in_place = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}
+        for name, value in self._in_place.items():
             self._binding.bind_ortvalue_input(name, value)
         for node in session.get_outputs():
             self._binding.bind_output(node.name, device)
@@ -144,9 +144,11 @@ class _OnnxRuntimeSession(Session):
         except Exception as e:  # a dozen unrelated classes here too
             raise ProfilerError(f"onnxruntime cannot run the model: {first_line(e)}") from None
 
-    def outputs(self) -> list[NDArray[Any]]:
-        self.run()
-        return [np.asarray(value) for value in self._binding.copy_outputs_to_cpu()]
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            return [np.asarray(answer) for answer in self._session.run(None, dict(inputs))]
+        except Exception as e:
+            raise ProfilerError(f"onnxruntime cannot run the model: {first_line(e)}") from None
 
     def kernels(self) -> list[dict[str, Any]]:
         """Ends onnxruntime's profiling; the kernels that ran."""
@@ -154,4 +156,4 @@ class _OnnxRuntimeSession(Session):
         return [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
 
     def close(self) -> None:
-        del self._binding, self._inputs, self._session
+        del self._binding, self._in_place, self._session

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from io import BytesIO
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,11 @@ from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
-from profilers._base import DeviceKind, RuntimeSetting, Session
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers._base import DeviceKind, InputSpec, RuntimeSetting, Session, random_inputs
+from profilers.engine import Engine
+from profilers.layers import EngineLayer, EngineTensor
+from profilers.proof import prove_kernels
+from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
 
 # In int8 the model says what is quantised; the rest stays fp32, where CPUs with AMX would take bf16 by themselves.
 _HINTS = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
@@ -36,18 +42,28 @@ class OpenVinoProfiler(ShippedRuntime):
         self.device_kind, self.quick_to_start = _KINDS[device.partition(".")[0]], on_cpu
         self._openvino, self._core, self._device = openvino, core, device
 
-    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
-        """Compile a model from its bytes and bind random inputs; inspect what was built unless it is `known`."""
+    def compile(self, model: bytes) -> Compiled:
+        """Compile a model for the batch asked; what `start` imports is openvino's own form of it."""
         try:
             graph = self._core.read_model(model)
-            shapes = {port: [self._size(n) for n in port.get_partial_shape()] for port in graph.inputs}
-            graph.reshape(shapes)
+            graph.reshape({port: [self._size(n) for n in port.get_partial_shape()] for port in graph.inputs})
             compiled = self._core.compile_model(graph, self._device, self._config())
         except Exception as e:  # openvino raises bare RuntimeErrors
             raise ProfilerError(f"openvino refuses the model: {first_line(e)}") from None
-        if not known:
-            self._inspect(compiled)
-        return _OpenVinoSession(self._openvino, compiled), True
+        target = self._target
+        if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != target.threads:
+            raise ProfilerError(f"openvino runs on {given} threads here, not on {target.threads}: ask for {given}")
+        layers = tuple(map(_layer, compiled.get_runtime_model().get_ordered_ops()))
+        proof = prove_kernels(target.precision, (layer for layer in layers if layer.kind in _PRODUCTS))
+        return Compiled(compiled.export_model().getvalue(), layers, proof)
+
+    def start(self, engine: Engine) -> Session:
+        """A session with random inputs in place."""
+        try:
+            compiled = self._core.import_model(BytesIO(engine.content), self._device, self._config())
+        except Exception as e:
+            raise ProfilerError(f"openvino refuses the engine: {first_line(e)}") from None
+        return _OpenVinoSession(self._openvino, compiled)
 
     def _size(self, dimension: Any) -> int:
         return int(dimension.get_length()) if dimension.is_static else self._target.batch
@@ -60,27 +76,38 @@ class OpenVinoProfiler(ShippedRuntime):
         threads = {"INFERENCE_NUM_THREADS": self._target.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
         return config | threads
 
-    def _inspect(self, compiled: Any) -> None:
-        target = self._target
-        if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != target.threads:
-            raise ProfilerError(f"openvino runs on {given} threads here, not on {target.threads}: ask for {given}")
-        products = []
-        for op in compiled.get_runtime_model().get_ordered_ops():
-            info = op.get_rt_info()
-            kind, precision = (info[key].astype(str) for key in ("layerType", "runtimePrecision"))
-            if kind in _PRODUCTS:
-                products.append(MatrixProduct(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision)))
-        self.check_precision(products)
+
+def _layer(op: Any) -> EngineLayer:
+    said = {key: value.astype(str) for key, value in op.get_rt_info().items()}
+    precision = _PRECISIONS.get(said["runtimePrecision"], said["runtimePrecision"])
+    formats = said.get("outputLayouts", "").split(",")
+    outputs = (
+        EngineTensor(_shape(port), precision, layout)
+        for port, layout in zip_longest(op.outputs(), formats[: len(op.outputs())], fillvalue="")
+    )
+    return EngineLayer(
+        name=op.get_friendly_name(),
+        kind=said["layerType"],
+        inputs=tuple(EngineTensor(_shape(port), precision) for port in op.inputs()),
+        outputs=tuple(outputs),
+        onnx_nodes=tuple(name for name in said.get("originalLayersNames", "").split(",") if name),
+        tactic=said.get("primitiveType", ""),
+    )
+
+
+def _shape(port: Any) -> tuple[int, ...]:
+    shape = port.get_partial_shape()
+    return tuple(int(n.get_length()) if n.is_static else -1 for n in shape)
 
 
 class _OpenVinoSession(Session):
     def __init__(self, openvino: Any, compiled: Any):
-        self._request = compiled.create_infer_request()
-        shapes = {
-            port.get_any_name(): (port.get_shape(), np.dtype(port.get_element_type().to_dtype()).name)
+        self._compiled, self._request = compiled, compiled.create_infer_request()
+        self.inputs = {
+            port.get_any_name(): InputSpec(tuple(port.get_shape()), np.dtype(port.get_element_type().to_dtype()).name)
             for port in compiled.inputs
         }
-        for name, array in random_inputs(shapes).items():
+        for name, array in random_inputs(self.inputs).items():
             self._request.set_tensor(name, openvino.Tensor(array))
 
     def run(self) -> None:
@@ -89,9 +116,12 @@ class _OpenVinoSession(Session):
         except RuntimeError as e:
             raise ProfilerError(f"openvino cannot run the model: {first_line(e)}") from None
 
-    def outputs(self) -> list[NDArray[Any]]:
-        self.run()
-        return [np.array(tensor.data) for tensor in self._request.output_tensors]
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            answers = self._compiled.create_infer_request().infer(dict(inputs))
+        except (RuntimeError, TypeError) as e:
+            raise ProfilerError(f"openvino cannot run the model: {first_line(e)}") from None
+        return [np.array(answer) for answer in answers.values()]
 
     def close(self) -> None:
-        del self._request
+        del self._request, self._compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
-from profilers._base import RuntimeSetting, Session
+from profilers._base import RuntimeSetting, Session, random_inputs
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
-from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
+from profilers.engine import Engine
+from profilers.layers import EngineLayer, EngineTensor
+from profilers.proof import prove_kernels
+from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
+from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 
 _PRECISIONS = {"float32": "fp32", "float16": "fp16"}
@@ -42,34 +46,45 @@ class TorchProfiler(ShippedRuntime):
         super().__init__(setting, torch.__version__, _PRECISIONS.values(), name, gpu)
         self._torch, self._device, self._is_compiled = torch, device, compiled
         self._settings = _ProcessSettings(torch, threads)
+        self._modules: dict[str, Any] = {}
 
-    def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
-        """Rebuild a model from its bytes, run it once, so that what fails fails here; a compiled module is kept."""
-        graph = read_graph(model, self._target.batch, "torch", KNOWN_OPS)
-        products = [
-            MatrixProduct(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
-            for node in graph.nodes
-            if node.op in _PRODUCTS
-        ]
-        self.check_precision(products)
+    def compile(self, model: bytes) -> Compiled:
+        """The model as it is; torch has no file of a compiled module, which is kept here in memory."""
+        graph = self._graph(model)
+        layers = tuple(_layer(graph, node) for node in graph.nodes)
+        proof = prove_kernels(self._target.precision, (layer for layer in layers if layer.kind in _PRODUCTS))
+        return Compiled(model, layers, proof)
+
+    def start(self, engine: Engine) -> Session:
+        """A module with random inputs in place that has run once, so that what fails fails here."""
+        graph = self._graph(engine.content)
         self._settings.take()
         try:
-            module = self._module(graph) if known is None else known
+            if (module := self._modules.get(engine.model_sha256)) is None:
+                module = self._module(graph)
+                if self._is_compiled:
+                    self._modules[engine.model_sha256] = module
             kind = _TorchSession if self._gpu is None else _CudaSession
             session = kind(self._torch, module, graph, self._device, self._settings)
             session.run()
         except BaseException:
             self._settings.leave()
             raise
-        return session, module if self._is_compiled else None
+        return session
+
+    def _graph(self, model: bytes) -> OnnxGraph:
+        return read_graph(model, self._target.batch, "torch", KNOWN_OPS)
 
     def _module(self, graph: OnnxGraph) -> Any:
         module = module_from_graph(graph).to(self._device)
         return self._torch.compile(module, fullgraph=True, dynamic=False) if self._is_compiled else module
 
 
-def _precision_of(array: NDArray[Any]) -> str:
-    return _PRECISIONS.get(array.dtype.name, array.dtype.name)
+def _layer(graph: OnnxGraph, node: OnnxNode) -> EngineLayer:
+    """A node as torch runs it: in the precision of its own weights."""
+    arrays = [graph.weights[name] for name in node.inputs if name in graph.weights]
+    weights = tuple(EngineTensor(a.shape, _PRECISIONS.get(a.dtype.name, a.dtype.name)) for a in arrays)
+    return EngineLayer(node.name, node.op, inputs=weights[:1], weights=weights, onnx_nodes=(node.name,))
 
 
 class _ProcessSettings:
@@ -107,30 +122,33 @@ class _ProcessSettings:
 class _TorchSession(Session):
     def __init__(self, torch: Any, module: Any, graph: OnnxGraph, device: str, settings: _ProcessSettings):
         self._torch, self._module, self._settings = torch, module, settings
-        arrays = random_inputs(graph.inputs).values()
-        self._inputs = [torch.from_numpy(array).to(device) for array in arrays]
+        self.inputs, self._device = graph.inputs, device
+        self._in_place = self._moved(random_inputs(graph.inputs))
 
-    def _forward(self) -> Any:
+    def _moved(self, arrays: Mapping[str, NDArray[Any]]) -> list[Any]:
+        return [self._torch.from_numpy(arrays[name]).to(self._device) for name in self.inputs]
+
+    def _forward(self, inputs: list[Any]) -> Any:
         try:
             with self._torch.inference_mode():
-                return self._module(*self._inputs)
+                return self._module(*inputs)
         except Exception as e:  # torch.compile raises many unrelated classes
             raise ProfilerError(f"torch cannot run the model: {first_line(e)}") from None
 
     def run(self) -> None:
-        self._forward()
+        self._forward(self._in_place)
 
-    def outputs(self) -> list[NDArray[Any]]:
-        return [answer.cpu().numpy() for answer in self._forward()]
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        return [answer.cpu().numpy() for answer in self._forward(self._moved(inputs))]
 
     def close(self) -> None:
-        del self._module, self._inputs
+        del self._module, self._in_place
         self._settings.leave()
 
 
 class _CudaSession(_TorchSession):
     def run(self) -> None:
-        self._forward()
+        self._forward(self._in_place)
         self._torch.cuda.synchronize()
 
     def time_us(self, runs: int) -> NDArray[np.float64]:
@@ -138,7 +156,7 @@ class _CudaSession(_TorchSession):
         marks = [self._torch.cuda.Event(enable_timing=True) for _ in range(runs + 1)]
         marks[0].record()
         for mark in marks[1:]:
-            self._forward()
+            self._forward(self._in_place)
             mark.record()
         self._torch.cuda.synchronize()
         return np.array([1e3 * a.elapsed_time(b) for a, b in pairwise(marks)], dtype=np.float64)

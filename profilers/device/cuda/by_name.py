@@ -8,7 +8,10 @@ from profilers.device.cuda._base import Cuda
 
 
 def open_cuda(index: int = 0, way: str | None = None) -> Cuda:
-    """GPU `index` by "pycuda" or by "driver"; None: pycuda where it is installed. Raises `ProfilerError` without a GPU."""
+    """GPU `index` by "pycuda" or by "driver"; None: pycuda where it is installed.
+
+    Raises `ProfilerError` without a GPU.
+    """
     if way == "pycuda" or (way is None and find_spec("pycuda") is not None):
         from profilers.device.cuda.pycuda_calls import PycudaCuda
 

@@ -63,8 +63,9 @@ class DriverCuda(Cuda):
         self._call("cuMemAllocHost_v2", byref(address), c_size_t(max(size, 1)))
         self._host.append(address)
         assert address.value is not None
-        memory = (ctypes.c_char * size).from_address(address.value)
-        return np.frombuffer(memory, dtype=dtype).reshape(shape)
+        memory = (ctypes.c_ubyte * size).from_address(address.value)
+        array: NDArray[Any] = np.ctypeslib.as_array(memory).view(dtype).reshape(shape)
+        return array
 
     def to_device(self, address: int, host: NDArray[Any]) -> None:
         source, size, stream = c_void_p(host.ctypes.data), c_size_t(host.nbytes), c_void_p(self.stream)

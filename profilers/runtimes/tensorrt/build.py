@@ -11,7 +11,8 @@ from typing import Any
 
 from latency_tables import ProfilerError
 from latency_tables.progress import Progress, silent
-from profilers.engine import Engine, Product, prove
+from profilers.engine import Engine
+from profilers.proof import Product, prove_products
 from profilers.runtimes.tensorrt.layers import layers_of_log
 from profilers.runtimes.tensorrt.package import TensorRt
 
@@ -70,7 +71,7 @@ def build_plan(
             raise ProfilerError(f"{package.name} cannot build the model: {_reason(said)}")
         layers = layers_of_log(said)
         products = _products(package, network)
-    proof = prove(precision, products, layers)
+    proof = prove_products(precision, products, layers)
     built_with = {"package": package.name, "version": package.version}
     built_with |= {name: str(value) for name, value in asdict(settings).items()}
     digest, seconds = hashlib.sha256(model).hexdigest(), time.monotonic() - started
@@ -98,7 +99,7 @@ def _refuse_unsigned(package: TensorRt, said: list[str]) -> None:
             node = f"node {found[1]} ({found[2]})"
         if "UINT8 zero_point" in message:
             raise ProfilerError(
-                f"{package.name} refuses the model: {node} has unsigned activations, which would be read as signed ones; "
+                f"{package.name} refuses the model: {node} has unsigned activations, which would be read as signed; "
                 "quantise them symmetrically to int8"
             )
 

@@ -66,7 +66,7 @@ def find_tensorrt(name: str) -> TensorRt:
 
 
 def _logger(module: Any) -> Any:
-    class Logger(module.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(module.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             module.ILogger.__init__(self)
             self.messages: list[str] = []
