@@ -1,11 +1,14 @@
 """How to measure an ONNX model on a device. Runs on the device: no torch, one inference runtime."""
 
-from profilers._base import Profiler, RuntimeSetting, Session
+from profilers._base import InputSpec, Profiler, RuntimeSetting, Session, random_inputs
+from profilers.engine import Engine
 from profilers.plan import Plan, PlannedModel, read_plan, write_plan
 from profilers.profile import measure_plan, table_from_plan
 from profilers.protocol import Protocol
 
 __all__ = [
+    "Engine",
+    "InputSpec",
     "Plan",
     "PlannedModel",
     "Profiler",
@@ -13,6 +16,7 @@ __all__ = [
     "RuntimeSetting",
     "Session",
     "measure_plan",
+    "random_inputs",
     "read_plan",
     "table_from_plan",
     "write_plan",

@@ -64,7 +64,7 @@ class Session(ABC):
     def run(self) -> None:
         """Run the model once and wait until the device has finished; raises `ProfilerError` when it cannot."""
 
-    inputs: Mapping[str, InputSpec] = MappingProxyType({})
+    input_specs: Mapping[str, InputSpec] = MappingProxyType({})
     """What `infer` takes, by the names of the model's inputs."""
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

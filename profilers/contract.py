@@ -46,9 +46,9 @@ def check_profiler(profiler: Profiler, model: bytes) -> None:
 
 
 def _check_answers(session: Session) -> None:
-    if not session.inputs:
+    if not session.input_specs:
         return  # showing answers is optional
-    inputs = random_inputs(session.inputs)
+    inputs = random_inputs(session.input_specs)
     answers = session.infer(inputs)
     assert answers, "a model answers something"
     assert all(np.isfinite(answer).all() for answer in answers), "answers to random inputs must be finite"

@@ -139,10 +139,10 @@ class Mine(Profiler):
     def target(self):
         return Target("my device", "my runtime", "1.0", **self.settings)
 
-    def open(self, model):
+    def start(self, engine):
         print("another such line")
         try:
-            return Running(ort.InferenceSession(model, providers=["CPUExecutionProvider"]))
+            return Running(ort.InferenceSession(engine.content, providers=["CPUExecutionProvider"]))
         except Exception as e:
             raise ProfilerError(f"my runtime refuses the model: {str(e).splitlines()[0]}") from None
 """

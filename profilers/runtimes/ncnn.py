@@ -62,19 +62,19 @@ def _layer(name: str, weight: NDArray[Any]) -> EngineLayer:
 class _NcnnSession(Session):
     def __init__(self, ncnn: Any, model: NcnnModel, threads: int):
         self._ncnn, self._model, self._threads = ncnn, model, threads
-        self.inputs = {model.image: model.spec}
+        self.input_specs = {model.image: model.spec}
         # As in ncnn's own benchmark: memory that each run takes and gives back comes from a pool, not from the system.
         self._pools = ncnn.UnlockedPoolAllocator(), ncnn.PoolAllocator()
         self._net = self._opened(ncnn.Net(), model.param, model.weights)
         # In the layout in which one layer hands it to the next: what an op of a network is given.
         no_change = self._opened(ncnn.Net(), _NO_CHANGE, b"")
-        image = self._mat(random_inputs(self.inputs))
+        image = self._mat(random_inputs(self.input_specs))
         (between_layers,) = _answers(no_change, "b1", image, ("b2",), _AS_KEPT)
         self._input = between_layers.clone()
 
     def _mat(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
-        (image,) = inputs[self._model.image]
-        return self._ncnn.Mat(image.astype(np.float32)).clone()  # ncnn's pixels are floats too
+        pixels = inputs[self._model.image][0].astype(np.float32)  # ncnn's pixels are floats too
+        return self._ncnn.Mat(pixels).clone()  # a Mat does not keep the array it looks into
 
     def _opened(self, net: Any, param: str, weights: bytes) -> Any:
         options = net.opt

@@ -125,13 +125,13 @@ class _OnnxRuntimeSession(Session):
     def __init__(self, ort: Any, session: Any, batch: int, device: str):
         self._session = session
         self._binding = session.io_binding()
-        self.inputs = {
+        self.input_specs = {
             node.name: InputSpec(
                 tuple(n if isinstance(n, int) else batch for n in node.shape), _DTYPES.get(node.type, node.type)
             )
             for node in session.get_inputs()
         }
-        arrays = random_inputs(self.inputs)
+        arrays = random_inputs(self.input_specs)
         self._in_place = {name: ort.OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}
         for name, value in self._in_place.items():
             self._binding.bind_ortvalue_input(name, value)

@@ -103,11 +103,11 @@ def _shape(port: Any) -> tuple[int, ...]:
 class _OpenVinoSession(Session):
     def __init__(self, openvino: Any, compiled: Any):
         self._compiled, self._request = compiled, compiled.create_infer_request()
-        self.inputs = {
+        self.input_specs = {
             port.get_any_name(): InputSpec(tuple(port.get_shape()), np.dtype(port.get_element_type().to_dtype()).name)
             for port in compiled.inputs
         }
-        for name, array in random_inputs(self.inputs).items():
+        for name, array in random_inputs(self.input_specs).items():
             self._request.set_tensor(name, openvino.Tensor(array))
 
     def run(self) -> None:

@@ -122,11 +122,11 @@ class _ProcessSettings:
 class _TorchSession(Session):
     def __init__(self, torch: Any, module: Any, graph: OnnxGraph, device: str, settings: _ProcessSettings):
         self._torch, self._module, self._settings = torch, module, settings
-        self.inputs, self._device = graph.inputs, device
+        self.input_specs, self._device = graph.inputs, device
         self._in_place = self._moved(random_inputs(graph.inputs))
 
     def _moved(self, arrays: Mapping[str, NDArray[Any]]) -> list[Any]:
-        return [self._torch.from_numpy(arrays[name]).to(self._device) for name in self.inputs]
+        return [self._torch.from_numpy(arrays[name]).to(self._device) for name in self.input_specs]
 
     def _forward(self, inputs: list[Any]) -> Any:
         try:

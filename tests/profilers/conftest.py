@@ -93,7 +93,8 @@ class FakeProfiler(Profiler):
     def target(self):
         return Target("device", "fake", "1", "fp32", 1, self.threads, "performance")
 
-    def open(self, model):
+    def start(self, engine):
+        model = engine.content
         number, _, unit = model.partition(b" ")
         if unit != b"us" or not number.isdigit():
             raise ProfilerError(f"fake refuses {model[:20]!r}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers import Profiler, Session, _base
+from profilers import InputSpec, Profiler, Session, _base, random_inputs
 
 
 class Ticking(Session):
@@ -48,11 +48,35 @@ def test_closing_is_optional():
 
 def test_showing_outputs_is_optional():
     with pytest.raises(ProfilerError, match=r"^Ticking cannot show what the model answers$"):
-        Ticking().outputs()
+        Ticking().infer({})
 
 
 def test_what_a_plug_in_must_have():
     with pytest.raises(TypeError, match="run"):
         Session()
-    with pytest.raises(TypeError, match="open"):
+    with pytest.raises(TypeError, match="start"):
         Profiler()
+
+
+def test_inputs_are_the_same_every_time():
+    wanted = {
+        "image": InputSpec((2, 3, 8, 8), "float32"),
+        "half": InputSpec((4,), "float16"),
+        "bytes": InputSpec((1000,), "uint8"),
+    }
+    made = random_inputs(wanted)
+    assert {name: (a.shape, a.dtype.name) for name, a in made.items()} == {
+        name: (spec.shape, spec.dtype) for name, spec in wanted.items()
+    }
+    again = random_inputs(wanted)
+    assert all(np.array_equal(made[name], again[name]) for name in wanted)
+    assert abs(made["image"].mean()) < 0.2
+    assert abs(made["image"].std() - 1) < 0.2
+    assert (made["bytes"].min(), made["bytes"].max()) == (0, 255)  # missed with probability .04 each, but not by seed 0
+    signed = random_inputs({"x": InputSpec((5000,), "int8")})["x"]
+    assert (signed.min(), signed.max()) == (-128, 127)
+
+
+def test_an_input_that_is_no_number_to_time():
+    with pytest.raises(ProfilerError, match=r"^input tokens is int64; only float and 8-bit inputs can be profiled$"):
+        random_inputs({"tokens": InputSpec((1, 7), "int64")})

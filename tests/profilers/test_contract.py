@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers import InputSpec
 from profilers.contract import check_profiler
+from profilers.engine import Engine
 
 MODEL = b"100 us"
 
@@ -31,8 +33,8 @@ def times(make):
 
     def change(fake_profiler):
         class Bad(fake_profiler):
-            def open(self, model):
-                session = super().open(model)
+            def start(self, engine):
+                session = super().start(engine)
                 session.time_us = make
                 return session
 
@@ -42,20 +44,20 @@ def times(make):
 
 
 def answers(make):
-    """A profiler whose sessions answer outputs() with make(number of the call)."""
+    """A profiler whose sessions answer infer() with make(number of the call)."""
 
     def change(fake_profiler):
         class Bad(fake_profiler):
             calls = 0
 
-            def open(self, model):
-                session = super().open(model)
+            def start(self, engine):
+                session = super().start(engine)
 
-                def outputs():
+                def infer(inputs):
                     self.calls += 1
                     return make(self.calls)
 
-                session.outputs = outputs
+                session.input_specs, session.infer = {"x": InputSpec((1, 3), "float32")}, infer
                 return session
 
         return Bad()
@@ -86,8 +88,8 @@ def another_target_each_time(fake_profiler):
 def accepting(garbage):
     def change(fake_profiler):
         class Bad(fake_profiler):
-            def open(self, model):
-                return super().open(MODEL if model == garbage else model)
+            def start(self, engine):
+                return super().start(Engine.of(MODEL) if engine.content == garbage else engine)
 
         return Bad()
 
@@ -96,10 +98,10 @@ def accepting(garbage):
 
 def many_lines(fake_profiler):
     class Bad(fake_profiler):
-        def open(self, model):
-            if model != MODEL:
+        def start(self, engine):
+            if engine.content != MODEL:
                 raise ProfilerError("first line\nsecond line")
-            return super().open(model)
+            return super().start(engine)
 
     return Bad()
 
@@ -115,7 +117,7 @@ def many_lines(fake_profiler):
         (times(lambda runs: -np.ones(runs)), "positive"),
         (answers(lambda call: []), "answers something"),
         (answers(lambda call: [np.array([1.0, np.nan])]), "must be finite"),
-        (answers(lambda call: [np.array([1.0, call])]), "stay the same"),
+        (answers(lambda call: [np.array([1.0, call])]), "same answers"),
         (target(device=""), "device must be filled in"),
         (target(runtime_version=None), "runtime_version must be filled in"),
         (target(threads=0), "threads must be at least 1"),

@@ -121,10 +121,10 @@ def test_a_drifting_machine_gives_the_same_ratios(tmp_path, make_plan, fake_prof
 
 def test_a_noisy_model_is_visited_until_the_last_round(tmp_path, make_plan, fake_profiler):
     class Noisy(fake_profiler):
-        def open(self, model):
-            session = super().open(model)
-            if model == b"200 us":
-                session.us *= 1 + 0.3 * self.opened.count(model)
+        def start(self, engine):
+            session = super().start(engine)
+            if engine.content == b"200 us":
+                session.us *= 1 + 0.3 * self.opened.count(engine.content)
             return session
 
     plan, profiler = make_plan(*MODELS), Noisy()

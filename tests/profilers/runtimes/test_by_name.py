@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers import RuntimeSetting
+from profilers import RuntimeSetting, random_inputs
 from profilers.contract import check_profiler
 from profilers.runtimes import RUNTIMES, make_profiler
 
@@ -43,6 +43,18 @@ def test_two_threads(runtime, onnx_model):
     check_profiler(profiler, onnx_model(2, side=16))
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_model_is_built_once(runtime, onnx_model, monkeypatch):
+    profiler, seen = profiler_or_skip(runtime), []
+    compile_ = profiler.compile
+    monkeypatch.setattr(profiler, "compile", lambda model: seen.append(model) or compile_(model))
+    small, large = onnx_model(1), onnx_model(2)
+    for model in (small, large, small):
+        profiler.open(model).close()
+    assert seen == [small, large]
+    assert profiler.build(small).layers
+
+
 @pytest.fixture(scope="module")
 def models():
     """A network of mbconv-32, also as it ships, and one op of each kind, stride and kernel, by their texts."""
@@ -77,7 +89,7 @@ def answers(profiler, models):
     found = {}
     for key, model in models.items():
         with profiler.open(model) as session:
-            (found[key],) = session.outputs()
+            (found[key],) = session.infer(random_inputs(session.input_specs))
     return found
 
 

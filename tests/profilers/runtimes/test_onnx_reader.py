@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
+from profilers import InputSpec
 from profilers.runtimes.onnx_reader import OnnxNode, conv_of, read_graph
 
 pytest.importorskip("onnx")
@@ -22,7 +23,7 @@ def test_a_graph_as_plain_values(make_onnx):
     weight = np.arange(16, dtype=np.float32).reshape(4, 4, 1, 1)
     nodes = [("Conv", ["x", "w"], "h", {"strides": [2, 1]}), ("HardSigmoid", ["h"], "y", {"alpha": 0.25})]
     graph = read_graph(make_onnx(nodes, {"w": weight}, ["n", 4, 8, 8], ANY), 3, "abacus", ("Conv", "HardSigmoid"))
-    assert graph.inputs == {"x": ((3, 4, 8, 8), "float32")}
+    assert graph.inputs == {"x": InputSpec((3, 4, 8, 8), "float32")}
     assert graph.outputs == ("y",)
     assert graph.nodes == (
         OnnxNode("Conv", "h", ("x", "w"), "h", {"strides": [2, 1]}),

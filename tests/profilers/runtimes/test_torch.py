@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.runtimes._runtime import random_inputs
+from profilers import InputSpec, random_inputs
 from profilers.runtimes.onnx_reader import read_graph
 from profilers.runtimes.torch import TorchProfiler
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
@@ -34,7 +34,7 @@ def test_the_precision_is_that_of_the_weights(onnx_model, make_onnx):
     half = np.full((4, 4, 1, 1), 0.5, np.float16)
     model = make_onnx([("Conv", ["x", "w"], "y", {})], {"w": half}, [1, 4, 8, 8], [1, 4, 8, 8], "FLOAT16")
     with TorchProfiler(precision="fp16").open(model) as session:
-        assert [answer.dtype for answer in session.outputs()] == [np.float16]
+        assert [answer.dtype for answer in session.infer(random_inputs(session.input_specs))] == [np.float16]
     assert "(Conv) in fp16, not in fp32; " in refusal(TorchProfiler().open, model)
     assert "(Conv) in fp32, not in fp16; " in refusal(TorchProfiler(precision="fp16").open, onnx_model())
 
@@ -94,8 +94,8 @@ def test_constants_are_broadcast(make_onnx):
     nodes = [("Mul", ["x", "w"], "m", {}), ("Sub", ["c", "m"], "y", {})]
     weights = {"w": np.full((4, 1, 1), 3, np.float32), "c": np.float32(5).reshape(1)}
     with TorchProfiler().open(make_onnx(nodes, weights, [1, 4, 8, 8], [1, 4, 8, 8])) as session:
-        (x,) = random_inputs({"x": ((1, 4, 8, 8), "float32")}).values()
-        np.testing.assert_allclose(session.outputs()[0], 5 - 3 * x, rtol=1e-6)
+        (x,) = random_inputs({"x": InputSpec((1, 4, 8, 8), "float32")}).values()
+        np.testing.assert_allclose(session.infer(random_inputs(session.input_specs))[0], 5 - 3 * x, rtol=1e-6)
 
 
 def test_a_matrix_product_of_three_axes_is_not_taken_for_a_linear_layer(make_onnx):
@@ -121,7 +121,7 @@ def test_batch_norm_sigmoid_and_an_untransposed_product(make_onnx):
     ]
     model = make_onnx(nodes, weights, [1, 2, 1, 1], [1, 3])
     with TorchProfiler().open(model) as session:
-        image, (answer,) = session._inputs[0].numpy().ravel(), session.outputs()
+        image, (answer,) = session._in_place[0].numpy().ravel(), session.infer(random_inputs(session.input_specs))
     # (x - 3) / 2 * 2 + 1 = x - 2 and x / 4 * 4 - 1 = x - 1
     product = np.array([image[0] - 2, image[1] - 1]) @ weights["w"]
     np.testing.assert_allclose(answer, [1 / (1 + np.exp(-product))], rtol=1e-5)
@@ -143,4 +143,4 @@ def test_a_module_is_compiled_once(onnx_model, monkeypatch):
 
 def test_a_free_batch_axis_takes_the_profilers_batch(onnx_model):
     with TorchProfiler(batch=3).open(onnx_model(batch="n")) as session:
-        assert [answer.shape for answer in session.outputs()] == [(3, 4, 8, 8)]
+        assert [answer.shape for answer in session.infer(random_inputs(session.input_specs))] == [(3, 4, 8, 8)]
