@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -117,6 +118,9 @@ class Profiler(ABC):
         Raises `ProfilerError` in one line when the runtime refuses the model, or does not run it as asked.
         """
         return Engine.of(model)
+
+    def keep_engines(self, folder: Path) -> None:  # noqa: B027 - for runtimes that build for long
+        """Keep what is built in `folder`, and start what another process has built there."""
 
     @abstractmethod
     def start(self, engine: Engine) -> Session:

@@ -25,6 +25,7 @@ from profilers.runtimes import make_profiler
 
 def _round(request: MeasureRound, profiler: Profiler, progress: Progress) -> None:
     journal = Path(request.journal)
+    profiler.keep_engines(journal.with_name("engines"))
     measure_here(read_plan(Path(request.plan)), profiler, journal, request.protocol, progress, [request.round])
 
 

@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from latency_tables import ProfilerError, Target
 from profilers._base import Profiler, RuntimeSetting
@@ -15,6 +16,7 @@ from profilers.device.energy import EnergyCounter, EnergyMeter
 from profilers.device.machine import cpu_name
 from profilers.device.nvidia import NvidiaGpu
 from profilers.engine import Engine
+from profilers.engine_store import EngineStore
 from profilers.layers import EngineLayer
 from profilers.proof import Proof
 
@@ -54,26 +56,33 @@ class ShippedRuntime(Profiler):
         if gpu is not None:
             self.device_kind = "gpu"
         self._engines: dict[str, Engine] = {}
+        self._store: EngineStore | None = None
 
     def target(self) -> Target:
         """The device this runs on; one other than the CPU is part of the runtime's name."""
         return self._target
 
+    def keep_engines(self, folder: Path) -> None:
+        """Keep what is built in `folder`, and start what another process has built there."""
+        self._store = EngineStore(folder, self._target)
+
     def build(self, model: bytes) -> Engine:
         """The engine of a model; built and inspected the first time it is seen, and kept."""
         digest = hashlib.sha256(model).hexdigest()
-        if (engine := self._engines.get(digest)) is None:
-            started = time.monotonic()
-            compiled = self.compile(model)
-            compiled.proof.require(self._target.runtime)
-            engine = self._engines[digest] = Engine(
-                digest,
-                compiled.content,
-                compiled.layers,
-                compiled.proof,
-                {"runtime": self._target.runtime, "version": self._target.runtime_version, **compiled.settings},
-                time.monotonic() - started,
-            )
+        if digest not in self._engines:
+            engine = None if self._store is None else self._store.load(model, digest)
+            self._engines[digest] = engine or self._built(model, digest)
+        return self._engines[digest]
+
+    def _built(self, model: bytes, digest: str) -> Engine:
+        started = time.monotonic()
+        compiled = self.compile(model)
+        compiled.proof.require(self._target.runtime)
+        built_with = {"runtime": self._target.runtime, "version": self._target.runtime_version, **compiled.settings}
+        seconds = time.monotonic() - started
+        engine = Engine(digest, compiled.content, compiled.layers, compiled.proof, built_with, seconds)
+        if self._store is not None:
+            self._store.save(engine)
         return engine
 
     @abstractmethod

@@ -130,10 +130,8 @@ def _config(package: TensorRt, builder: Any, network: Any, settings: BuildSettin
     if settings.version_compatible:
         config.set_flag(package.option("BuilderFlag", "VERSION_COMPATIBLE"))
     if settings.capability is not None:
-        capability = package.option("ComputeCapability", f"SM{settings.capability.replace('.', '')}")
         config.num_compute_capabilities = 1
-        if not config.set_compute_capability(capability, 0):
-            raise ProfilerError(f"{package.name} {package.version} cannot build for capability {settings.capability}")
+        config.set_compute_capability(package.capability(settings.capability), 0)
     _add_profile(builder, config, network, settings)
     return config
 

@@ -42,6 +42,15 @@ class TensorRt:
         """Flags of `create_network` under which every version takes precisions from the model alone."""
         return 1 << int(self.trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
 
+    def capability(self, text: str) -> Any:
+        """The package's word for "8.6"; raises `ProfilerError` that lists those which it can build for."""
+        known = getattr(self.trt, "ComputeCapability", None)
+        if (found := getattr(known, f"SM{text.replace('.', '')}", None)) is None:
+            numbers = [name[2:] for name in getattr(known, "__members__", ()) if name.startswith("SM")]
+            able = ", ".join(f"{number[:-1]}.{number[-1]}" for number in numbers) or "the GPU that is there alone"
+            raise ProfilerError(f"{self.name} {self.version} cannot build for capability {text}, only for {able}")
+        return found
+
     def option(self, enum: str, name: str) -> Any:
         """A value of an enum that not every version has; raises `ProfilerError` that says which version lacks it."""
         value = getattr(getattr(self.trt, enum, None), name, None)
