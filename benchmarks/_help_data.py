@@ -120,7 +120,11 @@ def _nb201(names: Sequence[str], rows: Sequence[Sequence[str]]) -> DeviceData:
     macs = dict(zip(nb201.OPS, (0, 0, 1, 9, 0), strict=True))
     moved = dict(zip(nb201.OPS, (0, 1, 3, 3, 3), strict=True))
     costs = np.array([[cost[op] for op in nb201.OPS] * len(nb201.EDGES) for cost in (macs, moved)], dtype=np.float64)
-    countings = {"all": counted, "used": nb201.used_op_counts(archs), "live": nb201.live_op_counts(archs)}
+    countings = {
+        "all": counted,
+        "used": nb201.op_counts(archs, nb201.used_edges(archs)),
+        "live": nb201.live_op_counts(archs),
+    }
     op = np.tile(np.arange(len(nb201.OPS)), len(nb201.EDGES))
     return DeviceData("nb201", countings, costs, (op,), counted @ costs[0], _latencies(names, rows, 2))
 

@@ -133,7 +133,7 @@ def brute_force(twin: OfaTwin, count: int) -> tuple[Figures, Mapping[str, Any]]:
         if networks < count:
             cardinalities[gene], networks = values, networks * values
     part = Subspace(twin.space, {gene: range(values) for gene, values in enumerate(cardinalities)})
-    value, cost = part.factors(twin.accuracy), part.factors(twin.ms)
+    value, cost = twin.accuracy.restricted(part.allowed), twin.ms.restricted(part.allowed)
     front = exact_front(part, value, cost)
     limits = front.cost[0] + np.array([0.25, 0.5, 0.75]) * np.ptp(front.cost)
     best, memory = np.full(len(limits), -np.inf), []

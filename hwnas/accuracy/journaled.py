@@ -71,7 +71,7 @@ class Journaled(AccuracyEstimator):
             for index, answer in self._workers.run(self._work, texts):
                 yield texts[index], answer
         elif texts:
-            yield from zip(texts, _estimated(self.space, self.estimator, texts), strict=True)
+            yield from zip(texts, self._work.all(texts), strict=True)
 
     def _report(self, wanted: Sequence[str]) -> None:
         done = [self._answers[text][0] for text in wanted if text in self._answers]
@@ -86,12 +86,11 @@ class _Estimating:
     estimator: AccuracyEstimator
 
     def __call__(self, text: str) -> Answer:
-        return _estimated(self.space, self.estimator, [text])[0]
+        return self.all([text])[0]
 
-
-def _estimated(space: SearchSpace, estimator: AccuracyEstimator, texts: Sequence[str]) -> list[Answer]:
-    estimate = estimator.estimate(np.array([space.from_text(text) for text in texts]))
-    return [(float(mean), float(std)) for mean, std in zip(estimate.mean, estimate.std, strict=True)]
+    def all(self, texts: Sequence[str]) -> list[Answer]:
+        estimate = self.estimator.estimate(np.array([self.space.from_text(text) for text in texts]))
+        return [(float(mean), float(std)) for mean, std in zip(estimate.mean, estimate.std, strict=True)]
 
 
 def _read(record: Mapping[str, Any]) -> Answer:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.cost import count_macs, count_params
+from hwnas.spaces.cost import count_macs, count_params, without_norms
+from hwnas.spaces.genotypes import keys_of
 from hwnas.spaces.modules import initialise
 from hwnas.training.batches import Batch
 from latency_tables.arrays import Floats
@@ -26,11 +27,12 @@ Score = Callable[[nn.Module, Batch], float]
 
 _ACTIVATIONS = (nn.ReLU, nn.Hardswish)
 _TINY = 1e-300
+_REPEATS, _MIXUP = 4, 1e-2  # of the Zen-score
 
 
 def synflow(network: nn.Module, batch: Batch) -> float:
     """Synaptic flow (Tanaka et al. 2020): log of the sum of |weight * gradient|, all weights positive, no data."""
-    shadow = _without_norms(copy.deepcopy(network)).double().eval()
+    shadow = without_norms(copy.deepcopy(network)).double().eval()
     with torch.no_grad():
         for parameter in shadow.parameters():
             parameter.abs_()
@@ -68,7 +70,7 @@ def naswot(network: nn.Module, batch: Batch) -> float:
     return float(log_determinant) if sign > 0 else -1e3
 
 
-def zen(network: nn.Module, batch: Batch, repeats: int = 4, mixup: float = 1e-2) -> float:
+def zen(network: nn.Module, batch: Batch) -> float:
     """Zen-score (Lin et al. 2021): how far features before pooling move when the input does, plus the norms' scales."""
     shadow = copy.deepcopy(network).train()
     generator = torch.Generator().manual_seed(0)
@@ -88,13 +90,13 @@ def zen(network: nn.Module, batch: Batch, repeats: int = 4, mixup: float = 1e-2)
             layer.register_forward_hook(look_pool)
     found = []
     with torch.no_grad():
-        for _ in range(repeats):
+        for _ in range(_REPEATS):
             scales.clear()
             features.clear()
             images = torch.randn(batch.images.shape, generator=generator)
             shadow(images)
             known = float(np.log(np.array(scales)).sum())
-            shadow(images + mixup * torch.randn(batch.images.shape, generator=generator))
+            shadow(images + _MIXUP * torch.randn(batch.images.shape, generator=generator))
             distance = float((features[-1] - features[0]).abs().sum(dim=(1, 2, 3)).mean())
             found.append(np.log(max(distance, _TINY)) + known)
     return float(np.mean(found))
@@ -111,13 +113,7 @@ def macs(network: nn.Module, batch: Batch) -> float:
 
 
 SCORES: dict[str, Score] = {
-    "synflow": synflow,
-    "grad_norm": grad_norm,
-    "snip": snip,
-    "naswot": naswot,
-    "zen": zen,
-    "parameters": parameters,
-    "macs": macs,
+    score.__name__: score for score in (synflow, grad_norm, snip, naswot, zen, parameters, macs)
 }
 
 
@@ -133,14 +129,15 @@ class ZeroCostScores:
 
     def __call__(self, population: Population, progress: Progress = silent) -> Floats:
         """Scores [n, names] of genotypes [n, genes]."""
-        clean = np.ascontiguousarray(self.space.canonical(population))
+        clean = self.space.canonical(population)
+        keys = keys_of(clean)
         with _one_thread():
-            for i, arch in enumerate(clean):
+            for i, (key, arch) in enumerate(zip(keys, clean, strict=True)):
                 progress(i, len(clean), "zero-cost scores")
-                if arch.tobytes() not in self._known:
-                    self._known[arch.tobytes()] = self._score(arch)
+                if key not in self._known:
+                    self._known[key] = self._score(arch)
         progress(len(clean), len(clean), "zero-cost scores")
-        return np.array([self._known[arch.tobytes()] for arch in clean])
+        return np.array([self._known[key] for key in keys])
 
     def _score(self, arch: np.ndarray) -> tuple[float, ...]:
         network = self.space.build(arch)
@@ -154,14 +151,6 @@ def _weights(network: nn.Module) -> Iterator[Tensor]:
 
 def _saliency(network: nn.Module) -> float:
     return sum(float((p.detach() * p.grad).abs().sum()) for p in _weights(network) if p.grad is not None)
-
-
-def _without_norms(network: nn.Module) -> nn.Module:
-    for layer in list(network.modules()):
-        for name, child in layer.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(layer, name, nn.Identity())
-    return network
 
 
 def _after_backward(network: nn.Module, batch: Batch) -> nn.Module:

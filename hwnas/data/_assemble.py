@@ -34,13 +34,13 @@ def assemble(name: str, pool: Pool, test: Pool | None, options: ImageOptions) ->
     """
     fractions, limit = options.fractions(with_test=test is None), options.limit
     _check_classes(pool, limit)
-    kept = _limited(pool.labels, limit, options.seed, at_least=3)
+    kept = stratified_subset(pool.labels, limit, options.seed, at_least=3)
     parts = split_stratified(pool.labels[kept], fractions, pool.classes, options.seed, pool.where)
     splits = [Split(pool.read(kept[part], options.size), pool.labels[kept[part]]) for part in parts]
     notes = pool.notes
     if test is not None:
         labels = _test_labels(pool, test)
-        rows = _limited(labels, limit, options.seed, at_least=1)
+        rows = stratified_subset(labels, limit, options.seed)
         splits.append(Split(test.read(rows, options.size), labels[rows]))
         notes += test.notes
     return Dataset(name, splits[0], splits[1], splits[2], pool.classes, options.mirror, notes)
@@ -58,10 +58,6 @@ def _check_classes(pool: Pool, limit: int | None) -> None:
             f"{pool.where}: a limit of {limit} images is too small for {len(pool.classes)} classes; "
             f"give at least {3 * len(pool.classes)}"
         )
-
-
-def _limited(labels: Labels, limit: int | None, seed: int, at_least: int) -> Labels:
-    return stratified_subset(labels, len(labels) if limit is None else limit, seed, at_least)
 
 
 def _test_labels(pool: Pool, test: Pool) -> Labels:

@@ -22,9 +22,9 @@ def apportion(weights: Sequence[float], total: int, at_least: Sequence[int]) -> 
     return [int(part) for part in parts]
 
 
-def stratified_subset(labels: Labels, size: int, seed: int, at_least: int = 1) -> Labels:
-    """Rows (int64, ascending) of `size` of the labels, every class with `at_least` rows or all it has."""
-    if size >= len(labels):
+def stratified_subset(labels: Labels, size: int | None, seed: int, at_least: int = 1) -> Labels:
+    """Rows (int64, ascending) of `size` of the labels (None: all), every class with `at_least` rows or all it has."""
+    if size is None or size >= len(labels):
         return np.arange(len(labels))
     groups = _shuffled_groups(labels, seed)
     counts = [len(group) for group in groups]

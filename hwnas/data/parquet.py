@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,7 @@ def _pool(path: Path, names: list[str]) -> Pool:
                 "fix the label or the metadata"
             )
         classes = [names[key] for key in keys]
-
-    def read(rows: Labels, size: int) -> Images:
-        return _read_images(path, rows, size)
-
-    return Pool(str(path), tuple(classes), labels.astype(np.int64), read)
+    return Pool(str(path), tuple(classes), labels.astype(np.int64), partial(_read_images, path))
 
 
 def _label_values(path: Path, column: Any) -> np.ndarray[Any, Any]:

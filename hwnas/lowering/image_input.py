@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -58,17 +58,13 @@ def _fold(graph: onnx.GraphProto, readers: Sequence[onnx.NodeProto], scale: NDAr
         return False
     (conv,) = readers
     weight = next((w for w in graph.initializer if w.name == conv.input[1]), None)
-    if weight is None or sum(name == weight.name for name in _read(graph)) > 1:
+    if weight is None or [name for node in graph.node for name in node.input].count(weight.name) > 1:
         return False
     array = numpy_helper.to_array(weight)
     groups = next((a.i for a in conv.attribute if a.name == "group"), 1)
     by_group = array.reshape(groups, -1, *array.shape[1:]) / scale.reshape(groups, 1, -1, 1, 1)
     weight.CopyFrom(numpy_helper.from_array(by_group.reshape(array.shape).astype(array.dtype), weight.name))
     return True
-
-
-def _read(graph: onnx.GraphProto) -> Iterator[str]:
-    return (name for node in graph.node for name in node.input)
 
 
 def _per_channel(graph: onnx.GraphProto, op: str, source: str, made: str, by: NDArray[np.float64]) -> onnx.NodeProto:

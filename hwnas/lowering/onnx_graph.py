@@ -41,6 +41,11 @@ class _Emitter:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
+    def weighted(self, node: fx.Node, weight: torch.Tensor, bias: torch.Tensor | None) -> list[str]:
+        """The inputs of a node: what it reads, its weight, its bias where it has one."""
+        parts = {"weight": weight} | ({} if bias is None else {"bias": bias})
+        return [self.value(node.args[0], node), *(self.weight(f"{node.name}.{k}", v) for k, v in parts.items())]
+
     def value(self, argument: Any, node: fx.Node) -> str:
         if isinstance(argument, fx.Node):
             return self.names[argument]
@@ -74,13 +79,10 @@ def _conv(e: _Emitter, node: fx.Node, layer: nn.Conv2d) -> None:
         weight, bias = nn.utils.fuse_conv_bn_weights(
             weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
-    inputs = [e.value(node.args[0], node), e.weight(f"{node.name}.weight", weight)]
-    if bias is not None:
-        inputs.append(e.weight(f"{node.name}.bias", bias))
     e.emit(
         "Conv",
         node,
-        inputs,
+        e.weighted(node, weight, bias),
         kernel_shape=layer.kernel_size,
         strides=layer.stride,
         pads=[*layer.padding, *layer.padding],
@@ -108,10 +110,7 @@ def _batch_norm(e: _Emitter, node: fx.Node, layer: nn.BatchNorm2d) -> None:
 def _linear(e: _Emitter, node: fx.Node, layer: nn.Linear) -> None:
     if node.args[0] not in e.flat:
         raise _UnknownLayer("a linear layer on more than two axes")
-    inputs = [e.value(node.args[0], node), e.weight(f"{node.name}.weight", layer.weight)]
-    if layer.bias is not None:
-        inputs.append(e.weight(f"{node.name}.bias", layer.bias))
-    e.emit("Gemm", node, inputs, transB=1)
+    e.emit("Gemm", node, e.weighted(node, layer.weight, layer.bias), transB=1)
 
 
 def _pool(e: _Emitter, node: fx.Node, layer: nn.AdaptiveAvgPool2d) -> None:

@@ -31,18 +31,15 @@ def reference_network(precision: str = "fp32") -> bytes:
         layers += [nn.Conv2d(channels, outputs, 3, stride, 1), nn.ReLU()]
         channels = outputs
     network = nn.Sequential(*layers)
-    initialise(network, torch.Generator().manual_seed(0))
-    return in_precision(onnx_from_module(network, _REFERENCE_SHAPE), precision)
+    return in_precision(_model(network, _REFERENCE_SHAPE), precision)
 
 
-def _model(module: nn.Module, in_shape: tuple[int, ...], batch: int) -> bytes:
+def _model(module: nn.Module, in_shape: tuple[int, ...]) -> bytes:
     initialise(module, torch.Generator().manual_seed(0))
-    return onnx_from_module(module, in_shape, batch)
+    return onnx_from_module(module, in_shape)
 
 
-def plan_ops(
-    space: SearchSpace, folder: Path, batch: int = 1, precision: str = "fp32", progress: Progress = silent
-) -> Plan:
+def plan_ops(space: SearchSpace, folder: Path, precision: str = "fp32", progress: Progress = silent) -> Plan:
     """Write one small ONNX model of every op that `space` can use into `folder`; costs are those of fp32.
 
     In int8 an op takes and gives 8-bit integers, as inside a network, but for the image and for the logits.
@@ -54,7 +51,7 @@ def plan_ops(
         for i, op in enumerate(space.all_ops):
             progress(i, len(space.all_ops), op.key)
             module = space.build_op(op)
-            model = _model(module, op.in_shape, batch)
+            model = _model(module, op.in_shape)
             cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
             yield op.key, op, cost, in_precision(model, precision, float_input=op in firsts, float_output=op in lasts)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
@@ -63,12 +60,7 @@ def plan_ops(
 
 
 def plan_networks(
-    space: SearchSpace,
-    archs: Sequence[Genotype],
-    folder: Path,
-    reference: bytes,
-    batch: int = 1,
-    precision: str = "fp32",
+    space: SearchSpace, archs: Sequence[Genotype], folder: Path, reference: bytes, precision: str = "fp32"
 ) -> Plan:
     """Write whole networks into `folder`, each keyed by its architecture text, in the form in which they ship.
 
@@ -79,7 +71,7 @@ def plan_networks(
 
     def models() -> Iterator[tuple[str, None, None, bytes]]:
         for arch in archs:
-            model = _model(space.build(arch), space.input_shape, batch)
+            model = _model(space.build(arch), space.input_shape)
             shipped = with_image_input(model, [_MEAN] * channels, [_STD] * channels)
             yield space.to_text(arch), None, None, in_precision(shipped, precision)
 

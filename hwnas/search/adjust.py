@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hwnas.search.budget import Budget, feasible, violation
 from hwnas.search.feasibility import infeasible
 from hwnas.spaces import Genotype, Population, SearchSpace
-from hwnas.spaces.enumerate import LISTABLE
+from hwnas.spaces.genotypes import LISTABLE
 from latency_tables.additive.factors import Factors
 from latency_tables.additive.gather import Genes
 from latency_tables.additive.joint import every_value, shape_of

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces import Population
+from hwnas.spaces import Population, SearchSpace
 from latency_tables import HwnasError, LatencyModel
-from latency_tables.arrays import Floats
+from latency_tables.arrays import Floats, Function
 
 
 class InfeasibleBudget(HwnasError):
     """No network of the space is that cheap; the message names the cheapest one and what it costs."""
+
+    @classmethod
+    def of(cls, space: SearchSpace, budgets: Sequence[Budget], nearest: str) -> InfeasibleBudget:
+        """The message for people, with what is `nearest` to the budgets."""
+        limits = " and ".join(f"{budget.limit:g} {budget.name}" for budget in budgets)
+        return cls(f"no network of {space.name} fits {limits}: {nearest}; give a larger budget")
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Budget:
 
     name: str
     limit: float
-    cost: Callable[[Population], Floats]
+    cost: Function
 
     @classmethod
     def latency(cls, model: LatencyModel, budget_ms: float) -> Budget:

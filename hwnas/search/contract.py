@@ -14,6 +14,7 @@ from hwnas.search.feasibility import sample_within
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy, SpaceExhausted
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from hwnas.spaces.contract import check_population
 from latency_tables.arrays import Floats
 
 Make = Callable[..., SearchStrategy]
@@ -112,16 +113,10 @@ def _check_warm_start(make: Make, problem: Problem, seed: int) -> None:
 
 
 def _suggestion(problem: Problem, strategy: SearchStrategy) -> Population:
-    space, population = problem.space, strategy.suggest()
+    population = strategy.suggest()
     assert population is not None, "suggest must always suggest something"
-    assert population.ndim == 2, "suggest must give genotypes [n, genes]"
+    check_population(problem.space, population, "suggest")
     assert len(population) >= 1, "suggest must give at least one genotype"
-    assert population.dtype.kind == "i", f"suggest must give signed integers, got {population.dtype}"
-    genes = len(space.cardinalities)
-    assert population.shape[1] == genes, f"suggest must give {genes} genes, got {population.shape[1]}"
-    inside = (population >= 0).all() and (population < np.array(space.cardinalities)).all()
-    assert inside, "suggest must keep every gene in 0..cardinality - 1"
-    assert np.array_equal(space.canonical(population), population), "suggest must give canonical genotypes"
     assert feasible(problem.budgets, population).all(), "suggest must keep every budget"
     return population
 

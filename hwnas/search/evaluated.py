@@ -30,9 +30,7 @@ class Evaluated:
         return len(self.population)
 
     def __getitem__(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Evaluated:
-        return Evaluated(
-            self.population[index], self.accuracy[index], self.std[index], self.ms[index], self.upper_ms[index]
-        )
+        return Evaluated(*(getattr(self, field.name)[index] for field in fields(Evaluated)))
 
     def front(self) -> Evaluated:
         """The Pareto front of accuracy (up) against milliseconds (down), fastest first."""

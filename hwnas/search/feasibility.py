@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from hwnas.search.moves import Moves
 from hwnas.spaces import Genotype, Population, SearchSpace
 from latency_tables import LatencyModel
 from latency_tables.additive.factors import NotSeparable
-from latency_tables.arrays import Floats
+from latency_tables.arrays import Floats, Function
 
 _STEPS = 200
 _TRIES = 4
@@ -28,45 +28,50 @@ def repair(
     All walk together: a mutation is kept where it brings a network closer. Those that do not arrive take the steepest
     way, over single-gene changes; those that get stuck on it are left out.
     """
-    walking, over = population.copy(), violation(budgets, population)
+
+    def overrun(archs: Population) -> Floats:
+        return violation(budgets, archs)
+
+    walking, over = population.copy(), overrun(population)
     for _ in range(_STEPS):
         outside = np.flatnonzero(over > 0)
         if not outside.size:
             return walking
         proposed = space.mutate(walking[outside], rng)
-        closer = violation(budgets, proposed)
+        closer = overrun(proposed)
         better = closer < over[outside]
         walking[outside[better]], over[outside[better]] = proposed[better], closer[better]
     outside = np.flatnonzero(over > 0)
-    ends, still_over = walking[outside], over[outside]
-    _steepest(space, ends, still_over, budgets)
-    walking[outside], over[outside] = ends, still_over
+    walking[outside], over[outside] = steepest(space, walking[outside], overrun, enough=0.0)
     return walking[over <= 0]
 
 
-def _steepest(space: SearchSpace, population: Population, over: Floats, budgets: Sequence[Budget]) -> None:
-    """Walk genotypes [n, genes], `over` the budgets [n], in place: the change that saves most, until inside or stuck.
+def steepest(
+    space: SearchSpace, population: Population, cost: Function, enough: float = -np.inf
+) -> tuple[Population, Floats]:
+    """Where genotypes [n, genes] get by the single-gene changes that save most, until `enough` or stuck, and the costs.
 
     The first genotype of those that save as much, in lexicographic order.
     """
-    moves = Moves(space)
+    ends, costs, moves = population.copy(), np.array(cost(population), dtype=np.float64), Moves(space)
     at_once = max(1, _AROUND // max(len(moves), 1))
-    walking = np.arange(len(population))
+    walking = np.flatnonzero(costs > enough)
     while walking.size and len(moves):
         moved = []
         for start in range(0, len(walking), at_once):
             rows = walking[start : start + at_once]
-            around = moves.apply(population[rows])
-            left = violation(budgets, around.reshape(-1, population.shape[1])).reshape(len(rows), -1)
+            around = moves.apply(ends[rows])
+            left = cost(around.reshape(-1, ends.shape[1])).reshape(len(rows), -1)
             least = left.min(axis=1)
-            walker, move = np.nonzero((left == least[:, None]) & (least < over[rows])[:, None])
+            walker, move = np.nonzero((left == least[:, None]) & (least < costs[rows])[:, None])
             equals = around[walker, move]
             order = np.lexsort((*equals.T[::-1], walker))
             better, first = np.unique(walker[order], return_index=True)
-            population[rows[better]], over[rows[better]] = equals[order[first]], least[better]
+            ends[rows[better]], costs[rows[better]] = equals[order[first]], least[better]
             moved.append(rows[better])
         walking = np.concatenate(moved)
-        walking = walking[over[walking] > 0]
+        walking = walking[costs[walking] > enough]
+    return ends, costs
 
 
 def sample_within(space: SearchSpace, budgets: Sequence[Budget], rng: np.random.Generator, n: int) -> Population:
@@ -91,14 +96,10 @@ def infeasible(space: SearchSpace, budgets: Sequence[Budget]) -> InfeasibleBudge
     """The error that names the network which comes closest to the budgets."""
     best = closest(space, budgets)[None]
     costs = ", ".join(f"{b.cost(best)[0]:.4g} {b.name}" for b in budgets)
-    limits = " and ".join(f"{b.limit:g} {b.name}" for b in budgets)
-    return InfeasibleBudget(
-        f"no network of {space.name} fits {limits}: the closest is {space.to_text(best[0])} with {costs}; "
-        "give a larger budget"
-    )
+    return InfeasibleBudget.of(space, budgets, f"the closest is {space.to_text(best[0])} with {costs}")
 
 
-def closest(space: SearchSpace, budgets: Sequence[Budget], starts: int = 8) -> Genotype:
+def closest(space: SearchSpace, budgets: Sequence[Budget]) -> Genotype:
     """The genotype [genes] with the least overrun, the cheapest of equals."""
 
     def distance(population: Population) -> Floats:
@@ -106,48 +107,36 @@ def closest(space: SearchSpace, budgets: Sequence[Budget], starts: int = 8) -> G
         total: Floats = violation(budgets, population) + 1e-6 * share
         return total
 
-    return descend(space, distance, starts)
+    return descend(space, distance, 8)
 
 
-def descend(space: SearchSpace, cost: Callable[[Population], Floats], starts: int) -> Genotype:
+def descend(space: SearchSpace, cost: Function, starts: int) -> Genotype:
     """The genotype [genes] of the lowest cost that steepest descent over single genes finds from random starts.
 
     Exact where each gene's share of the cost is its own, as with a latency table of a chain.
     """
-    best: tuple[float, Genotype] | None = None
-    for arch in space.sample(np.random.default_rng(0), starts):
-        here = float(cost(arch[None])[0])
-        while len(around := space.neighbours(arch)):
-            costs = cost(around)
-            if costs.min() >= here:
-                break
-            arch, here = around[costs.argmin()], float(costs.min())
-        if best is None or here < best[0]:
-            best = here, arch
-    assert best is not None
-    return best[1]
+    ends, costs = steepest(space, space.sample(np.random.default_rng(0), starts), cost)
+    best: Genotype = ends[costs.argmin()]
+    return best
 
 
-def fastest(space: SearchSpace, latency: LatencyModel, starts: int = 4) -> Genotype:
+def fastest(space: SearchSpace, latency: LatencyModel) -> Genotype:
     """The network with the lowest predicted upper bound: exact where latency adds up over genes, or all can be listed.
 
-    Elsewhere the best of `starts` steepest descents.
+    Elsewhere the best of a few steepest descents.
     """
-    upper_ms = Budget.latency(latency, np.inf).cost
     try:
-        return cheapest(space, upper_ms)
+        return cheapest(space, latency.upper_ms)
     except NotSeparable:
-        return descend(space, upper_ms, starts)
+        return descend(space, latency.upper_ms, 4)
 
 
 def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float) -> None:
     """Raise `InfeasibleBudget` at once, with the fastest network, when nothing can be inside the budget."""
     if not np.isfinite(budget_ms) or budget_ms <= 0:
         raise InfeasibleBudget(f"a budget must be more than 0 ms, got {budget_ms:g}")
-    arch = fastest(space, latency)
-    if not feasible([Budget.latency(latency, budget_ms)], arch[None])[0]:
+    arch, budgets = fastest(space, latency), [Budget.latency(latency, budget_ms)]
+    if not feasible(budgets, arch[None])[0]:
         prediction = latency.predict(arch[None])
-        raise InfeasibleBudget(
-            f"no network of {space.name} fits {budget_ms:g} ms: the fastest is {space.to_text(arch)} with "
-            f"{prediction.ms[0]:.4g} ms (upper bound {prediction.upper_ms[0]:.4g} ms); give a larger budget"
-        )
+        ms = f"{prediction.ms[0]:.4g} ms (upper bound {prediction.upper_ms[0]:.4g} ms)"
+        raise InfeasibleBudget.of(space, budgets, f"the fastest is {space.to_text(arch)} with {ms}")

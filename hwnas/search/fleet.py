@@ -60,7 +60,7 @@ class Fleet:
         """Milliseconds on one device, by the upper bound; raises `HwnasError` for a device that is not of the fleet."""
         if device not in self.devices:
             raise HwnasError(f"there is no device {device!r} for a budget; there are {', '.join(self.devices)}")
-        return Budget(f"ms on {device}", limit_ms, Budget.latency(self.devices[device], limit_ms).cost)
+        return Budget(f"ms on {device}", limit_ms, self.devices[device].upper_ms)
 
     def budget(self, resource: str, limit: float) -> Budget:
         """A budget in one of `RESOURCES`; where tables differ about an op, the most that any says."""
@@ -83,12 +83,10 @@ class Fleet:
         fronts = {}
         for i, (name, model) in enumerate(self.devices.items()):
             progress(i, len(self.devices), name)
-            upper_ms = Budget.latency(model, np.inf).cost
             try:
-                front, whole, proven = exact_front(self.space, value, upper_ms).population, True, True
+                front, whole, proven = exact_front(self.space, value, model.upper_ms).population, True, True
             except NotSeparable:
-                whole = False
-                front, proven = _ladder(self.space, value, upper_ms, rungs, time_limit_s)
+                whole, (front, proven) = False, _ladder(self.space, value, model.upper_ms, rungs, time_limit_s)
             fronts[name] = DeviceFront(front, value(front), *self.ms(front), whole, proven)
         progress(len(self.devices), len(self.devices), "fronts")
         return fronts

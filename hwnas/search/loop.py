@@ -12,7 +12,8 @@ from hwnas.accuracy import Journaled
 from hwnas.search.evaluated import Evaluated, concat
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy, SpaceExhausted
-from hwnas.spaces import Population
+from hwnas.spaces import Population, unique_genotypes
+from hwnas.spaces.genotypes import keys_of
 from hwnas.workers import InProcess
 from latency_tables import Journal
 from latency_tables.progress import Progress, silent
@@ -101,9 +102,8 @@ class _Answers:
 
     def to(self, population: Population) -> Evaluated:
         """The answers to canonical genotypes [n, genes], in their order."""
-        keys = [arch.tobytes() for arch in np.ascontiguousarray(population)]
-        first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self.seen}
-        new = population[sorted(first.values())]
+        keys = keys_of(population)
+        new = unique_genotypes(population[[key not in self.seen for key in keys]])
         try:
             self._ask(new)
         except KeyboardInterrupt:
@@ -115,8 +115,8 @@ class _Answers:
     def _ask(self, population: Population) -> None:
         if len(population):
             evaluated = self.problem.evaluate(population)
-            for row, arch in enumerate(np.ascontiguousarray(population)):
-                self.seen[arch.tobytes()] = evaluated[np.array([row])]
+            for row, key in enumerate(keys_of(population)):
+                self.seen[key] = evaluated[np.array([row])]
 
     def searched(self, stopped: Stopped) -> SearchResult:
         return SearchResult(**vars(concat(list(self.seen.values()))), stopped=stopped)

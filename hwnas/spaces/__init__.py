@@ -1,40 +1,5 @@
-"""Search spaces: genotypes, ops, torch modules."""
+"""Search spaces: genotypes, ops, torch modules. The names stand in `__init__.pyi` and are imported when first used."""
 
-from hwnas.spaces.arch_table import ArchTable, ArchTableError
-from hwnas.spaces.encodings import View
-from hwnas.spaces.enumerate import every_network
-from hwnas.spaces.genotypes import ArchError, unique_genotypes
-from hwnas.spaces.load import load_space
-from hwnas.spaces.macro.space import NasBenchMacro
-from hwnas.spaces.mbconv.presets import PRESETS, mbconv_space
-from hwnas.spaces.mbconv.space import MBConvSpace
-from hwnas.spaces.nb101.space import NasBench101
-from hwnas.spaces.nb201.space import NasBench201
-from hwnas.spaces.regnet.space import RegNetSpace, regnet_space
-from hwnas.spaces.space import SearchSpace
-from hwnas.spaces.subspace import Subspace
-from latency_tables.additive import Slot
-from latency_tables.arrays import Genotype, Population
+import lazy_loader
 
-__all__ = [
-    "PRESETS",
-    "ArchError",
-    "ArchTable",
-    "ArchTableError",
-    "Genotype",
-    "MBConvSpace",
-    "NasBench101",
-    "NasBench201",
-    "NasBenchMacro",
-    "Population",
-    "RegNetSpace",
-    "SearchSpace",
-    "Slot",
-    "Subspace",
-    "View",
-    "every_network",
-    "load_space",
-    "mbconv_space",
-    "regnet_space",
-    "unique_genotypes",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from hwnas.spaces.genotypes import ArchError
+from hwnas.spaces.genotypes import ArchError, keys_of
 from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats, Population
@@ -49,8 +49,8 @@ class ArchTable:
             raise ArchTableError(f"{path} has no architecture")
         population = np.stack(rows)
         first: dict[bytes, int] = {}
-        for i, row in enumerate(population):
-            if (earlier := first.setdefault(row.tobytes(), i)) != i:
+        for i, key in enumerate(keys_of(population)):
+            if (earlier := first.setdefault(key, i)) != i:
                 raise ArchTableError(f"{path}: rows {earlier + 1} and {i + 1} are the same network, {values[arch][i]}")
         return cls(space, population, {name: _numbers(path, name, values[name]) for name in columns}, str(path))
 
@@ -59,13 +59,12 @@ class ArchTable:
 
     @cached_property
     def _row_of(self) -> dict[bytes, int]:
-        return {row.tobytes(): i for i, row in enumerate(np.ascontiguousarray(self.population))}
+        return {key: i for i, key in enumerate(keys_of(self.population))}
 
     def rows(self, population: Population) -> NDArray[np.int64]:
         """Where genotypes [n, genes] stand, [n]; raises `ArchTableError` naming one that does not."""
-        known = self._row_of
-        clean = np.ascontiguousarray(self.space.canonical(population))
-        found = [known.get(row.tobytes(), -1) for row in clean]
+        clean = self.space.canonical(population)
+        found = [self._row_of.get(key, -1) for key in keys_of(clean)]
         if -1 in found:
             text = self.space.to_text(clean[found.index(-1)])
             raise ArchTableError(f"{self.source} has {len(self)} networks of {self.space.name}, but not {text}")
@@ -95,10 +94,8 @@ def _read_csv(path: Path, arch: str) -> pa.Table:
 
 
 def _numbers(path: Path, name: str, values: Sequence[object]) -> Floats:
-    numbers = np.empty(len(values))
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             said = "missing" if value is None else f"{value!r:.40}"
             raise ArchTableError(f"{path}, row {i + 1}: {name} is {said}, not a number")
-        numbers[i] = value
-    return numbers
+    return np.array(values, dtype=np.float64)

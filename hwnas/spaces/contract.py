@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from hwnas.spaces.cost import count_macs
-from hwnas.spaces.enumerate import every_network
-from hwnas.spaces.genotypes import ArchError, unique_genotypes
+from hwnas.spaces.genotypes import ArchError, every_network, unique_genotypes
 from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError, Op
 from latency_tables.additive import Slot
@@ -64,7 +63,8 @@ def _check_identity(space: SearchSpace) -> None:
         assert space.size == len(every), f"size is {space.size}, but there are {len(every)} canonical genotypes"
 
 
-def _check_population(space: SearchSpace, population: Population, what: str) -> None:
+def check_population(space: SearchSpace, population: Population, what: str) -> None:
+    """Raise AssertionError unless `what` gave canonical genotypes [n, genes] of `space`."""
     genes = len(space.cardinalities)
     assert population.ndim == 2, f"{what} must give genotypes [n, genes]"
     assert population.shape[1] == genes, f"{what} must give {genes} genes, got {population.shape[1]}"
@@ -77,7 +77,7 @@ def _check_population(space: SearchSpace, population: Population, what: str) -> 
 def _check_samples(space: SearchSpace, samples: int, seed: int) -> Population:
     archs = space.sample(np.random.default_rng(seed), samples)
     assert archs.shape[0] == samples, "sample(rng, n) must give n genotypes"
-    _check_population(space, archs, "sample")
+    check_population(space, archs, "sample")
     again = space.sample(np.random.default_rng(seed), samples)
     assert np.array_equal(archs, again), "sample must depend on its rng alone: same seed, same genotypes"
     for arch in archs:
@@ -96,8 +96,7 @@ def _check_texts(space: SearchSpace, archs: Population, seed: int) -> None:
         assert np.array_equal(space.from_text(text), arch), f"from_text must be the inverse of to_text, not for {text}"
     texts = [space.to_text(arch) for arch in raw]
     assert texts == [space.to_text(a) for a in clean], "to_text must not depend on genes that have no effect"
-    rows = {row.tobytes() for row in clean}
-    assert len(set(texts)) == len(rows), "different canonical genotypes must have different texts"
+    assert len(set(texts)) == len(unique_genotypes(clean)), "different canonical genotypes must have different texts"
 
     name, foreign = space.name, f"not-{texts[0]}"
     for text in ("", "?", ":", name, f"{name}:", f"{name}:\n?\n", f"{name}:{'x' * 200}", foreign):
@@ -160,7 +159,7 @@ def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:
     mutants = space.mutate(archs, np.random.default_rng(seed))
     assert np.array_equal(archs, before), "mutate must not change what it is given"
     assert mutants.shape == archs.shape, "mutate must give as many genotypes as it is given"
-    _check_population(space, mutants, "mutate")
+    check_population(space, mutants, "mutate")
     again = space.mutate(archs, np.random.default_rng(seed))
     assert np.array_equal(mutants, again), "mutate must depend on its rng alone"
     if space.size > 1:
@@ -170,12 +169,12 @@ def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:
         around = space.neighbours(arch)
         assert np.array_equal(archs, before), "neighbours must not change what it is given"
         assert len(around) or space.size == 1, "a network must have neighbours unless it is the only one"
-        _check_population(space, around, "neighbours")
+        check_population(space, around, "neighbours")
         assert (around != arch).any(axis=1).all(), "a network must not be its own neighbour"
         assert len(unique_genotypes(around)) == len(around), "neighbours must name each network once"
     trio = space.sandwich(np.random.default_rng(seed))
     assert len(trio) >= 2, "sandwich must give the largest and the smallest network at least"
-    _check_population(space, trio, "sandwich")
+    check_population(space, trio, "sandwich")
 
 
 def _check_encoding(space: SearchSpace, archs: Population) -> None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from math import prod
 
 import numpy as np
 
 from latency_tables import HwnasError, Op
-from latency_tables.additive import Slot, Slots
-from latency_tables.arrays import Function, Genotype, Population
+from latency_tables.additive import Slot as Slot
+from latency_tables.additive import Slots
+from latency_tables.additive.joint import every_value
+from latency_tables.arrays import Function
+from latency_tables.arrays import Genotype as Genotype
+from latency_tables.arrays import Population as Population
+
+LISTABLE = 100_000
+"""Networks that a strategy keeps an eye on one by one."""
+
+PRICEABLE = 1_000_000
+"""Networks that are priced all at once where nothing quicker is exact."""
 
 
 class ArchError(HwnasError):
@@ -22,6 +33,7 @@ class Genotypes(ABC):
     """A set of networks, each an integer genotype, and the ops that its `slots` make of one."""
 
     name: str
+    prunings: tuple[str, ...] = ()  # names of the ways in which a runtime may drop ops of a network, e.g. dead branches
 
     @property
     @abstractmethod
@@ -32,11 +44,6 @@ class Genotypes(ABC):
     @abstractmethod
     def slots(self) -> tuple[Slot, ...]:
         """The places of a network in network order, with the ops that may stand there."""
-
-    @property
-    def prunings(self) -> tuple[str, ...]:
-        """Names of the ways in which a runtime may drop ops of a network, e.g. dead branches. A chain has none."""
-        return ()
 
     def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
         """As `slots`, without the ops that a runtime of this `pruning` drops."""
@@ -58,7 +65,7 @@ class Genotypes(ABC):
         """How many different networks there are. Raises `NotSeparable` where a space must count them itself."""
         return self.layout.count()
 
-    @property
+    @cached_property
     def gene_names(self) -> tuple[str, ...]:
         """What people call each gene."""
         return tuple(f"gene{i}" for i in range(len(self.cardinalities)))
@@ -146,12 +153,24 @@ class Genotypes(ABC):
         return body
 
 
-def unique_genotypes(population: Population, exclude: Iterable[Genotype] = ()) -> Population:
+def every_network(space: Genotypes, at_most: int = LISTABLE) -> Population | None:
+    """Every canonical genotype once, [size, genes], in order; None where there are more than `at_most` genotypes."""
+    if prod(space.cardinalities) > at_most:
+        return None
+    genotypes = every_value(space.cardinalities, range(len(space.cardinalities)))
+    distinct: Population = np.unique(space.canonical(genotypes), axis=0)
+    return distinct
+
+
+def unique_genotypes(population: Population, exclude: Population | Sequence[Genotype] | None = None) -> Population:
     """Distinct rows in order of first appearance, without those in `exclude`."""
-    seen = {g.tobytes() for g in exclude}
-    keep = []
-    for i, row in enumerate(np.ascontiguousarray(population)):
-        if (key := row.tobytes()) not in seen:
-            seen.add(key)
-            keep.append(i)
-    return population[keep]
+    rows, others = dict[bytes, int](), set() if exclude is None else set(keys_of(exclude))
+    for i, key in enumerate(keys_of(population)):
+        if key not in others:
+            rows.setdefault(key, i)
+    return population[list(rows.values())]
+
+
+def keys_of(population: Population | Sequence[Genotype]) -> list[bytes]:
+    """What tells genotypes [n, genes] apart in sets and dictionaries, [n]."""
+    return [row.tobytes() for row in np.ascontiguousarray(population, dtype=np.int64)]

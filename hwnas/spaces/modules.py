@@ -70,12 +70,7 @@ class MBConv(nn.Module):
         return x + y if self.residual else y
 
 
-def stem(op: Op) -> nn.Module:
-    """The first convolution: image to features."""
-    return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.Hardswish())
-
-
-def head(op: Op) -> nn.Module:
+def _head(op: Op) -> nn.Module:
     """Widen, pool, optionally mix (once-for-all's 1280-wide layer), classify."""
     layers = [*conv_bn(op.in_shape[0], op["width"]), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)]
     width = op["width"]
@@ -89,11 +84,11 @@ def build_block(op: Op) -> nn.Module:
     """The module of an op of this family; raises ValueError for a foreign kind."""
     match op.kind:
         case "stem":
-            return stem(op)
+            return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 3, op["stride"]), nn.Hardswish())
         case "mbconv" | "fused":
             return MBConv(op)
         case "head":
-            return head(op)
+            return _head(op)
     raise ValueError(f"no block for {op.key}")
 
 

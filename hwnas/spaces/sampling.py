@@ -17,8 +17,8 @@ _ONE_SPREAD_IN = 4
 
 def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
     """Different random genotypes, [count, genes]; fewer where that many are hard to find."""
-    rng, others = np.random.default_rng(list(seed)), () if exclude is None else exclude
-    return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), others), count, _DRAWS)
+    rng = np.random.default_rng(list(seed))
+    return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), exclude), count, _DRAWS)
 
 
 def collect(draw: Callable[[], Population], count: int, draws: int) -> Population:
@@ -40,8 +40,7 @@ def calibration_networks(
     """
     random = random_networks(space, [seed, 1], count, exclude)
     spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
-    others = () if exclude is None else exclude
-    return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), others)[:count]
+    return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), exclude)[:count]
 
 
 def spread_networks(space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:

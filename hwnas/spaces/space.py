@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwnas.spaces.encodings import View, chain_graphs, one_hot_options
 from hwnas.spaces.genotypes import Genotypes
 from latency_tables import Op
 from latency_tables.arrays import Floats, Genotype, Population
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+@dataclass(frozen=True)
+class View:
+    """`encode` turns genotypes [n, genes] into features [n, f].
+
+    `trend` marks a few numbers that accuracy is expected to rise or fall with, even far from what has been seen;
+    `share` is how much of the spread of accuracies the view is expected to explain, relative to the other views.
+    """
+
+    name: str
+    encode: Callable[[Population], Floats]
+    trend: bool = False
+    share: float = 1.0
 
 
 class SearchSpace(Genotypes):
@@ -43,8 +58,9 @@ class SearchSpace(Genotypes):
         return op
 
     def encode(self, population: Population) -> Floats:
-        """Features for predictors, [n, features]: one-hot slot options by default."""
-        return one_hot_options(self.layout, population)
+        """Features for predictors, [n, features]: by default the options of slots that have a choice, one-hot."""
+        chosen = [len(slot.options) > 1 for slot in self.slots for _ in slot.options]
+        return self.layout.one_hot(population)[:, chosen]
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -56,7 +72,10 @@ class SearchSpace(Genotypes):
 
         By default a chain of the slots that have a choice.
         """
-        return chain_graphs(self.layout, population)
+        places = [i for i, slot in enumerate(self.slots) if len(slot.options) > 1]
+        nodes = np.eye(max(len(self.slots[i].options) for i in places))[self.slot_options(population)[:, places]]
+        edges = np.eye(len(places), k=1)
+        return np.broadcast_to(edges, (len(population), *edges.shape)), nodes
 
     def sandwich(self, rng: np.random.Generator) -> Population:
         """Networks of one supernet step, [k, genes]: the largest first, the smallest, and a random one.

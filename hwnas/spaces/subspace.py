@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwnas.spaces.encodings import View
 from hwnas.spaces.genotypes import ArchError
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.space import SearchSpace, View
 from latency_tables import HwnasError, Op
-from latency_tables.additive import Factors, Slot
+from latency_tables.additive import Slot
 from latency_tables.additive.joint import shape_of
 from latency_tables.arrays import Floats, Genotype, Population
 
@@ -32,6 +31,7 @@ class Subspace(SearchSpace):
     def __init__(self, whole: SearchSpace, allowed: Mapping[int, Sequence[int]]):
         self.whole, self.name, self.is_chain = whole, whole.name, whole.is_chain
         self.input_shape, self.num_classes = whole.input_shape, whole.num_classes
+        self.prunings, self.gene_names = whole.prunings, whole.gene_names
         self.allowed = tuple(
             tuple(sorted({int(v) for v in allowed.get(gene, range(count))}))
             for gene, count in enumerate(whole.cardinalities)
@@ -102,10 +102,6 @@ class Subspace(SearchSpace):
             genes[:, gene] = place[population[:, gene]]
         return genes
 
-    def factors(self, of_whole: Factors) -> Factors:
-        """A function of the whole space's genotypes as one of this space's."""
-        return of_whole.restricted(self.allowed)
-
     def _restricted(self, slots: Sequence[Slot]) -> tuple[Slot, ...]:
         found = []
         for slot in slots:
@@ -121,11 +117,6 @@ class Subspace(SearchSpace):
         """The whole space's, with the choices that are left."""
         return self._restricted(self.whole.slots)
 
-    @property
-    def prunings(self) -> tuple[str, ...]:
-        """The whole space's."""
-        return self.whole.prunings
-
     def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
         """The whole space's, with the choices that are left."""
         return self._restricted(self.whole.pruned_slots(pruning))
@@ -135,11 +126,6 @@ class Subspace(SearchSpace):
         if any(slot.genes is None for slot in self.slots):
             return self.whole.slot_options(self.to_whole(population))
         return super().slot_options(population)
-
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The whole space's."""
-        return self.whole.gene_names
 
     @property
     def gene_values(self) -> tuple[tuple[str, ...], ...]:

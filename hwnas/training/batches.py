@@ -25,9 +25,7 @@ class Batches:
 
     def __init__(self, data: Dataset, size: int = 64):
         self.data, self.size = data, size
-        mean, std = data.mean_std
-        self._mean = torch.from_numpy(np.asarray(mean, dtype=np.float32)).view(3, 1, 1)
-        self._std = torch.from_numpy(np.asarray(std, dtype=np.float32)).view(3, 1, 1)
+        self._mean, self._std = (torch.from_numpy(values).view(3, 1, 1) for values in data.mean_std)
 
     def steps_per_epoch(self) -> int:
         """Full batches of the training split; at least one."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hwnas.training.batches import Batch
 
@@ -34,13 +34,7 @@ def recalibrate(network: nn.Module, batches: Iterable[Batch]) -> None:
 
 def accuracy(network: nn.Module, batches: Iterable[Batch]) -> float:
     """Fraction of images classified correctly in eval mode."""
-    right = seen = 0
-    network.eval()
-    with torch.no_grad():
-        for batch in batches:
-            right += int((network(batch.images).argmax(1) == batch.labels).sum())
-            seen += len(batch.labels)
-    return right / seen
+    return _mean(network, batches, lambda logits, labels: logits.argmax(1) == labels)
 
 
 def true_class_probability(network: nn.Module, batches: Iterable[Batch]) -> float:
@@ -49,11 +43,15 @@ def true_class_probability(network: nn.Module, batches: Iterable[Batch]) -> floa
     Accuracy as expected if the answer were drawn from the softmax; on a few hundred images it ranks networks far
     more reliably than counting right answers does.
     """
+    return _mean(network, batches, lambda logits, labels: logits.softmax(1).gather(1, labels[:, None]))
+
+
+def _mean(network: nn.Module, batches: Iterable[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> float:
+    """Of the scores of logits [n, classes] with labels [n], over all images."""
     total, seen = 0.0, 0
     network.eval()
     with torch.no_grad():
         for batch in batches:
-            chances = network(batch.images).softmax(1)
-            total += float(chances.gather(1, batch.labels[:, None]).sum())
+            total += float(score(network(batch.images), batch.labels).sum())
             seen += len(batch.labels)
     return total / seen

@@ -129,6 +129,13 @@ def _train(
     return curve
 
 
+def _learned(logits: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
+    """The loss of a batch, after its gradients were added."""
+    loss = functional.cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach()
+
+
 def train_supernet(
     space: SearchSpace, batches: Batches, recipe: Recipe, seed: int, path: Path, progress: Progress = silent
 ) -> tuple[Supernet, Curve]:
@@ -141,13 +148,8 @@ def train_supernet(
     supernet = Supernet(space, seed)
 
     def step(batch: Batch, rng: np.random.Generator) -> Tensor:
-        losses = []
-        for arch in space.sandwich(rng):
-            logits = supernet(batch.images, arch)
-            loss = functional.cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-        return torch.stack(losses).mean()
+        archs = space.sandwich(rng)
+        return torch.stack([_learned(supernet(batch.images, arch), batch, recipe) for arch in archs]).mean()
 
     def validate() -> float:
         largest = space.sandwich(np.random.default_rng(0))[0]
@@ -172,9 +174,7 @@ def train_network(
     """Train one network on the labels, in place; `name` (its architecture text) guards the checkpoint at `path`."""
 
     def step(batch: Batch, rng: np.random.Generator) -> Tensor:
-        loss = functional.cross_entropy(network(batch.images), batch.labels, label_smoothing=recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        return _learned(network(batch.images), batch, recipe)
 
     def validate() -> float:
         return accuracy(network, batches.plain(batches.data.validation))

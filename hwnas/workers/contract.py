@@ -38,22 +38,18 @@ def _check_results(workers: Workers) -> None:
 
 def _check_failure(workers: Workers) -> None:
     yielded: list[int] = []
-    message = _failure(workers, [2, 3, -1, 4], yielded)
-    assert message is not None, "a job that raises must end in JobFailed"
+    try:
+        yielded.extend(index for index, _ in workers.run(_root, [2, 3, -1, 4]))
+    except JobFailed as e:
+        message = str(e)
+    else:
+        raise AssertionError("a job that raises must end in JobFailed")
     assert "-1" in message, f"the message must name the job: {message}"
     assert "ValueError" in message, f"the message must say what was raised: {message}"
     assert "no root of a negative number" in message, f"the message must say why, in one line: {message}"
     assert set(yielded) <= {0, 1, 3}, "a job that failed has no result"
     assert len(yielded) == len(set(yielded)), "every index must be yielded at most once"
     assert dict(workers.run(_root, [9])) == {0: 3.0}, "after a failure the workers must go on with other jobs"
-
-
-def _failure(workers: Workers, jobs: list[int], yielded: list[int]) -> str | None:
-    try:
-        yielded.extend(index for index, _ in workers.run(_root, jobs))
-    except JobFailed as e:
-        return str(e)
-    return None
 
 
 def _check_cancelled(workers: Workers) -> None:

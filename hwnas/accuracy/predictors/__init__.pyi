@@ -4,11 +4,11 @@ from ._ensemble import FreeLabels as FreeLabels
 from ._ranks import ConstantLabelsWarning as ConstantLabelsWarning
 from ._ranks import NormalScores as NormalScores
 from ._ranks import RankPredictor as RankPredictor
-from .additive import AdditivePredictor as AdditivePredictor
 from .additive_gp import AdditiveGaussianProcess as AdditiveGaussianProcess
 from .automatic import AutomaticPredictor as AutomaticPredictor
 from .gaussian_process import GaussianProcessPredictor as GaussianProcessPredictor
 from .gcn import GCNEnsemble as GCNEnsemble
+from .linear import AdditivePredictor as AdditivePredictor
 from .linear import RidgePredictor as RidgePredictor
 from .mlp import MLPEnsemble as MLPEnsemble
 from .trees import GradientBoostingPredictor as GradientBoostingPredictor

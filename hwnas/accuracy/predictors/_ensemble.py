@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ class Fitting:
     free_steps: int = 300
 
 
+@dataclass(eq=False)
 class Ensemble(DifferentiablePredictor):
     """Members differ in their random start; the deviation is that between them.
 
@@ -41,17 +42,11 @@ class Ensemble(DifferentiablePredictor):
     semi-supervised assessor of neural architectures").
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        seed: int = 0,
-        fitting: Fitting | None = None,
-        free_labels: FreeLabels | None = None,
-    ):
-        self.space, self.seed, self.fitting, self.free_labels = space, seed, fitting or Fitting(), free_labels
-        self._weights: Weights = []
-        self._pretrained: Weights | None = None
-        self._centre, self._unit = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    space: SearchSpace
+    seed: int = 0
+    fitting: Fitting = Fitting()
+    free_labels: FreeLabels | None = None
+    _pretrained: Weights | None = field(default=None, init=False)
 
     @abstractmethod
     def shapes(self) -> list[tuple[int, ...]]:
@@ -72,13 +67,12 @@ class Ensemble(DifferentiablePredictor):
         def objective(weights: Weights) -> Tensor:
             return loss(self._answers(features, weights), target).sum()
 
-        self._weights = _descend([w.clone() for w in start + head], objective, f.steps, f.learning_rate, f.weight_decay)
-        # Losses of order leave the scale open: put answers on that of the labels.
-        with torch.no_grad():
-            answers = self._answers(features, self._weights)
-        self._centre, self._unit = answers.mean(1, keepdim=True), answers.std(1, keepdim=True).clamp_min(1e-9)
-        if f.loss == "mse" or float(target.std()) == 0:
-            self._centre, self._unit = torch.zeros_like(self._centre), torch.ones_like(self._unit)
+        self._weights = _descend([w.clone() for w in start + head], objective, f, f.steps)
+        self._centre, self._unit = torch.zeros(1, 1), torch.ones(1, 1)
+        if f.loss != "mse" and float(target.std()) > 0:  # losses of order leave the scale open: take that of the labels
+            with torch.no_grad():
+                answers = self._answers(features, self._weights)
+            self._centre, self._unit = answers.mean(1, keepdim=True), answers.std(1, keepdim=True).clamp_min(1e-9)
 
     def latent(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation over members."""
@@ -91,12 +85,10 @@ class Ensemble(DifferentiablePredictor):
         return (embedded @ weights[-2]).squeeze(2) + weights[-1]
 
     def _random(self, shapes: list[tuple[int, ...]], generator: torch.Generator) -> Weights:
-        found = []
-        for shape in shapes:
-            scale = 0.0 if len(shape) == 1 else (2 / shape[0]) ** 0.5
-            weight = torch.randn(self.fitting.members, *shape, generator=generator, dtype=torch.float64)
-            found.append(scale * weight)
-        return found
+        scales = [0.0 if len(shape) == 1 else (2 / shape[0]) ** 0.5 for shape in shapes]
+        sizes = [(self.fitting.members, *shape) for shape in shapes]
+        drawn = (torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes)
+        return [scale * weight for scale, weight in zip(scales, drawn, strict=True)]
 
     def _start(self, generator: torch.Generator) -> Weights:
         weights = self._random(self.shapes(), generator)
@@ -113,22 +105,16 @@ class Ensemble(DifferentiablePredictor):
             def objective(all_weights: Weights) -> Tensor:
                 embedded = self.encoder(features, all_weights[:-2])
                 answers = embedded @ all_weights[-2] + all_weights[-1][:, None]
-                return sum(
-                    (mean_squared_error(answers[:, :, k], labels[:, k]).sum() for k in range(labels.shape[1])),
-                    torch.zeros((), dtype=torch.float64),
-                )
+                return mean_squared_error(answers, labels).sum()
 
-            found = _descend(weights + head, objective, f.free_steps, f.learning_rate, f.weight_decay)
-            self._pretrained = found[:-2]
+            self._pretrained = _descend(weights + head, objective, f, f.free_steps)[:-2]
         return self._pretrained
 
 
-def _descend(
-    weights: Weights, objective: Callable[[Weights], Tensor], steps: int, learning_rate: float, weight_decay: float
-) -> Weights:
+def _descend(weights: Weights, objective: Callable[[Weights], Tensor], f: Fitting, steps: int) -> Weights:
     for weight in weights:
         weight.requires_grad_()
-    optimiser = torch.optim.AdamW(weights, learning_rate, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(weights, f.learning_rate, weight_decay=f.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         optimiser.zero_grad()

@@ -19,20 +19,10 @@ from latency_tables.arrays import Floats
 _ROOT5 = 5**0.5
 _JITTER = 1e-6
 _LEAST, _MOST = (-6.0, -2.0, -6.0, -7.0), (3.0, 4.0, 3.0, 1.0)  # log variance, length, slope, noise
-
-
-@dataclass(frozen=True)
-class KernelPriors:
-    """Where logarithms of hyper-parameters are expected, and their deviations: variance, length, slope, noise.
-
-    Lengths are in median distances between random networks of the space; variances are shares of the labels', of
-    which the kernels of all views together are expected to have all. Chosen once, on the CIFAR-10 validation
-    accuracies of NAS-Bench-201.
-    """
-
-    length: float = 0.5
-    noise: float = -2.0
-    deviations: tuple[float, float, float, float] = (2.0, 1.0, 2.0, 1.0)
+# Where logarithms of hyper-parameters are expected, and the deviations of all four. Lengths are in median distances
+# between random networks; variances are shares of the labels', of which the kernels of all views together are expected
+# to have all. Chosen once, on the CIFAR-10 validation accuracies of NAS-Bench-201.
+_LENGTH, _NOISE, _DEVIATIONS = 0.5, -2.0, (2.0, 1.0, 2.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -77,14 +67,8 @@ class AdditiveGaussianProcess(DifferentiablePredictor):
     2006, chapter 5), at most `steps` quasi-Newton steps from what is expected.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        views: Sequence[View] | None = None,
-        priors: KernelPriors | None = None,
-        steps: int = 25,
-    ):
-        self.scaled, self.priors, self.steps = ScaledViews(space, views), priors or KernelPriors(), steps
+    def __init__(self, space: SearchSpace, views: Sequence[View] | None = None, steps: int = 25):
+        self.scaled, self.steps = ScaledViews(space, views), steps
         self._posterior: _Posterior | None = None
 
     @property
@@ -95,10 +79,7 @@ class AdditiveGaussianProcess(DifferentiablePredictor):
         """Hyper-parameters, then the posterior of scores [n]."""
         views = self.scaled(population)
         known = _Known.of(views, self._trends)
-        theta = self._expected()
-        if np.ptp(scores) > 0:
-            theta = self._most_likely(known, scores)
-        hyper = self._hyper(theta)
+        hyper = self._hyper(self._most_likely(known, scores) if np.ptp(scores) > 0 else self._expected())
         kernels = [*_kernels(hyper, known), hyper.noise * np.eye(len(scores))]
         triangle = np.linalg.cholesky(np.sum(kernels, axis=0))
         weights = cho_solve((triangle, True), scores)
@@ -109,8 +90,8 @@ class AdditiveGaussianProcess(DifferentiablePredictor):
         """Log variances and lengths of k kernels, log variances of t slopes, log noise, [2k + t + 1]."""
         shares = np.array([view.share for view in self.scaled.views])
         variance = np.log(shares / shares.sum())
-        length = np.full(len(shares), self.priors.length)
-        return np.concatenate([variance, length, variance[self._trends], [self.priors.noise]])
+        length = np.full(len(shares), _LENGTH)
+        return np.concatenate([variance, length, variance[self._trends], [_NOISE]])
 
     def _each(self, values: Sequence[float]) -> Floats:
         """One value for each kind of hyper-parameter, repeated for each of the kind."""
@@ -132,7 +113,7 @@ class AdditiveGaussianProcess(DifferentiablePredictor):
     def _loss(self, theta: Floats, known: _Known, scores: Floats) -> tuple[float, Floats]:
         """The negative logarithm of the posterior, up to a constant, with its gradient."""
         value, gradient = _negative_log_likelihood(self._hyper(theta), known, scores)
-        off = (theta - self._expected()) / (deviations := self._each(self.priors.deviations))
+        off = (theta - self._expected()) / (deviations := self._each(_DEVIATIONS))
         return value + 0.5 * float(off @ off), gradient + off / deviations
 
     def features(self, population: Population) -> Tensor:

@@ -21,16 +21,12 @@ def mean_squared_error(answers: Tensor, scores: Tensor) -> Tensor:
 
 def pairwise_hinge(answers: Tensor, scores: Tensor, margin: float = 0.1) -> Tensor:
     """Every pair in the right order, by a margin (Ning et al. 2020, GATES)."""
-    better = scores[:, None] > scores
-    gaps = answers[:, :, None] - answers[:, None]
-    return _mean_over(functional.relu(margin - gaps), better)
+    return _over_pairs(answers, scores, lambda gaps: functional.relu(margin - gaps))
 
 
 def pairwise_bce(answers: Tensor, scores: Tensor) -> Tensor:
     """Every pair's order as a binary classification (Burges et al. 2005, RankNet)."""
-    better = scores[:, None] > scores
-    gaps = answers[:, :, None] - answers[:, None]
-    return _mean_over(functional.softplus(-gaps), better)
+    return _over_pairs(answers, scores, lambda gaps: functional.softplus(-gaps))
 
 
 def list_mle(answers: Tensor, scores: Tensor) -> Tensor:
@@ -43,5 +39,8 @@ def list_mle(answers: Tensor, scores: Tensor) -> Tensor:
 LOSSES: dict[str, Loss] = {"mse": mean_squared_error, "hinge": pairwise_hinge, "bce": pairwise_bce, "listmle": list_mle}
 
 
-def _mean_over(values: Tensor, pairs: Tensor) -> Tensor:
-    return (values * pairs).sum((1, 2)) / pairs.sum().clamp_min(1)
+def _over_pairs(answers: Tensor, scores: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean `loss` of how far the better network of each pair is ahead of the other."""
+    better = scores[:, None] > scores
+    gaps = answers[:, :, None] - answers[:, None]
+    return (loss(gaps) * better).sum((1, 2)) / better.sum().clamp_min(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
@@ -11,42 +14,44 @@ from hwnas.spaces import Population, SearchSpace
 from latency_tables.arrays import Floats
 
 
-class RandomForestPredictor(RankPredictor):
-    """A random forest (Breiman 2001); the deviation is that between its trees."""
+class _Trees(RankPredictor):
+    """The mean of what fitted `members` say of all views, and the deviation between them."""
 
-    def __init__(self, space: SearchSpace, seed: int = 0, trees: int = 100):
+    members: Sequence[Any]
+
+    def __init__(self, space: SearchSpace):
         self._views = ScaledViews(space)
-        self._model = RandomForestRegressor(trees, max_features=0.5, min_samples_leaf=1, random_state=seed)
-
-    def learn(self, population: Population, scores: Floats) -> None:
-        """Grow the trees on scores [n]."""
-        self._model.fit(self._views.joined(population), scores)
-
-    def scores(self, population: Population) -> tuple[Floats, Floats]:
-        """Mean and deviation over trees."""
-        self.require_fitted()
-        features = self._views.joined(population)
-        each = np.stack([tree.predict(features) for tree in self._model.estimators_])
-        return each.mean(axis=0), each.std(axis=0)
-
-
-class GradientBoostingPredictor(RankPredictor):
-    """A few boosted ensembles (Friedman 2001), each on random subsamples; the deviation is that between them."""
-
-    def __init__(self, space: SearchSpace, seed: int = 0, members: int = 4, trees: int = 100):
-        self._views = ScaledViews(space)
-        settings = {"n_estimators": trees, "learning_rate": 0.08, "max_depth": 4, "subsample": 0.7, "max_features": 0.4}
-        self._models = [GradientBoostingRegressor(**settings, random_state=seed + i) for i in range(members)]
-
-    def learn(self, population: Population, scores: Floats) -> None:
-        """Fit every member on scores [n]."""
-        features = self._views.joined(population)
-        for model in self._models:
-            model.fit(features, scores)
 
     def scores(self, population: Population) -> tuple[Floats, Floats]:
         """Mean and deviation over members."""
         self.require_fitted()
         features = self._views.joined(population)
-        each = np.stack([model.predict(features) for model in self._models])
+        each = np.stack([member.predict(features) for member in self.members])
         return each.mean(axis=0), each.std(axis=0)
+
+
+class RandomForestPredictor(_Trees):
+    """A random forest (Breiman 2001); the deviation is that between its trees."""
+
+    def __init__(self, space: SearchSpace, seed: int = 0, trees: int = 100):
+        super().__init__(space)
+        self._model = RandomForestRegressor(trees, max_features=0.5, min_samples_leaf=1, random_state=seed)
+
+    def learn(self, population: Population, scores: Floats) -> None:
+        """Grow the trees on scores [n]."""
+        self.members = self._model.fit(self._views.joined(population), scores).estimators_
+
+
+class GradientBoostingPredictor(_Trees):
+    """A few boosted ensembles (Friedman 2001), each on random subsamples; the deviation is that between them."""
+
+    def __init__(self, space: SearchSpace, seed: int = 0, members: int = 4, trees: int = 100):
+        super().__init__(space)
+        settings = {"n_estimators": trees, "learning_rate": 0.08, "max_depth": 4, "subsample": 0.7, "max_features": 0.4}
+        self.members = [GradientBoostingRegressor(**settings, random_state=seed + i) for i in range(members)]
+
+    def learn(self, population: Population, scores: Floats) -> None:
+        """Fit every member on scores [n]."""
+        features = self._views.joined(population)
+        for member in self.members:
+            member.fit(features, scores)

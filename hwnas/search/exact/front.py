@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwnas.search.budget import InfeasibleBudget
+from hwnas.search.exact.network import cheapest
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Population, SearchSpace, every_network
-from hwnas.spaces.enumerate import PRICEABLE
+from hwnas.spaces.genotypes import PRICEABLE
 from latency_tables.additive import Factors, NotSeparable
 from latency_tables.additive.gather import Genes
 from latency_tables.additive.joint import connected, every_value, shape_of
@@ -60,11 +61,10 @@ def exact_front(space: SearchSpace, value: Function, cost: Function, limit: floa
     front = _front(space, value, cost, limit * (1 + _ROUNDING))
     front = front[cost(front.population) <= limit]
     if not len(front):
-        worth = cost.scaled(-1.0) if isinstance(cost, Factors) else lambda archs: -cost(archs)
-        cheapest = _front(space, worth, cost, np.inf)
+        arch = cheapest(space, cost)
         raise InfeasibleBudget(
-            f"no network of {space.name} costs {limit:g} or less: the cheapest is "
-            f"{space.to_text(cheapest.population[0])} with {cheapest.cost[0]:.4g}; give a larger limit"
+            f"no network of {space.name} costs {limit:g} or less: the cheapest is {space.to_text(arch)} with "
+            f"{cost(arch[None])[0]:.4g}; give a larger limit"
         )
     return replace(front, population=space.canonical(front.population))
 
@@ -177,10 +177,8 @@ class _Elimination:
 
     def _places(self, genes: Genes, states: Genes) -> NDArray[np.int64]:
         """Which joint value of ascending `genes` every joint value of `states` has, [..., values of the last]."""
-        archs = every_value(self.cardinalities, states)
-        number = np.zeros(len(archs), dtype=np.int64)
-        for gene in genes:
-            number = number * self.cardinalities[gene] + archs[:, gene]
+        values = every_value(self.cardinalities, states)[:, list(genes)]
+        number: NDArray[np.int64] = np.ravel_multi_index(tuple(values.T), shape_of(self.cardinalities, genes))
         return number.reshape(-1, self.cardinalities[states[-1]])
 
 

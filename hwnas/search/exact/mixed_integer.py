@@ -102,20 +102,20 @@ class MixedIntegerProgramme:
 
     def _consistency(self) -> tuple[csr_array, Floats]:
         """Each gene has one value; the joint values of a table add up to those of its genes."""
-        rows: list[tuple[Sequence[int], Sequence[int]]] = []  # variables counted once, variables taken off
-        rows += [(range(self.starts[g], self.starts[g + 1]), ()) for g in range(len(self.cardinalities))]
+        count = len(self.cardinalities)
+        # Entries by row and column: the values of a gene; the states that have a value, less that value.
+        parts = [(np.repeat(np.arange(count), self.cardinalities), np.arange(self.starts[-1]), 1.0)]
         for genes, start in self.joint.items():
             states = every_value(self.cardinalities, genes)
             for gene in genes:
-                for v in range(self.cardinalities[gene]):
-                    where = start + np.flatnonzero(states[:, gene] == v)
-                    rows.append((where.tolist(), [int(self.starts[gene]) + v]))
-        lengths = [len(plus) + len(minus) for plus, minus in rows]
-        columns = list(chain.from_iterable([*plus, *minus] for plus, minus in rows))
-        signs = list(chain.from_iterable([1.0] * len(plus) + [-1.0] * len(minus) for plus, minus in rows))
-        row_of = np.repeat(np.arange(len(rows)), lengths)
-        right = np.array([1.0 if not minus else 0.0 for _, minus in rows])
-        return csr_array((signs, (row_of, columns)), shape=(len(rows), self.size)), right
+                values = np.arange(self.cardinalities[gene])
+                parts.append((count + states[:, gene], start + np.arange(len(states)), 1.0))
+                parts.append((count + values, self.starts[gene] + values, -1.0))
+                count += len(values)
+        rows, columns = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        signs = np.repeat([sign for *_, sign in parts], [len(row) for row, *_ in parts])
+        right = (np.arange(count) < len(self.cardinalities)).astype(np.float64)
+        return csr_array((signs, (rows, columns)), shape=(count, self.size)), right
 
     def solve(self, limits: Sequence[float], tighter: float, time_limit_s: float | None) -> OptimizeResult:
         """Maximise within limits of each cost that are `tighter` than given, as a share of what they are made of."""

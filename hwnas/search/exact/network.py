@@ -13,7 +13,7 @@ import numpy as np
 from hwnas.search.budget import Budget, InfeasibleBudget, feasible
 from hwnas.search.exact.mixed_integer import INFEASIBLE, MixedIntegerProgramme
 from hwnas.spaces import Genotype, Population, SearchSpace, every_network
-from hwnas.spaces.enumerate import PRICEABLE
+from hwnas.spaces.genotypes import PRICEABLE
 from latency_tables import HwnasError
 from latency_tables.additive.factors import Factors, NotSeparable
 from latency_tables.additive.hinged import Hinged
@@ -103,5 +103,4 @@ def _infeasible(space: SearchSpace, budgets: Sequence[Budget]) -> InfeasibleBudg
     for budget in budgets:
         arch = cheapest(space, budget.cost)
         least.append(f"{space.to_text(arch)} has the fewest {budget.name}, {budget.cost(arch[None])[0]:.4g}")
-    wanted = " and ".join(f"{budget.limit:g} {budget.name}" for budget in budgets)
-    return InfeasibleBudget(f"no network of {space.name} fits {wanted}: {'; '.join(least)}; give a larger budget")
+    return InfeasibleBudget.of(space, budgets, "; ".join(least))

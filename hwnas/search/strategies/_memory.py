@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from hwnas.search.feasibility import infeasible, repair, sample_within
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SpaceExhausted
 from hwnas.spaces import Population, every_network, unique_genotypes
+from hwnas.spaces.genotypes import keys_of
 from hwnas.spaces.sampling import collect
 from latency_tables.arrays import Floats
 
@@ -24,8 +24,8 @@ class Memory:
     """Networks seen so far, [n, genes], with their accuracies [n], and new ones that keep the budgets."""
 
     def __init__(self, problem: Problem, seed: int):
-        self.space, self.budgets = problem.space, problem.budgets
-        space = self.space
+        space = problem.space
+        self.space, self.budgets = space, problem.budgets
         self.rng = np.random.default_rng(seed)
         self.population: Population = np.zeros((0, len(space.cardinalities)), dtype=np.int64)
         self.accuracy: Floats = np.zeros(0)
@@ -35,7 +35,7 @@ class Memory:
         if self._listed is not None:
             if not len(self._listed):
                 raise infeasible(space, self.budgets)
-            self._place = {key: i for i, key in enumerate(_keys(self._listed))}
+            self._place = {key: i for i, key in enumerate(keys_of(self._listed))}
             self._left = np.ones(len(self._listed), dtype=bool)
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Memory:
         """Remember evaluations; of a network that was seen before, the first. Those that were new, canonical."""
         clean = self.space.canonical(evaluated.population)
         new: dict[bytes, int] = {}  # and where it comes first
-        for i, key in enumerate(_keys(clean)):
+        for i, key in enumerate(keys_of(clean)):
             if key not in self._row:
                 new.setdefault(key, i)
         self._row |= {key: len(self) + i for i, key in enumerate(new)}
@@ -57,9 +57,18 @@ class Memory:
             self._left[[place for place in places if place is not None]] = False
         return added
 
+    def warm_started(self, warm_start: Population | None) -> Population:
+        """Distinct genotypes [m, genes] of a warm start [n, genes], repaired where over budget, or else left out.
+
+        None is no genotypes. Raises `ArchError` for a genotype that is not of the space.
+        """
+        given = [] if warm_start is None else [self.space.check(arch) for arch in warm_start]
+        population = np.array(given, dtype=np.int64).reshape(-1, len(self.space.cardinalities))
+        return unique_genotypes(repair(self.space, population, self.budgets, self.rng))
+
     def rows(self, population: Population) -> NDArray[np.int64]:
         """Where in the memory canonical genotypes [n, genes] are, [n]; -1 for one that has not been seen."""
-        return np.array([self._row.get(key, -1) for key in _keys(population)], dtype=np.int64)
+        return np.array([self._row.get(key, -1) for key in keys_of(population)], dtype=np.int64)
 
     def best(self, count: int) -> Population:
         """The most accurate networks seen that keep the budgets, best first, [<= count, genes]."""
@@ -104,15 +113,11 @@ class Memory:
         drawn = self.random_new(count)
         return unique_genotypes(np.concatenate([drawn, self.mutants(self.best(parents), count)]))
 
-    def mutants(self, parents: Population, count: int, rate: float | None = None) -> Population:
+    def mutants(self, parents: Population, count: int) -> Population:
         """New networks that are mutants of `parents`, repaired where over budget, [<= count, genes]."""
 
         def draw() -> Population:
             chosen = parents[self.rng.integers(0, len(parents), 2 * count)]
-            return self.new(repair(self.space, self.space.mutate(chosen, self.rng, rate), self.budgets, self.rng))
+            return self.new(repair(self.space, self.space.mutate(chosen, self.rng), self.budgets, self.rng))
 
         return collect(draw, count, _DRAWS)
-
-
-def _keys(population: Population) -> Iterator[bytes]:
-    return (row.tobytes() for row in np.ascontiguousarray(population, dtype=np.int64))

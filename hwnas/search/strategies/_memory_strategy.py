@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass, field
 
 from hwnas.search.evaluated import Evaluated
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy
 from hwnas.search.strategies._memory import Memory
-from hwnas.search.strategies._warm_start import warm_started
 from hwnas.spaces import Population
 
 
+@dataclass(eq=False, kw_only=True)
 class MemoryStrategy(SearchStrategy):
-    """Asks about `warm_start` genotypes, brought inside the budgets, one by one; then about what it chooses itself."""
+    """Asks about `warm_start` genotypes, brought inside the budgets, one by one; then about what it chooses itself.
 
-    def __init__(self, problem: Problem, *, seed: int = 0, warm_start: Population | None = None):
-        self.problem, self.space = problem, problem.space
-        self.memory = Memory(problem, seed)
-        self._waiting = warm_started(problem.space, warm_start, problem.budgets, self.memory.rng)
+    A strategy with options of its own is a dataclass too, and they are its fields.
+    """
+
+    problem: Problem = field(kw_only=False)
+    seed: int = 0
+    warm_start: Population | None = None
+
+    def __post_init__(self) -> None:
+        self.space = self.problem.space
+        self.memory = Memory(self.problem, self.seed)
+        self._waiting = self.memory.warm_started(self.warm_start)
 
     def suggest(self) -> Population:
         """The next of the warm start, or the strategy's own choice."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import MLPEnsemble
-from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy, best_first
 from hwnas.spaces import Population, SearchSpace, View
+from latency_tables.arrays import Floats
 
 _PARENTS = 10
 _CANDIDATES = 100
@@ -23,10 +22,8 @@ class BananasStrategy(PredictorStrategy):
 
     def propose(self) -> Population:
         """Mutants of the best networks seen, by their draws."""
-        memory = self.memory
-        candidates = memory.mutants(memory.best(_PARENTS), _CANDIDATES)
-        if not len(candidates):
-            return candidates
+        return best_first(self.memory.mutants(self.memory.best(_PARENTS), _CANDIDATES), self._drawn)
+
+    def _drawn(self, candidates: Population) -> Floats:
         belief = self.predictor.estimate(candidates)
-        draws = belief.mean + belief.std * memory.rng.standard_normal(len(candidates))
-        return candidates[np.argsort(-draws, kind="stable")[: self.batch]]
+        return belief.mean + belief.std * self.memory.rng.standard_normal(len(candidates))

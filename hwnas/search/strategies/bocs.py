@@ -12,18 +12,17 @@ best among them. When several rounds find nothing better, the search starts agai
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from hwnas.search.budget import feasible
+from hwnas.search.budget import Budget, feasible
 from hwnas.search.evaluated import Evaluated
 from hwnas.search.exact.front import exact_front
-from hwnas.search.problem import Problem
-from hwnas.search.strategies._memory import Memory
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
-from hwnas.spaces import Population, SearchSpace, unique_genotypes
+from hwnas.spaces import Population, unique_genotypes
 from latency_tables.additive import Factors
 from latency_tables.arrays import Floats
 
@@ -33,26 +32,20 @@ _MOST = 4000  # networks that a surrogate is fitted to
 _CLIMBED = 3  # networks whose neighbours are asked
 
 
+@dataclass(eq=False, kw_only=True)
 class BOCSStrategy(MemoryStrategy):
     """Starts from `first` random networks, twice as many at every new start; asks about `batch` at a time.
 
     Raises `NotSeparable` for a space whose slots follow too many genes for tables.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        *,
-        seed: int = 0,
-        warm_start: Population | None = None,
-        first: int = 400,
-        batch: int = 100,
-        draws: int = 8,
-    ):
-        super().__init__(problem, seed=seed, warm_start=warm_start)
-        self.batch, self.draws = batch, draws
-        self._surrogates = _Surrogates(problem.space, self.memory)
-        self._size, self._begun = first, False
+    first: int = 400
+    batch: int = 100
+    draws: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._size, self._begun = self.first, False
         self._forget()
 
     def _forget(self) -> None:
@@ -93,52 +86,39 @@ class BOCSStrategy(MemoryStrategy):
         """Networks within the budgets that surrogates hold for the best, and neighbours of the best seen."""
         pool, values = self.memory.population[self._pool], self.memory.accuracy[self._pool]
         best = np.argsort(-values, kind="stable")[: self._size]
-        fronts = self._surrogates.fronts(pool[best], values[best], self.draws, self.batch // self.draws)
+        fronts = self._fronts(pool[best], values[best])
         around = [self.space.neighbours(pool[i]) for i in best[:_CLIMBED]]
         proposed = np.concatenate([*fronts, *around])
         inside: Population = proposed[feasible(self.memory.budgets, proposed)]
         return inside
 
-
-class _Surrogates:
-    """Additive functions that may be the accuracy, and what is best by them within the budgets."""
-
-    def __init__(self, space: SearchSpace, memory: Memory):
-        self.space, self.budgets, self.rng = space, memory.budgets, memory.rng
-        self._slots = space.layout
-        self._shares = {
-            i: budget.cost.scaled(1 / budget.limit)
-            for i, budget in enumerate(self.budgets)
-            if isinstance(budget.cost, Factors)
-        }
-
-    def fronts(self, population: Population, accuracy: Floats, draws: int, count: int) -> list[Population]:
+    def _fronts(self, population: Population, accuracy: Floats) -> list[Population]:
         """For each draw from the posterior, given networks [n, genes] and accuracies [n], the best networks by it.
 
-        The last `count` of its Pareto front against what the budgets count, mixed anew each time where they are many.
+        The last of its Pareto front against what the budgets count, mixed anew each time where they are many.
         """
-        features = self._slots.one_hot(population)
-        costs = [self._share(i, features, population) for i in range(len(self.budgets))]
+        slots, rng, count = self.space.layout, self.memory.rng, self.batch // self.draws
+        features = slots.one_hot(population)
+        costs = [self._share(budget, features, population) for budget in self.memory.budgets]
         found = []
-        for coefficients in _posterior_draws(features, accuracy, draws if costs else draws * count, self.rng):
-            value = self._slots.linear(coefficients)
-            front = exact_front(self.space, value, self._mixed(costs), 1.0 if costs else np.inf)
+        for coefficients in _posterior_draws(features, accuracy, self.draws if costs else self.draws * count, rng):
+            front = exact_front(self.space, slots.linear(coefficients), self._mixed(costs), 1.0 if costs else np.inf)
             found.append(front.population[-count:])
         return found
 
-    def _share(self, budget: int, features: Floats, population: Population) -> Factors:
+    def _share(self, budget: Budget, features: Floats, population: Population) -> Factors:
         """The share of a budget that networks cost; where it does not add up, the nearest that does."""
-        if budget in self._shares:
-            return self._shares[budget]
-        shares = self.budgets[budget].cost(population) / self.budgets[budget].limit
-        return self._slots.linear(np.asarray(np.linalg.lstsq(features, shares, rcond=None)[0], dtype=np.float64))
+        if isinstance(budget.cost, Factors):
+            return budget.cost.scaled(1 / budget.limit)
+        nearest = np.linalg.lstsq(features, budget.cost(population) / budget.limit, rcond=None)[0]
+        return self.space.layout.linear(np.asarray(nearest, dtype=np.float64))
 
     def _mixed(self, costs: Sequence[Factors]) -> Factors:
         """An average of costs with random weights: it is within its limit wherever each of them is."""
         if len(costs) == 1:
             return costs[0]
         mixed = Factors(self.space.cardinalities, {})
-        for weight, cost in zip(self.rng.dirichlet(np.ones(len(costs))) if costs else (), costs, strict=True):
+        for weight, cost in zip(self.memory.rng.dirichlet(np.ones(len(costs))) if costs else (), costs, strict=True):
             mixed = mixed.plus(cost.scaled(float(weight)))
         return mixed
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from hwnas.search.problem import Problem
+from dataclasses import dataclass
+
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Population
 
 
+@dataclass(eq=False, kw_only=True)
 class EvolutionStrategy(MemoryStrategy):
     """The best of `tournament` among the youngest `population` networks has one new child."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        *,
-        seed: int = 0,
-        warm_start: Population | None = None,
-        population: int = 30,
-        tournament: int = 10,
-    ):
-        super().__init__(problem, seed=seed, warm_start=warm_start)
-        self.population, self.tournament = population, tournament
+    population: int = 30
+    tournament: int = 10
 
     def choose(self) -> Population:
         """Random networks until the population is full, then children."""

@@ -6,18 +6,20 @@ maximises it within the budgets is known with proof. That network is asked about
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search.adjust import hamming_budget
 from hwnas.search.budget import Budget, InfeasibleBudget
 from hwnas.search.exact.network import best_network
-from hwnas.search.problem import Problem
-from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy, best_first
 from hwnas.spaces import Genotype, Population, SearchSpace
 from latency_tables.additive.factors import Factors, NotSeparable
 
 
+@dataclass(eq=False, kw_only=True)
 class ExactStrategy(PredictorStrategy):
     """Suggests the best network by the model that has not been seen; with `batch`, the best ones in order.
 
@@ -26,20 +28,9 @@ class ExactStrategy(PredictorStrategy):
     whose slots follow too many genes for tables, and for budgets that are no sums over genes.
     """
 
-    predictor: AdditivePredictor
-    default_batch = 1
-
-    def __init__(
-        self,
-        problem: Problem,
-        *,
-        seed: int = 0,
-        warm_start: Population | None = None,
-        initial: int | None = None,
-        batch: int | None = None,
-    ):
-        super().__init__(problem, seed=seed, warm_start=warm_start, initial=initial, batch=batch)
-        self._excluded: list[Budget] = []
+    predictor: AdditivePredictor = field(default=None, init=False)  # type: ignore[assignment]
+    batch: int = 1
+    _excluded: list[Budget] = field(default_factory=list, init=False)
 
     @staticmethod
     def default_predictor(space: SearchSpace, seed: int) -> AdditivePredictor:
@@ -49,9 +40,7 @@ class ExactStrategy(PredictorStrategy):
     def propose(self) -> Population:
         """The best networks by the model just fitted, each seen for the first time."""
         if (left := self.memory.all_new()) is not None:
-            if len(left):
-                left = left[np.argsort(-self.predictor.estimate(left).mean, kind="stable")[: self.batch]]
-            return left
+            return best_first(left, self.predicted)
         value, found = self.predictor.factors, list[Genotype]()
         while len(found) < self.batch:
             try:

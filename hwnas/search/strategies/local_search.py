@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hwnas.search.evaluated import Evaluated
-from hwnas.search.problem import Problem
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Genotype, Population
 
@@ -15,9 +14,7 @@ class LocalSearchStrategy(MemoryStrategy):
     observes moves the climb to the best network inside the budgets, where that is better.
     """
 
-    def __init__(self, problem: Problem, *, seed: int = 0, warm_start: Population | None = None):
-        super().__init__(problem, seed=seed, warm_start=warm_start)
-        self._here: tuple[float, Genotype] | None = None
+    _here: tuple[float, Genotype] | None = None
 
     def choose(self) -> Population:
         """One neighbour not seen before, or a new start."""

@@ -20,8 +20,8 @@ from hwnas.search.feasibility import repair, sample_within
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy
 from hwnas.search.strategies._memory import Memory
-from hwnas.search.strategies._warm_start import warm_started
 from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces.genotypes import keys_of
 
 _MATINGS = 10  # at most, for one generation: where budgets leave few networks, most offspring are twins
 
@@ -60,7 +60,7 @@ class _NeitherTwinsNorObserved(DefaultDuplicateElimination):  # type: ignore[mis
         new = super().do(pop, *args, **kwargs)
         if not self.observed or not len(new):
             return new
-        return new[[arch.tobytes() not in self.observed for arch in _genotypes(new)]]
+        return new[[key not in self.observed for key in keys_of(_genotypes(new))]]
 
 
 class NSGA2Strategy(SearchStrategy):
@@ -78,7 +78,7 @@ class NSGA2Strategy(SearchStrategy):
         self._memory = Memory(problem, seed)
         space, budgets, rng = problem.space, problem.budgets, self._memory.rng
         self._random = sample_within(space, budgets, rng, population)
-        self._warm = warm_started(space, warm_start, budgets, rng)
+        self._warm = self._memory.warm_started(warm_start)
         self._twins = _NeitherTwinsNorObserved()
         self._pymoo = PymooProblem(
             n_var=len(space.cardinalities), n_obj=2, xl=0, xu=np.array(space.cardinalities) - 1, vtype=int
@@ -132,7 +132,7 @@ class NSGA2Strategy(SearchStrategy):
         """What is new and inside the budgets joins the population; nothing of it is suggested."""
         new = self._memory.add(evaluated)
         self._joining.append(self.problem.inside(new))
-        self._twins.observed |= {arch.tobytes() for arch in np.ascontiguousarray(new.population)}
+        self._twins.observed.update(keys_of(new.population))
 
 
 def _genotypes(individuals: Any) -> Population:

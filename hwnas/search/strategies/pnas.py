@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import MLPEnsemble
-from hwnas.search.problem import Problem
-from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy, best_first
 from hwnas.spaces import Population, SearchSpace
+from latency_tables.arrays import Floats
 
 _BEAM = 10
 _CANDIDATES = 200
@@ -21,18 +20,9 @@ class PNASStrategy(PredictorStrategy):
     The complexity of a network is the number of slots that add ops: blocks of a chain, edges of a cell.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        *,
-        seed: int = 0,
-        warm_start: Population | None = None,
-        predictor: Predictor | None = None,
-        initial: int | None = None,
-        batch: int | None = None,
-    ):
-        super().__init__(problem, seed=seed, warm_start=warm_start, predictor=predictor, initial=initial, batch=batch)
-        self._adds = [np.array([float(len(ops) > 0) for ops in slot.options]) for slot in problem.space.slots]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._adds = [np.array([float(len(ops) > 0) for ops in slot.options]) for slot in self.space.slots]
         self._levels = np.unique(self.complexity(self.memory.random_new(500)))
         self._level = 0
 
@@ -41,24 +31,19 @@ class PNASStrategy(PredictorStrategy):
         """Perceptrons on every view of the space."""
         return MLPEnsemble(space, seed)
 
-    def complexity(self, population: Population) -> NDArray[np.int64]:
+    def complexity(self, population: Population) -> Floats:
         """How many slots of genotypes [n, genes] add ops, [n]."""
-        return self.space.layout.gathered(self._adds, population).astype(np.int64)
+        return self.space.layout.gathered(self._adds, population)
 
     def choose(self) -> Population:
         """The least complex networks first."""
         if len(self.memory) < self.initial:
-            drawn = self.memory.random_new(_CANDIDATES)
-            order = np.argsort(self.complexity(drawn), kind="stable")
-            simplest: Population = drawn[order[: min(self.batch, self.initial - len(self.memory))]]
-            return simplest
+            drawn = best_first(self.memory.random_new(_CANDIDATES), lambda archs: -self.complexity(archs))
+            return drawn[: min(self.batch, self.initial - len(self.memory))]
         self._level = min(self._level + 1, len(self._levels) - 1)
         return super().choose()
 
     def propose(self) -> Population:
         """Mutants of the best that are as complex as is allowed by now, by predicted accuracy."""
         pool = self.memory.pool(_CANDIDATES, _BEAM)
-        grown: Population = pool[self.complexity(pool) <= self._levels[self._level]]
-        if len(grown):
-            grown = grown[np.argsort(-self.predictor.estimate(grown).mean, kind="stable")[: self.batch]]
-        return grown
+        return best_first(pool[self.complexity(pool) <= self._levels[self._level]], self.predicted)

@@ -9,13 +9,15 @@ knapsack, solved by its Lagrangian for a ladder of prices. Steps end at networks
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from hwnas.accuracy.predictors import AdditiveGaussianProcess, DifferentiablePredictor
 from hwnas.search.budget import feasible
 from hwnas.search.moves import Moves
-from hwnas.search.problem import Problem
+from hwnas.search.strategies._predictor_strategy import best_first
 from hwnas.search.strategies.bayesian import BayesianStrategy
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from latency_tables.arrays import Floats
@@ -25,38 +27,21 @@ _EXCHANGES = 24  # pairs of moves that are tried together under a budget
 _PRICES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # of budgets, relative to the gain per cost of the best moves
 
 
+@dataclass(eq=False, kw_only=True)
 class PredNASStrategy(BayesianStrategy):
     """Ascends an upper confidence bound of the predictor from the best networks seen, random ones and near misses.
 
     `optimism` is the number of deviations in the bound; `starts` the number of ascents for one suggestion.
     """
 
-    default_initial = 1
+    initial: int = 1
+    optimism: float = 2.0
+    starts: int = 20
+    steps: int = 20
 
-    def __init__(
-        self,
-        problem: Problem,
-        *,
-        seed: int = 0,
-        warm_start: Population | None = None,
-        predictor: DifferentiablePredictor | None = None,
-        initial: int | None = None,
-        batch: int | None = None,
-        optimism: float = 2.0,
-        starts: int = 20,
-        steps: int = 20,
-    ):
-        super().__init__(
-            problem,
-            seed=seed,
-            warm_start=warm_start,
-            predictor=predictor,
-            initial=initial,
-            batch=batch,
-            optimism=optimism,
-        )
-        self.starts, self.steps = starts, steps
-        self._moves = Moves(problem.space)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._moves = Moves(self.space)
         self._runners_up = self.memory.population  # of the last suggestion: the next one is rarely far
 
     @staticmethod
@@ -70,8 +55,7 @@ class PredNASStrategy(BayesianStrategy):
         known = memory.best(half)
         chance = memory.random_new(self.starts - len(known))
         fresh = memory.new(self.ascend(np.concatenate([known, chance, memory.new(self._runners_up)])))
-        if len(fresh):
-            fresh = fresh[np.argsort(-self.bound(fresh), kind="stable")]
+        fresh = best_first(fresh, self.bound)
         self._runners_up = fresh[: self.batch + half]
         return fresh
 
@@ -108,10 +92,13 @@ class PredNASStrategy(BayesianStrategy):
     def _offers(self, here: Population, around: Population, gains: Floats) -> Population:
         """What the linear programme offers from each genotype, for every price and stride, [s, offers, genes]."""
         dearer = self._dearer(here, around)  # [budgets, s, moves]
-        offers: list[Population] = []
-        for price in _PRICES if len(dearer) else (0.0,):
-            offers += self._strides(here, gains - price * _scaled(dearer, gains))
-        if len(dearer):
+        if not len(dearer):
+            offers = self._strides(here, gains)
+        else:
+            extra = dearer.sum(axis=0)
+            scale = np.abs(gains).max(axis=1) / np.maximum(np.abs(extra).max(axis=1), 1e-12)
+            worths = (gains - price * (scale[:, None] * extra) for price in _PRICES)
+            offers = [offer for worth in worths for offer in self._strides(here, worth)]
             offers += self._exchanges(here, gains, dearer)
         return np.stack([self.space.canonical(o) for o in offers], axis=1)
 
@@ -146,13 +133,3 @@ class PredNASStrategy(BayesianStrategy):
                 self._moves.make(chosen, move, rows)
             pairs.append(chosen)
         return pairs
-
-
-def _scaled(dearer: Floats, gains: Floats) -> Floats:
-    """The costs of moves, all budgets together, [s, moves], on the scale of the gains."""
-    if not len(dearer):
-        return np.zeros_like(gains)
-    extra = dearer.sum(axis=0)
-    scale: Floats = np.abs(gains).max(axis=1) / np.maximum(np.abs(extra).max(axis=1), 1e-12)
-    price: Floats = scale[:, None] * extra
-    return price

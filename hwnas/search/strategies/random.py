@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from hwnas.search.problem import Problem
+from dataclasses import dataclass
+
 from hwnas.search.strategies._memory_strategy import MemoryStrategy
 from hwnas.spaces import Population
 
 
+@dataclass(eq=False, kw_only=True)
 class RandomStrategy(MemoryStrategy):
     """Networks with uniform genes, each suggested once."""
 
-    def __init__(self, problem: Problem, *, seed: int = 0, warm_start: Population | None = None, batch: int = 100):
-        super().__init__(problem, seed=seed, warm_start=warm_start)
-        self._batch = batch
+    batch: int = 100
 
     def choose(self) -> Population:
         """A fresh batch."""
-        return self.memory.random_new(self._batch)
+        return self.memory.random_new(self.batch)

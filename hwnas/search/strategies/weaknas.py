@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
 from hwnas.accuracy import Predictor
 from hwnas.accuracy.predictors import GradientBoostingPredictor
-from hwnas.search.strategies._predictor_strategy import PredictorStrategy
+from hwnas.search.strategies._predictor_strategy import PredictorStrategy, best_first
 from hwnas.spaces import Population, SearchSpace
 
 _FAVOURITES = 100
@@ -14,10 +14,11 @@ _POOL = 1000
 _PARENTS = 10
 
 
+@dataclass(eq=False, kw_only=True)
 class WeakNASStrategy(PredictorStrategy):
     """Samples `batch` networks at random from the hundred that the predictor puts first."""
 
-    default_initial = 20
+    initial: int = 20
 
     @staticmethod
     def default_predictor(space: SearchSpace, seed: int) -> Predictor:
@@ -26,7 +27,5 @@ class WeakNASStrategy(PredictorStrategy):
 
     def propose(self) -> Population:
         """A sample of the favourites."""
-        pool = self.memory.pool(_POOL, _PARENTS)
-        first = np.argsort(-self.predictor.estimate(pool).mean, kind="stable")[:_FAVOURITES]
-        sample: Population = pool[self.memory.rng.permutation(first)[: self.batch]]
-        return sample
+        favourites = best_first(self.memory.pool(_POOL, _PARENTS), self.predicted)[:_FAVOURITES]
+        return self.memory.rng.permutation(favourites)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwnas.spaces.encodings import View
 from hwnas.spaces.genotypes import ArchError
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.space import SearchSpace, View
 from latency_tables import Op
 from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype
@@ -27,6 +26,7 @@ class NasBenchMacro(SearchSpace):
 
     name = "nasbench-macro"
     cardinalities = (1 + len(_EXPAND_KERNEL),) * sum(_STAGES)
+    gene_names = tuple(f"layer{i + 1}" for i in range(sum(_STAGES)))
 
     def __init__(self, num_classes: int = 10, size: int = 32):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
@@ -55,11 +55,6 @@ class NasBenchMacro(SearchSpace):
         from hwnas.spaces.macro.modules import build_op
 
         return build_op(op)
-
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """`layer1` ... `layer8`."""
-        return tuple(f"layer{i + 1}" for i in range(len(self.cardinalities)))
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -73,6 +74,18 @@ class Stage:
         if not self.depths or min(self.depths) < 1 or not self.blocks:
             raise ValueError("a stage needs depths of at least 1 and at least one block to choose")
 
+    @property
+    def places(self) -> range:
+        """The positions of its blocks at the greatest depth."""
+        return range(max(self.depths))
+
+    @cached_property
+    def kinds(self) -> list[list[int]]:
+        """Which of its blocks are of one kind, from the smallest to the largest, by the kinds' codes."""
+        codes = [block.kind.code for block in self.blocks]
+        by_size = sorted(range(len(codes)), key=lambda i: (self.blocks[i].expand, self.blocks[i].kernel))
+        return [[i for i in by_size if codes[i] == code] for code in sorted(set(codes))]
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -86,21 +99,6 @@ class Preset:
     stages: tuple[Stage, ...]
     head_width: int
     mix_width: int = 0
-
-
-@dataclass(frozen=True)
-class _BlockSlot:
-    """Where one block stands: in which stage, at which position, and which genes speak of it."""
-
-    stage_index: int
-    stage: Stage
-    position: int
-    depth_gene: int
-    gene: int
-
-    def present(self, population: Population) -> NDArray[np.bool_]:
-        """Which genotypes [n, genes] have this block, [n]."""
-        return np.asarray(self.stage.depths)[population[:, self.depth_gene]] > self.position
 
 
 class MBConvSpace(SearchSpace):
@@ -117,10 +115,7 @@ class MBConvSpace(SearchSpace):
     @cached_property
     def cardinalities(self) -> tuple[int, ...]:
         """Depth, then blocks, of every stage in turn."""
-        genes: list[int] = []
-        for stage in self.preset.stages:
-            genes += [len(stage.depths), *[len(stage.blocks)] * max(stage.depths)]
-        return tuple(genes)
+        return tuple(map(len, self.gene_values))
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -131,44 +126,43 @@ class MBConvSpace(SearchSpace):
         if preset.first_block:
             first.append(Block(RELU, 1, 3).op(channels, size, channels, 1))
         slots = [Slot.fixed(*first)]
-        for block_slot in self._block_slots:
-            stage, position = block_slot.stage, block_slot.position
-            stride = stage.stride if position == 0 else 1
-            blocks = [(block.op(channels, size, stage.width, stride),) for block in stage.blocks]
-            if position < min(stage.depths):
-                slots.append(Slot((block_slot.gene,), tuple(blocks)))
-            else:
-                nothing: list[tuple[Op, ...]] = [()] * len(blocks)
-                by_depth = chain.from_iterable(blocks if depth > position else nothing for depth in stage.depths)
-                slots.append(Slot((block_slot.depth_gene, block_slot.gene), tuple(by_depth)))
-            channels, size = stage.width, -(-size // stride)
+        for gene, stage in self._stages:
+            for position in stage.places:
+                stride = stage.stride if position == 0 else 1
+                blocks = [(block.op(channels, size, stage.width, stride),) for block in stage.blocks]
+                if position < min(stage.depths):
+                    slots.append(Slot((gene + 1 + position,), tuple(blocks)))
+                else:
+                    nothing: list[tuple[Op, ...]] = [()] * len(blocks)
+                    by_depth = chain.from_iterable(blocks if depth > position else nothing for depth in stage.depths)
+                    slots.append(Slot((gene, gene + 1 + position), tuple(by_depth)))
+                channels, size = stage.width, -(-size // stride)
         shape, width, mix = (channels, size, size), preset.head_width, preset.mix_width
         return (*slots, Slot.fixed(Op.of("head", shape, width=width, mix=mix, classes=self.num_classes)))
 
-    @cached_property
-    def _block_slots(self) -> tuple[_BlockSlot, ...]:
-        found, gene = [], 0
-        for index, stage in enumerate(self.preset.stages):
-            for position in range(max(stage.depths)):
-                found.append(_BlockSlot(index, stage, position, gene, gene + 1 + position))
-            gene += 1 + max(stage.depths)
-        return tuple(found)
+    @property
+    def _stages(self) -> Iterator[tuple[int, Stage]]:
+        """Every stage after the number of its depth gene, which those of its blocks follow."""
+        gene = 0
+        for stage in self.preset.stages:
+            yield gene, stage
+            gene += 1 + len(stage.places)
 
     @property
     def gene_names(self) -> tuple[str, ...]:
         """`depth1, block1.1, block1.2, ... depth2, ...`: stages and blocks count from 1."""
         names = []
         for number, stage in enumerate(self.preset.stages, start=1):
-            names += [f"depth{number}", *(f"block{number}.{position + 1}" for position in range(max(stage.depths)))]
+            names += [f"depth{number}", *(f"block{number}.{position + 1}" for position in stage.places)]
         return tuple(names)
 
-    @property
+    @cached_property
     def gene_values(self) -> tuple[tuple[str, ...], ...]:
         """Numbers of blocks, and blocks by their texts."""
         values = []
         for stage in self.preset.stages:
             blocks = tuple(block.text for block in stage.blocks)
-            values += [tuple(map(str, stage.depths)), *[blocks] * max(stage.depths)]
+            values += [tuple(map(str, stage.depths)), *[blocks] * len(stage.places)]
         return tuple(values)
 
     def build_op(self, op: Op) -> nn.Module:
@@ -181,52 +175,42 @@ class MBConvSpace(SearchSpace):
         """Blocks of one kind share the weights of the widest with the largest kernel."""
         if op.kind not in {"mbconv", "fused"} or op["expand"] == 1:
             return op
-        settings = dict(op.settings)
-        same_kind = [
-            b
-            for stage in self.preset.stages
-            for b in stage.blocks
-            if (b.kind.fused, b.kind.hswish, b.kind.se) == (op.kind == "fused", bool(op["hswish"]), bool(op["se"]))
-        ]
-        settings["expand"] = max(b.expand for b in same_kind)
-        settings["kernel"] = max(b.kernel for b in same_kind)
-        return Op.of(op.kind, op.in_shape, **settings)
+        kind = (op.kind == "fused", bool(op["hswish"]), bool(op["se"]))
+        blocks = chain.from_iterable(stage.blocks for stage in self.preset.stages)
+        sizes = [(b.expand, b.kernel) for b in blocks if (b.kind.fused, b.kind.hswish, b.kind.se) == kind]
+        expand, kernel = map(max, zip(*sizes, strict=True))
+        return Op.of(op.kind, op.in_shape, **dict(op.settings) | {"expand": expand, "kernel": kernel})
 
     def sandwich(self, rng: np.random.Generator) -> Population:
         """Largest, smallest and one random network, each block's kind drawn first so that all kinds train alike."""
         genes = np.zeros((3, len(self.cardinalities)), dtype=np.int64)
-        for slot in self._block_slots:
-            depths, blocks = np.array(slot.stage.depths), slot.stage.blocks
-            genes[:, slot.depth_gene] = [depths.argmax(), depths.argmin(), rng.integers(len(depths))]
-            kinds = sorted({b.kind.code for b in blocks})
-            for row in range(3):
-                kind = kinds[rng.integers(len(kinds))]
-                mine = sorted(
-                    (i for i, b in enumerate(blocks) if b.kind.code == kind),
-                    key=lambda i: (blocks[i].expand, blocks[i].kernel),
-                )
-                genes[row, slot.gene] = {0: mine[-1], 1: mine[0]}.get(row, mine[rng.integers(len(mine))])
+        for gene, stage in self._stages:
+            depths = np.array(stage.depths)
+            for position in stage.places:
+                genes[:, gene] = [depths.argmax(), depths.argmin(), rng.integers(len(depths))]
+                for row in range(3):
+                    kind = stage.kinds[rng.integers(len(stage.kinds))]
+                    genes[row, gene + 1 + position] = (kind[-1], kind[0], kind[rng.integers(len(kind))])[row]
         return self.canonical(genes)
 
     def encode(self, population: Population) -> NDArray[np.float64]:
         """A block: present, one-hot kind, expansion and kernel scaled to 1; all 0 when absent."""
         columns = []
-        for slot in self._block_slots:
-            kinds = sorted({b.kind.code for b in slot.stage.blocks})
-            table = np.array(
-                [[1.0, *(b.kind.code == k for k in kinds), b.expand / 6, b.kernel / 7] for b in slot.stage.blocks]
-            )
-            columns.append(table[population[:, slot.gene]] * slot.present(population)[:, None])
+        for gene, stage in self._stages:
+            of_kind = [[i in kind for kind in stage.kinds] for i in range(len(stage.blocks))]
+            rows = zip(stage.blocks, of_kind, strict=True)
+            table = np.array([[1.0, *kinds, b.expand / 6, b.kernel / 7] for b, kinds in rows])
+            depth = np.array(stage.depths)[population[:, gene]]
+            columns += [table[population[:, gene + 1 + p]] * (depth > p)[:, None] for p in stage.places]
         return np.concatenate(columns, axis=1)
 
     def to_text(self, arch: Genotype) -> str:
         """Readable text, e.g. `mbconv-32:mb3k5,se6k3/fu4k3/...`."""
-        arch = self.check(arch)
-        stages: list[list[str]] = [[] for _ in self.preset.stages]
-        for slot in self._block_slots:
-            if slot.position < slot.stage.depths[arch[slot.depth_gene]]:
-                stages[slot.stage_index].append(slot.stage.blocks[arch[slot.gene]].text)
-        return f"{self.name}:{'/'.join(map(','.join, stages))}"
+        arch, words = self.check(arch), []
+        for gene, stage in self._stages:
+            chosen = arch[gene + 1 :][: stage.depths[arch[gene]]]
+            words.append(",".join(stage.blocks[i].text for i in chosen))
+        return f"{self.name}:{'/'.join(words)}"
 
     def from_text(self, text: str) -> Genotype:
         """Inverse of `to_text`; raises `ArchError` that names the stage and block it cannot read."""
@@ -236,16 +220,14 @@ class MBConvSpace(SearchSpace):
             wanted = len(self.preset.stages)
             raise ArchError(f"{problem} {self.name} has {wanted} stages between '/', got {len(stages)}")
         arch = np.zeros(len(self.cardinalities), dtype=np.int64)
-        for slot in self._block_slots:
-            stage, number, blocks = slot.stage, slot.stage_index + 1, stages[slot.stage_index]
+        for number, (blocks, (gene, stage)) in enumerate(zip(stages, self._stages, strict=True), start=1):
             if len(blocks) not in stage.depths:
                 depths = " or ".join(map(str, stage.depths))
                 raise ArchError(f"{problem} stage {number} of {self.name} has {depths} blocks, got {len(blocks)}")
-            arch[slot.depth_gene] = stage.depths.index(len(blocks))
-            if slot.position < len(blocks):
-                known, block = [b.text for b in stage.blocks], blocks[slot.position]
+            arch[gene], known = stage.depths.index(len(blocks)), [block.text for block in stage.blocks]
+            for place, block in enumerate(blocks, start=1):
                 if block not in known:
-                    where = f"block {slot.position + 1} of stage {number}"
+                    where = f"block {place} of stage {number}"
                     raise ArchError(f"{problem} {where} is {block!r:.20}, not one of {', '.join(known)}")
-                arch[slot.gene] = known.index(block)
+                arch[gene + place] = known.index(block)
         return arch

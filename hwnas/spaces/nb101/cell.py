@@ -97,7 +97,7 @@ def channels(edges: NDArray[np.bool_], outputs: int) -> list[int]:
 
 
 def path_statistics(population: Population) -> NDArray[np.float64]:
-    """Width, depth and shortcuts in a few numbers, [n, 1 + 3 * 4]: as `nb201_paths.path_statistics`.
+    """Width, depth and shortcuts in a few numbers, [n, 1 + 3 * 4]: as `nb201.paths.path_statistics`.
 
     The log of the number of paths; then for each op, and for convolutions together, how many are on the path with the
     fewest, with the most, and on the average path.
@@ -108,19 +108,14 @@ def path_statistics(population: Population) -> NDArray[np.float64]:
     weights[:, :, -1] = weights[:, :, :2].sum(axis=2)
     weights *= on_a_path(edges)[:, :, None]
     paths = np.zeros((len(population), VERTICES))
-    fewest, most, total = np.full_like(weights, np.inf), np.full_like(weights, -np.inf), np.zeros_like(weights)
-    paths[:, INPUT], fewest[:, INPUT], most[:, INPUT] = 1, 0, 0
+    fewest, most, total = (np.zeros_like(weights) for _ in range(3))
+    paths[:, INPUT] = 1
     for vertex in range(1, VERTICES):
-        own = weights[:, vertex]
-        for before in range(vertex):
-            there = edges[:, before, vertex]
-            paths[there, vertex] += paths[there, before]
-            total[there, vertex] += total[there, before]
-            fewest[there, vertex] = np.minimum(fewest[there, vertex], fewest[there, before])
-            most[there, vertex] = np.maximum(most[there, vertex], most[there, before])
-        total[:, vertex] += own * paths[:, vertex, None]
-        fewest[:, vertex] += own
-        most[:, vertex] += own
+        own, there = weights[:, vertex], edges[:, :vertex, vertex, None]
+        paths[:, vertex] = (paths[:, :vertex] * there[:, :, 0]).sum(axis=1)
+        total[:, vertex] = (total[:, :vertex] * there).sum(axis=1) + own * paths[:, vertex, None]
+        fewest[:, vertex] = own + np.where(there, fewest[:, :vertex], np.inf).min(axis=1)
+        most[:, vertex] = own + np.where(there, most[:, :vertex], -np.inf).max(axis=1)
     mean = total[:, OUTPUT] / paths[:, OUTPUT, None]
     columns = [np.log(paths[:, OUTPUT, None]), fewest[:, OUTPUT], most[:, OUTPUT], mean]
     return np.concatenate(columns, axis=1)

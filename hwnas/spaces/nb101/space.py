@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces.encodings import View
 from hwnas.spaces.genotypes import ArchError
 from hwnas.spaces.nb101 import cell
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.space import SearchSpace, View
 from latency_tables import Op
 from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population

@@ -51,10 +51,11 @@ def to_text(arch: Genotype) -> str:
     return "+".join(f"|{node}" for node in nodes)
 
 
-def op_counts(archs: Population) -> NDArray[np.float64]:
-    """How often each op on each edge occurs, [n, 30], edge-major, of genotypes [n, 6]."""
-    counts: NDArray[np.float64] = np.eye(len(OPS))[archs].reshape(len(archs), -1)
-    return counts
+def op_counts(archs: Population, edges: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """How often each op on each edge occurs, [n, 30], edge-major, of genotypes [n, 6]; on some `edges` [n, 6] alone."""
+    ops = np.eye(len(OPS))[archs]
+    counted = ops if edges is None else ops * edges[:, :, None]
+    return counted.reshape(len(archs), -1)
 
 
 def used_edges(archs: Population) -> NDArray[np.bool_]:
@@ -82,16 +83,9 @@ def live_edges(archs: Population) -> NDArray[np.bool_]:
     return live
 
 
-def used_op_counts(archs: Population) -> NDArray[np.float64]:
-    """As `op_counts`, [n, 30], but only of edges the output depends on."""
-    counts: NDArray[np.float64] = op_counts(archs) * np.repeat(used_edges(archs), len(OPS), axis=1)
-    return counts
-
-
 def live_op_counts(archs: Population) -> NDArray[np.float64]:
     """As `op_counts`, [n, 30], but only of edges on a live path."""
-    counts: NDArray[np.float64] = op_counts(archs) * np.repeat(live_edges(archs), len(OPS), axis=1)
-    return counts
+    return op_counts(archs, live_edges(archs))
 
 
 def live_op_statistics(archs: Population) -> NDArray[np.float64]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,12 +24,9 @@ GROUPS = (
 )
 
 
-@cache
-def _sequences() -> NDArray[np.int64]:
-    """A sequence of ops is a number with digits 1..3, most significant first; with a zero inside it is none."""
-    base = len(_ON_PATHS) + 1
-    codes = [c for c in range(base**LONGEST) if "0" not in np.base_repr(c, base).lstrip("0")]
-    return np.array(codes, dtype=np.int64)
+# A sequence of ops is a number with digits 1..3, most significant first; with a zero inside it is none.
+_BASE = len(_ON_PATHS) + 1
+_SEQUENCES = [code for code in range(_BASE**LONGEST) if "0" not in np.base_repr(code, _BASE).lstrip("0")]
 
 
 def live_paths(archs: Population) -> NDArray[np.bool_]:
@@ -44,17 +39,16 @@ def path_counts(archs: Population) -> NDArray[np.float64]:
 
     The path encoding of White et al. 2021 (BANANAS), but paths that compute the same count as the same.
     """
-    base = len(_ON_PATHS) + 1
     digit = np.zeros(len(OPS), dtype=np.int64)
-    digit[[OPS.index(name) for name in _ON_PATHS]] = np.arange(1, base)
-    counts = np.zeros((len(archs), base**LONGEST))
+    digit[[OPS.index(name) for name in _ON_PATHS]] = np.arange(1, _BASE)
+    counts = np.zeros((len(archs), _BASE**LONGEST))
     for path, live in zip(PATHS, live_paths(archs).T, strict=True):
         code = np.zeros(len(archs), dtype=np.int64)
         for edge in path:
             op = archs[:, edge]
-            code = np.where(digit[op] > 0, code * base + digit[op], code)
+            code = np.where(digit[op] > 0, code * _BASE + digit[op], code)
         np.add.at(counts, (np.flatnonzero(live), code[live]), 1)
-    chosen: NDArray[np.float64] = counts[:, _sequences()]
+    chosen: NDArray[np.float64] = counts[:, _SEQUENCES]
     return chosen
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hwnas.spaces.encodings import View
 from hwnas.spaces.nb201 import cell, paths
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.space import SearchSpace, View
 from latency_tables import Op
 from latency_tables.additive import Slot
 from latency_tables.additive.joint import every_value
@@ -30,6 +29,10 @@ class NasBench201(SearchSpace):
 
     name, is_chain = "nb201", False
     cardinalities = (len(cell.OPS),) * len(cell.EDGES)
+    gene_names = tuple(f"edge{start}-{end}" for start, end in cell.EDGES)
+    gene_values = (cell.OPS,) * len(cell.EDGES)
+    # Runtimes that compile the graph drop what the output does not depend on; some fold zeros as well.
+    prunings = ("unused", "dead")
 
     def __init__(self, num_classes: int = 10, size: int = 32):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
@@ -52,21 +55,6 @@ class NasBench201(SearchSpace):
             side //= 2
         last = (_WIDTHS[-1], 2 * side, 2 * side)
         return (*slots, Slot.fixed(Op.of("head", last, classes=self.num_classes)))
-
-    @property
-    def gene_names(self) -> tuple[str, ...]:
-        """The edges, `edge0-1` ..., by the nodes they join."""
-        return tuple(f"edge{start}-{end}" for start, end in cell.EDGES)
-
-    @property
-    def gene_values(self) -> tuple[tuple[str, ...], ...]:
-        """The benchmark's names of ops."""
-        return (tuple(cell.OPS),) * len(cell.EDGES)
-
-    @property
-    def prunings(self) -> tuple[str, ...]:
-        """Runtimes that compile the graph drop what the output does not depend on; some fold zeros as well."""
-        return ("unused", "dead")
 
     def pruned_slots(self, pruning: str) -> tuple[Slot, ...]:
         """As `slots`, with `none` on edges that are unused, or not on a live path: all edges decide together."""

@@ -5,6 +5,7 @@ Every stage chooses depth, width and group width; nothing ties the stages togeth
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -12,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwnas.spaces.encodings import View
 from hwnas.spaces.genotypes import ArchError
-from hwnas.spaces.space import SearchSpace
+from hwnas.spaces.space import SearchSpace, View
 from latency_tables import HwnasError, Op
 from latency_tables.additive import Slot
 from latency_tables.arrays import Genotype, Population
@@ -31,6 +31,11 @@ class RegNetStage:
     widths: tuple[int, ...]
     group_widths: tuple[int, ...]
     stride: int = 2
+
+    @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """The values of its three genes."""
+        return self.depths, self.widths, self.group_widths
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -87,8 +92,7 @@ class RegNetSpace(SearchSpace):
     @cached_property
     def cardinalities(self) -> tuple[int, ...]:
         """Depths, widths and group widths of every stage in turn."""
-        stages = self.preset.stages
-        return tuple(n for s in stages for n in (len(s.depths), len(s.widths), len(s.group_widths)))
+        return tuple(len(values) for stage in self.preset.stages for values in stage.choices)
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -101,7 +105,7 @@ class RegNetSpace(SearchSpace):
         for s, stage in enumerate(preset.stages):
             after = -(-side // stage.stride)
             choices = []
-            for inputs, depth, width, group in product(before, stage.depths, stage.widths, stage.group_widths):
+            for inputs, depth, width, group in product(before, *stage.choices):
                 first = Op.of("bottleneck", (inputs, side, side), out=width, group_width=group, stride=stage.stride)
                 later = Op.of("bottleneck", (width, after, after), out=width, group_width=group, stride=1)
                 choices.append((first, *(later,) * (depth - 1)))
@@ -118,8 +122,7 @@ class RegNetSpace(SearchSpace):
     @property
     def gene_values(self) -> tuple[tuple[str, ...], ...]:
         """The numbers themselves."""
-        stages = self.preset.stages
-        return tuple(tuple(map(str, values)) for s in stages for values in (s.depths, s.widths, s.group_widths))
+        return tuple(tuple(map(str, values)) for stage in self.preset.stages for values in stage.choices)
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, bottleneck or head; raises ValueError for a foreign kind."""
@@ -129,12 +132,11 @@ class RegNetSpace(SearchSpace):
 
     def encode(self, population: Population) -> np.ndarray:
         """Depth, log width and log group width of every stage, 0..1 from the least to the most."""
-        columns = []
-        for s, stage in enumerate(self.preset.stages):
-            values = (np.array(stage.depths), np.log2(stage.widths), np.log2(stage.group_widths))
-            for gene, choices in enumerate(values):
-                span = max(float(np.ptp(choices)), 1e-9)
-                columns.append(((choices - choices.min()) / span)[population[:, 3 * s + gene]])
+        columns: list[np.ndarray] = []
+        for stage in self.preset.stages:
+            for values in (np.array(stage.depths), np.log2(stage.widths), np.log2(stage.group_widths)):
+                span = max(float(np.ptp(values)), 1e-9)
+                columns.append(((values - values.min()) / span)[population[:, len(columns)]])
         return np.stack(columns, axis=1)
 
     @property
@@ -145,10 +147,8 @@ class RegNetSpace(SearchSpace):
     def to_text(self, arch: Genotype) -> str:
         """Readable text of a genotype."""
         genes = self.check(arch)
-        words = []
-        for s, stage in enumerate(self.preset.stages):
-            depth, width, group = genes[3 * s : 3 * s + 3]
-            words.append(f"d{stage.depths[depth]}w{stage.widths[width]}g{stage.group_widths[group]}")
+        values = [known[gene] for known, gene in zip(self.gene_values, genes, strict=True)]
+        words = [f"d{values[i]}w{values[i + 1]}g{values[i + 2]}" for i in range(0, len(values), 3)]
         return f"{self.name}:{'/'.join(words)}"
 
     def from_text(self, text: str) -> Genotype:
@@ -159,20 +159,15 @@ class RegNetSpace(SearchSpace):
             raise ArchError(f"{problem} {self.name} has {len(stages)} stages between '/', got {len(words)}")
         genes = []
         for number, (word, stage) in enumerate(zip(words, stages, strict=True), start=1):
-            rest = word.strip()
-            for letter, what, choices in (
-                ("g", "group width", stage.group_widths),
-                ("w", "width", stage.widths),
-                ("d", "depth", stage.depths),
-            ):
-                rest, found, value = rest.rpartition(letter)
-                if not found or value not in map(str, choices):
+            found = re.fullmatch(r"d(\d+)w(\d+)g(\d+)", word.strip())
+            if not found:
+                raise ArchError(f"{problem} stage {number} is {word!r:.30}, not like d2w32g8")
+            named = zip(("depth", "width", "group width"), found.groups(), stage.choices, strict=True)
+            for what, value, choices in named:
+                if value not in map(str, choices):
                     known = ", ".join(map(str, choices))
                     raise ArchError(f"{problem} stage {number} is {word!r:.30}; its {what} must be one of {known}")
                 genes.append(choices.index(int(value)))
-            if rest:
-                raise ArchError(f"{problem} stage {number} is {word!r:.30}, not like d2w32g8")
-            genes[-3:] = genes[-3:][::-1]
         return self.check(np.array(genes))
 
 

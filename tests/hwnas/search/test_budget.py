@@ -5,7 +5,7 @@ import pytest
 
 from hwnas.search import Budget, InfeasibleBudget, sample_within
 from hwnas.search.budget import feasible, violation
-from hwnas.search.feasibility import _steepest, closest, descend, repair
+from hwnas.search.feasibility import closest, descend, repair, steepest
 from hwnas.spaces import NasBench101, NasBenchMacro, load_space, mbconv_space
 from latency_tables import Calibration, LatencyModel
 from latency_tables.additive.factors import Factors
@@ -134,8 +134,7 @@ def test_networks_that_walk_together_go_where_each_goes_alone(name, at_once, mon
     archs = space.sample(np.random.default_rng(0), 40)
     total = Budget("genes", 4, lambda population: population.sum(axis=1).astype(float))
     first = Budget("first", 0.5, lambda population: (population[:, 0] * (population[:, 1:].sum(axis=1) > 3)) * 1.0)
-    ends = archs.copy()
-    _steepest(space, ends, over := violation([total, first], archs), [total, first])
+    ends, over = steepest(space, archs, lambda some: violation([total, first], some), enough=0.0)
     alone = [_one_by_one(space, arch, [total, first]) for arch in archs]
     for end, left, expected in zip(ends, over, alone, strict=True):
         assert (left > 0) == (expected is None)

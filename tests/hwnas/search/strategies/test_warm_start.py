@@ -5,7 +5,7 @@ import pytest
 
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
 from hwnas.search import STRATEGIES, Budget, EvolutionStrategy, Problem, make_strategy, search
-from hwnas.search.strategies._warm_start import warm_started
+from hwnas.search.strategies._memory import Memory
 from hwnas.spaces import NasBenchMacro
 from hwnas.spaces.genotypes import ArchError
 
@@ -53,11 +53,12 @@ def test_a_warm_start_that_is_told_about_is_not_asked_about():
 
 def test_what_no_mutation_brings_inside_is_left_out():
     stubborn = Budget("not 1", 0.5, lambda population: (population != 1).any(axis=1).astype(float))
-    assert warm_started(MACRO, WARM, [stubborn], np.random.default_rng(0)).tolist() == [[1] * 8]
+    memory = Memory(Problem(MACRO, Weighted(), budgets=(stubborn,)), 0)
+    assert memory.warm_started(WARM).tolist() == [[1] * 8]
 
 
 def test_no_warm_start_is_none():
-    assert warm_started(MACRO, None, [], np.random.default_rng(0)).shape == (0, 8)
+    assert Memory(Problem(MACRO, Weighted()), 0).warm_started(None).shape == (0, 8)
 
 
 def test_what_is_not_of_the_space_is_an_error():
