@@ -13,6 +13,8 @@ from profilers.runtimes import onnxruntime as ort
 from profilers.runtimes.ncnn import NcnnProfiler
 from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 from profilers.runtimes.openvino import OpenVinoProfiler
+from profilers.runtimes.tensorrt.package import TENSORRT_RTX
+from profilers.runtimes.tensorrt.runtime import TensorRtProfiler
 from profilers.runtimes.torch import TorchProfiler
 
 RUNTIMES: Mapping[str, Callable[..., Profiler]] = {
@@ -28,6 +30,8 @@ RUNTIMES: Mapping[str, Callable[..., Profiler]] = {
     "torch-cuda": partial(TorchProfiler, device="cuda"),
     "torch-compiled-cuda": partial(TorchProfiler, compiled=True, device="cuda"),
     "ncnn": NcnnProfiler,
+    "tensorrt": TensorRtProfiler,
+    "tensorrt-rtx": partial(TensorRtProfiler, package=TENSORRT_RTX),
 }
 """What makes each runtime from `threads`, `batch` and `precision`."""
 
