@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +16,6 @@ from profilers.device.conditions import Conditions, power_mode
 from profilers.device.energy import EnergyCounter, EnergyMeter
 from profilers.device.machine import cpu_name
 from profilers.device.nvidia import NvidiaGpu
-
-
-@dataclass(frozen=True)
-class MatrixProduct:
-    """A convolution or matrix product as a runtime ran it: its name, its kind, the precision of its operands."""
-
-    name: str
-    kind: str
-    precision: str
 
 
 class ShippedRuntime(Profiler):
@@ -68,18 +58,16 @@ class ShippedRuntime(Profiler):
     def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
         """An opened model, and what to hand back as `known` when it is opened again; `known` is None the first time."""
 
-    def check_precision(self, products: Iterable[MatrixProduct]) -> None:
-        """Raise `ProfilerError` for the first product that did not run in the precision asked for.
+    def require_precision(self, name: str, kind: str, precision: str) -> None:
+        """Raise `ProfilerError` unless a convolution or matrix product ran in the precision asked for.
 
-        A model without any product (pooling, a sum) has nothing to run in a lower precision and passes.
+        A model without any (pooling, a sum) has nothing to run in a lower precision and passes.
         """
-        runtime, wanted = self._target.runtime, self._target.precision
-        for p in products:
-            if p.precision != wanted:
-                raise ProfilerError(
-                    f"{runtime} runs {p.name} ({p.kind}) in {p.precision}, not in {wanted}; "
-                    f"make the models in {wanted}, or profile them as {p.precision}"
-                )
+        if precision != (wanted := self._target.precision):
+            raise ProfilerError(
+                f"{self._target.runtime} runs {name} ({kind}) in {precision}, not in {wanted}; "
+                f"make the models in {wanted}, or profile them as {precision}"
+            )
 
     def conditions(self) -> Conditions:
         """How the processor is doing now, or the GPU."""

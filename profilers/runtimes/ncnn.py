@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, random_inputs
 from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
-from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
+from profilers.runtimes.onnx_reader import read_graph
 
 _FP32_BITS = 32
 _PLAIN, _AS_KEPT = 0, 1  # `extract` gives values channel by channel, or in the layout they lie in
@@ -44,14 +44,10 @@ class NcnnProfiler(ShippedRuntime):
 
     def _converted(self, model: bytes) -> tuple[NcnnModel, NDArray[np.float32]]:
         graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
-        self.check_precision(_products(graph))
+        for name, weight in graph.weights.items():
+            self.require_precision(name, "weight", "fp32" if weight.dtype == np.float32 else weight.dtype.name)
         (image,) = random_inputs(graph.inputs).values()
         return ncnn_from_graph(graph), image[0].astype(np.float32)  # ncnn's pixels are floats too
-
-
-def _products(graph: OnnxGraph) -> list[MatrixProduct]:
-    precisions = {name: "fp32" if w.dtype == np.float32 else w.dtype.name for name, w in graph.weights.items()}
-    return [MatrixProduct(name, "weight", precision) for name, precision in precisions.items()]
 
 
 class _NcnnSession(Session):

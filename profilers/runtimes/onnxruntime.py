@@ -15,7 +15,7 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 
 CPU, CUDA, TENSORRT, OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
 _PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "onnxruntime-openvino"}
@@ -106,21 +106,15 @@ class OnnxRuntimeProfiler(ShippedRuntime):
             ran_on = kernel["args"]["provider"]
             if ran_on != self._provider:
                 raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
-        self.check_precision(_matrix_products(kernels))
+        for kernel in kernels:
+            kind = kernel["args"]["op_name"]
+            if any(word in kind for word in _PRODUCTS):
+                operand = next(iter(kernel["args"]["input_type_shape"][0]))
+                self.require_precision(_name(kernel), kind, _PRECISIONS.get(operand, operand))
 
 
 def _name(kernel: dict[str, Any]) -> str:
     return str(kernel["name"]).removesuffix("_kernel_time")
-
-
-def _matrix_products(kernels: Sequence[dict[str, Any]]) -> list[MatrixProduct]:
-    products = []
-    for kernel in kernels:
-        kind = kernel["args"]["op_name"]
-        if any(word in kind for word in _PRODUCTS):
-            operand = next(iter(kernel["args"]["input_type_shape"][0]))
-            products.append(MatrixProduct(_name(kernel), kind, _PRECISIONS.get(operand, operand)))
-    return products
 
 
 class _OnnxRuntimeSession(Session):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import DeviceKind, RuntimeSetting, Session
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 
 # In int8 the model says what is quantised; the rest stays fp32, where CPUs with AMX would take bf16 by themselves.
 _HINTS = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
@@ -64,13 +64,11 @@ class OpenVinoProfiler(ShippedRuntime):
         target = self._target
         if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != target.threads:
             raise ProfilerError(f"openvino runs on {given} threads here, not on {target.threads}: ask for {given}")
-        products = []
         for op in compiled.get_runtime_model().get_ordered_ops():
             info = op.get_rt_info()
             kind, precision = (info[key].astype(str) for key in ("layerType", "runtimePrecision"))
             if kind in _PRODUCTS:
-                products.append(MatrixProduct(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision)))
-        self.check_precision(products)
+                self.require_precision(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision))
 
 
 class _OpenVinoSession(Session):

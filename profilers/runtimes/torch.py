@@ -13,7 +13,7 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 
@@ -46,12 +46,9 @@ class TorchProfiler(ShippedRuntime):
     def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
         """Rebuild a model from its bytes, run it once, so that what fails fails here; a compiled module is kept."""
         graph = read_graph(model, self._target.batch, "torch", KNOWN_OPS)
-        products = [
-            MatrixProduct(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
-            for node in graph.nodes
-            if node.op in _PRODUCTS
-        ]
-        self.check_precision(products)
+        for node in graph.nodes:
+            if node.op in _PRODUCTS:
+                self.require_precision(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
         self._settings.take()
         try:
             module = self._module(graph) if known is None else known
@@ -80,28 +77,27 @@ class _ProcessSettings:
         try:
             flags = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
             self._fp32 = [attrgetter(flag)(torch.backends) for flag in flags]
-            self._before = self._read()
+            self._before = self._threads, [flag.fp32_precision for flag in self._fp32]
         except AttributeError:
             raise ProfilerError(f"torch {torch.__version__} is too old: pip install 'torch>=2.9'") from None
 
-    def _read(self) -> tuple[int, list[str]]:
-        return self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
-
-    def _write(self, threads: int, fp32: list[str]) -> None:
+    def _exchange(self, threads: int, fp32: list[str]) -> tuple[int, list[str]]:
+        """Write settings; what they were before."""
+        before = self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
         self._torch.set_num_threads(threads)
         for flag, precision in zip(self._fp32, fp32, strict=True):
             flag.fp32_precision = precision
+        return before
 
     def take(self) -> None:
         if self._users == 0:
-            self._before = self._read()
-            self._write(self._threads, ["ieee"] * len(self._fp32))
+            self._before = self._exchange(self._threads, ["ieee"] * len(self._fp32))
         self._users += 1
 
     def leave(self) -> None:
         self._users -= 1
         if self._users == 0:
-            self._write(*self._before)
+            self._exchange(*self._before)
 
 
 class _TorchSession(Session):

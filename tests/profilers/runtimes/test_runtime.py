@@ -3,7 +3,7 @@ import pytest
 
 from latency_tables import ProfilerError
 from profilers import RuntimeSetting
-from profilers.runtimes._runtime import MatrixProduct, ShippedRuntime, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 
 
 class Abacus(ShippedRuntime):
@@ -53,16 +53,10 @@ def test_settings_are_in_the_target():
     assert (target.threads, target.batch, target.precision) == (2, 3, "int8")
 
 
-def test_the_first_product_in_another_precision_is_named():
-    products = [
-        MatrixProduct("a", "Conv", "int8"),
-        MatrixProduct("b", "Gemm", "fp32"),
-        MatrixProduct("c", "Conv", "bf16"),
-    ]
-    Abacus().check_precision(products[:1])
-    Abacus().check_precision([])
+def test_a_product_in_another_precision_is_named():
+    Abacus().require_precision("a", "Conv", "int8")
     with pytest.raises(ProfilerError) as e:
-        Abacus().check_precision(products)
+        Abacus().require_precision("b", "Gemm", "fp32")
     assert str(e.value) == (
         "abacus runs b (Gemm) in fp32, not in int8; make the models in int8, or profile them as fp32"
     )
