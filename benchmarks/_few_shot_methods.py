@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 
 from benchmarks._help_data import DeviceData, Floats, Ints
 from latency_tables.few_shot.fit import Counting, FewShotFit, fit_few_shot
-from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
+from latency_tables.few_shot.prior import OpPrior, op_prior
 from latency_tables.few_shot.which_networks import networks_to_time
 
 _ENOUGH_FOR_A_TABLE = 2000
@@ -51,7 +51,7 @@ class Methods:
     def _priors(self) -> dict[str, OpPrior]:
         return self.priors([])
 
-    def priors(self, tables: list[AdditiveTable]) -> dict[str, OpPrior]:
+    def priors(self, tables: list[Floats]) -> dict[str, OpPrior]:
         """A prior for each way to count."""
         costs, groups = self.data.costs, self.data.groups
         return {name: op_prior(x, costs, groups, tables) for name, x in self.data.countings.items()}
@@ -70,12 +70,12 @@ class Methods:
 
     def with_prior(self, device: str, rows: Ints) -> Forecast:
         """Ours, knowing the tables of the other devices."""
-        pool = [self.known(d).table for d in self.data.pool(device)]
+        pool = [self.known(d).table_ms for d in self.data.pool(device)]
         return self._forecast(self._fit(self.priors(pool), rows, self.data.ms[device]))
 
     def choose(self, device: str, candidates: Ints, k: int, prior: bool) -> Ints:
         """The k of the candidate rows that are worth timing, by what is believed before any timing."""
-        tables = [self.known(d).table for d in self.data.pool(device)] if prior else []
+        tables = [self.known(d).table_ms for d in self.data.pool(device)] if prior else []
         name, features = next(iter(self.data.countings.items()))
         return np.asarray(candidates[networks_to_time(features[candidates], k, self.priors(tables)[name])])
 

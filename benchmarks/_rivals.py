@@ -13,7 +13,7 @@ from hwnas.spaces import Population, SearchSpace
 from latency_tables import LatencyTable
 from latency_tables.arrays import Floats
 from profilers import Plan, Profiler
-from profilers.device import quiet
+from profilers.device.machine import quiet
 
 RAW_REPEATS = 50
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from profilers.device import cpu_name
+from profilers.device.machine import cpu_name
 
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 _PACKAGES = ("numpy", "torch", "onnx", "onnxruntime", "scikit-learn", "pymoo")

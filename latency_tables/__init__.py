@@ -8,14 +8,7 @@ from latency_tables.model.model import LatencyModel, LatencyPrediction
 from latency_tables.op import Op
 from latency_tables.storage.files import load_table, save_table
 from latency_tables.storage.journal import Journal, JournalError
-from latency_tables.table import (
-    Coverage,
-    LatencyTable,
-    OpCost,
-    Provenance,
-    TableRow,
-    table_from_measurements,
-)
+from latency_tables.table import Coverage, LatencyTable, OpCost, Provenance, TableRow
 from latency_tables.target import Target
 
 __all__ = [
@@ -44,5 +37,4 @@ __all__ = [
     "quiet_reference_us",
     "save_table",
     "summarise",
-    "table_from_measurements",
 ]

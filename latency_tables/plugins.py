@@ -19,11 +19,11 @@ def is_own(text: str) -> bool:
     return ":" in text
 
 
-def load_class(text: str, base: type[T], what: str) -> type[T]:
-    """The subclass of `base` that `file.py:ClassName` names; `what` is its noun in messages, e.g. "space".
+def make_own(text: str, base: type[T], what: str, **settings: Any) -> T:
+    """An object of the subclass of `base` that `file.py:ClassName` names, made with `settings`.
 
-    What the file prints goes to standard error. Raises `HwnasError` in one line when there is no such file or class,
-    and for anything that the file raises, `sys.exit` included.
+    `what` is its noun in messages, e.g. "space". What the file prints goes to standard error. Raises `HwnasError` in
+    one line when there is no such file or class, and for anything that either raises, `sys.exit` included.
     """
     file, _, name = text.rpartition(":")
     path = Path(file)
@@ -40,12 +40,6 @@ def load_class(text: str, base: type[T], what: str) -> type[T]:
     kind = getattr(module, name, None)
     if not (isinstance(kind, type) and issubclass(kind, base)):
         raise HwnasError(f"{what} {text!r}: {file} has no {base.__name__} called {name}")
-    return kind
-
-
-def make_own(text: str, base: type[T], what: str, **settings: Any) -> T:
-    """An object of the class that `load_class` finds, made with `settings`; refused in the same way."""
-    kind = load_class(text, base, what)
     given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     with _guarded(f"{what} {text!r}: {kind.__name__}({given}) fails"):
         return kind(**settings)

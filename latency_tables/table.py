@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
-from latency_tables.errors import MissingOpError, TableError
-from latency_tables.measurement import Measurement, elapsed_s, quiet_reference_us, summarise
+from latency_tables.errors import MissingOpError
+from latency_tables.measurement import Measurement, summarise
 from latency_tables.op import Op
 from latency_tables.target import Target
 
@@ -102,11 +102,6 @@ class LatencyTable:
         text = json.dumps([*(asdict(row) for row in self.rows), provenance], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
-    def pruning(self) -> str:
-        """Which ops of a network the runtime drops, see `Provenance`."""
-        return self.provenance.pruning
-
     def find(self, op: Op) -> TableRow | None:
         """The row of `op`, with or without a time, or None."""
         return self._by_op.get(op)
@@ -134,61 +129,25 @@ class LatencyTable:
         return Coverage(tuple(hit), tuple(missing), tuple(failed))
 
 
-def table_from_measurements(
-    costs: Mapping[Op, OpCost],
-    visits: Sequence[Measurement],
-    *,
-    target: Target,
-    space: str,
-    reference_model: bytes,
-    reference_sha256: str,
-    protocol: Mapping[str, float],
-    stop_reasons: Mapping[str, str],
-    measured_at: str,
-    versions: Mapping[str, str],
-) -> LatencyTable:
-    """Summarise every visit into one row per op; raises `TableError` when not a single op could be measured."""
-    by_key: dict[str, list[Measurement]] = {}
-    for visit in visits:
-        by_key.setdefault(visit.key, []).append(visit)
+def row_from_visits(
+    op: Op, cost: OpCost, visits: Sequence[Measurement], reference_us: float, stop_reason: str
+) -> TableRow:
+    """What visits to an op say together, a row with an error where none of them says a time."""
     try:
-        reference_us = quiet_reference_us(visits)
+        s = summarise(visits)
     except ValueError:
-        first = next((v.error for v in visits if v.error), "nothing was measured")
-        raise TableError(f"no op of {space} could be measured: {first}") from None
-    rows = []
-    for op, cost in costs.items():
-        mine = by_key.get(op.key, [])
-        try:
-            s = summarise(mine)
-        except ValueError:
-            without_times = "the clock gave no usable times" if mine else "never visited"
-            error = next((v.error for v in mine if v.error), without_times)
-            rows.append(TableRow(op, cost, error=error, stop_reason="error"))
-            continue
-        rows.append(
-            TableRow(
-                op,
-                cost,
-                median_us=s.ratio * reference_us,
-                ci95_low_us=s.ratio_ci95[0] * reference_us,
-                ci95_high_us=s.ratio_ci95[1] * reference_us,
-                min_us=s.min_us,
-                raw_median_us=s.raw_median_us,
-                groups=s.groups,
-                rounds=s.rounds,
-                throttled_rounds=sum(bool(v.throttled) for v in mine),
-                stop_reason=stop_reasons.get(op.key, ""),
-            )
-        )
-    provenance = Provenance(
-        target=target,
-        space=space,
-        reference_us=reference_us,
-        reference_sha256=reference_sha256,
-        protocol=dict(protocol),
-        measured_at=measured_at,
-        seconds=elapsed_s(visits),
-        versions=dict(versions),
+        without_times = "the clock gave no usable times" if visits else "never visited"
+        return TableRow(op, cost, error=next((v.error for v in visits if v.error), without_times), stop_reason="error")
+    return TableRow(
+        op,
+        cost,
+        median_us=s.ratio * reference_us,
+        ci95_low_us=s.ratio_ci95[0] * reference_us,
+        ci95_high_us=s.ratio_ci95[1] * reference_us,
+        min_us=s.min_us,
+        raw_median_us=s.raw_median_us,
+        groups=s.groups,
+        rounds=s.rounds,
+        throttled_rounds=sum(bool(v.throttled) for v in visits),
+        stop_reason=stop_reason,
     )
-    return LatencyTable(tuple(rows), provenance, reference_model)

@@ -40,13 +40,10 @@ class _Index:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(_Index):
     """What to measure for `space`. The plan and every model are checked against their digests when they are read."""
 
     folder: Folder
-    space: str
-    reference_sha256: str
-    models: tuple[PlannedModel, ...]
 
     def model(self, planned: PlannedModel) -> bytes:
         """The ONNX bytes; raises `HwnasError` when the file is missing or damaged."""
@@ -89,7 +86,7 @@ def write_plan(
         write_atomically(folder / file, model)
         planned.append(PlannedModel(key, op, cost, file, hashlib.sha256(model).hexdigest()))
     write_atomically(folder / _REFERENCE, reference)
-    plan = Plan(folder, space, hashlib.sha256(reference).hexdigest(), tuple(planned))
+    plan = Plan(space, hashlib.sha256(reference).hexdigest(), tuple(planned), folder)
     write_atomically(folder / _PLAN, plan.index()[_PLAN])
     return plan
 
@@ -101,7 +98,7 @@ def read_plan(folder: Folder) -> Plan:
         if any("\0" in m.file for m in index.models):
             raise ValueError("no file has such a name")
         models = tuple(replace(m, file=Path(m.file).name) for m in index.models)
-        return Plan(folder, index.space, index.reference_sha256, models)
+        return Plan(index.space, index.reference_sha256, models, folder)
     except OSError as e:
         raise HwnasError(f"{folder} is not a plan: {e.filename}: {e.strerror}") from None
     except (ValueError, zipfile.BadZipFile):

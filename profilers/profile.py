@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from latency_tables import Journal, LatencyTable, Measurement, Target, table_from_measurements
+from latency_tables import Journal, LatencyTable, Measurement, Provenance, TableError, Target, quiet_reference_us
+from latency_tables.measurement import elapsed_s
 from latency_tables.progress import Progress, silent
+from latency_tables.table import row_from_visits
 from profilers._base import Profiler
-from profilers.device import quiet
-from profilers.isolated import MeasureRound, run_isolated
-from profilers.plan import Plan, PlannedModel
+from profilers.device.machine import quiet, versions_here
+from profilers.isolated import Request, run_isolated
+from profilers.plan import Plan, PlannedModel, read_plan
 from profilers.protocol import Protocol, by_key, stop_reason, visit_model
 
 
@@ -90,6 +90,20 @@ def measure_here(
     return visits
 
 
+@dataclass(frozen=True)
+class MeasureRound(Request):
+    """One round of the plan in the folder `plan`, into `journal`; answers nothing."""
+
+    protocol: Protocol
+    plan: str
+    journal: str
+    round: int
+
+    def work(self, profiler: Profiler, progress: Progress) -> None:
+        """Measure it."""
+        measure_here(read_plan(Path(self.plan)), profiler, Path(self.journal), self.protocol, progress, [self.round])
+
+
 def unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
 ) -> list[tuple[PlannedModel, int]]:
@@ -111,19 +125,29 @@ def table_from_plan(
     protocol: Protocol,
     versions: Mapping[str, str] | None = None,
 ) -> LatencyTable:
-    """The latency table of a plan that was measured on `target`; `versions` are of what ran there, by default here."""
-    here = {"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()}
+    """The latency table of a plan that was measured on `target`; `versions` are of what ran there, by default here.
+
+    Raises `TableError` when not a single op could be measured.
+    """
+    try:
+        reference_us = quiet_reference_us(visits)
+    except ValueError:
+        first = next((v.error for v in visits if v.error), "nothing was measured")
+        raise TableError(f"no op of {plan.space} could be measured: {first}") from None
     done = by_key(visits)
-    started = min((v.started_unix_s for v in visits), default=0.0)
-    return table_from_measurements(
-        plan.costs,
-        visits,
+    rows = []
+    for op, cost in plan.costs.items():
+        mine = done.get(op.key, [])
+        rows.append(row_from_visits(op, cost, mine, reference_us, stop_reason(mine, protocol) or ""))
+    started = min(v.started_unix_s for v in visits)
+    provenance = Provenance(
         target=target,
         space=plan.space,
-        reference_model=plan.reference(),
+        reference_us=reference_us,
         reference_sha256=plan.reference_sha256,
         protocol=protocol.to_json(),
-        stop_reasons={key: stop_reason(mine, protocol) or "" for key, mine in done.items()},
         measured_at=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        versions=dict(here if versions is None else versions),
+        seconds=elapsed_s(visits),
+        versions=dict(versions_here() if versions is None else versions),
     )
+    return LatencyTable(tuple(rows), provenance, plan.reference())

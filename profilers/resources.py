@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from latency_tables import Journal, LatencyTable, ProfilerError, TableRow
+from latency_tables import Journal, LatencyTable, ProfilerError
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
 from profilers._base import Profiler, Session
 from profilers.device.energy import energy_mj_per_run
 from profilers.device.memory import peak_memory_mb
-from profilers.isolated import MeasureResources, run_isolated
+from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan
 
 
@@ -23,6 +24,18 @@ class Resources:
     peak_memory_mb: float | None = None
     energy_mj: float | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class MeasureResources(Request):
+    """Peak memory and energy of a model file; answers `Resources`."""
+
+    model: str
+    energy_s: float
+
+    def work(self, profiler: Profiler, progress: Progress) -> dict[str, Any]:
+        """Measure them."""
+        return asdict(resources_here(Path(self.model).read_bytes(), profiler, self.energy_s))
 
 
 def measure_resources(
@@ -65,15 +78,9 @@ def _isolated(request: MeasureResources) -> Resources:
 
 def with_resources(table: LatencyTable, found: Mapping[str, Resources]) -> LatencyTable:
     """The table with memory and energy in the rows of the ops that were measured (by their keys)."""
-    rows = []
-    for row in table.rows:
-        mine = found.get(row.op.key)
-        rows.append(row if mine is None else _with(row, mine))
+    measured = ((row, found.get(row.op.key)) for row in table.rows)
+    rows = [replace(row, peak_memory_mb=r.peak_memory_mb, energy_mj=r.energy_mj) if r else row for row, r in measured]
     return replace(table, rows=tuple(rows))
-
-
-def _with(row: TableRow, found: Resources) -> TableRow:
-    return replace(row, peak_memory_mb=found.peak_memory_mb, energy_mj=found.energy_mj)
 
 
 def resources_here(model: bytes, profiler: Profiler, energy_s: float) -> Resources:

@@ -30,7 +30,7 @@ from latency_tables.few_shot.fit import (
     fit_few_shot,
     leave_one_out_ms,
 )
-from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
+from latency_tables.few_shot.prior import OpPrior, op_prior
 from latency_tables.model.calibration import COVERAGE
 
 _COLUMNS = ("arch", "ms")
@@ -130,9 +130,7 @@ def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Flo
     return max(typical, float(t * np.sqrt(np.square(left_out_errors).mean())))
 
 
-def space_prior(
-    space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[AdditiveTable], way: str = _ALL
-) -> OpPrior:
+def space_prior(space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[Floats], way: str = _ALL) -> OpPrior:
     """What is believed of a device before a network is timed on it, from the tables of others."""
     return op_prior(
         op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
@@ -145,9 +143,9 @@ def space_prior(
     )
 
 
-def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[AdditiveTable]:
+def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[Floats]:
     """Other devices' tables for `space_prior`; raises `TableError` when one is of another space or lacks an op."""
-    return [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
+    return [np.append(_op_ms(table, space), 0.0) for table in like]
 
 
 def op_costs(space: SearchSpace) -> dict[Op, OpCost]:
@@ -196,7 +194,7 @@ def _op_ms(table: LatencyTable, space: SearchSpace) -> Floats:
 def _table(
     costs: Mapping[Op, OpCost], fit: FewShotFit, target: Target, space: str, counts: Mapping[str, int]
 ) -> LatencyTable:
-    op_ms = fit.non_negative(_LEAST_MS).op_ms
+    op_ms = fit.non_negative(_LEAST_MS)[:-1]
     half_ms = 1.96 * fit.op_std_ms[:-1]
     rows = tuple(
         TableRow(

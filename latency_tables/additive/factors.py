@@ -50,15 +50,11 @@ class Factors:
     def _look_ups(self) -> LookUps:
         return self.beside()
 
-    def of_joint(self, genes: Genes) -> Floats:
-        """What the tables of no other gene than some ascending `genes` add at every joint value of those, [states].
-
-        The last gene changes first; the constant is left out.
-        """
-        return self.of_tables((mine for mine in self.tables if mine), genes)
-
     def of_tables(self, some: Iterable[Genes], genes: Genes) -> Floats:
-        """As `of_joint`, of `some` tables alone; those that are not there add nothing."""
+        """What `some` tables, of none but some ascending `genes`, add at every joint value of those, [states].
+
+        The last gene changes first; tables that are not there add nothing.
+        """
         return of_joint(self.cardinalities, {mine: self.tables[mine] for mine in some if mine in self.tables}, genes)
 
     def restricted(self, allowed: Sequence[Sequence[int]]) -> Factors:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -119,30 +120,15 @@ def _joined(genes: Sequence[tuple[int, int]]) -> Callable[[Integers], Integers]:
     In the narrowest integers, for those are counted many at a time: bytes as long as they will do.
     """
     if len(genes) == 1:
-        return _Own(genes[0][0])
+        return itemgetter(genes[0][0])
     states = np.cumprod([values for _, values in genes])
     cut = max(1, int((states[:-1] <= _BYTE).sum()))
     narrow = np.min_scalar_type(int(states[-1]) - 1)
-    return _Pair(_joined(genes[:cut]), _joined(genes[cut:]), narrow.type(states[-1] // states[cut - 1]), narrow)
+    first, second, times = _joined(genes[:cut]), _joined(genes[cut:]), narrow.type(states[-1] // states[cut - 1])
 
+    def joint(by_gene: Integers) -> Integers:
+        number: Integers = first(by_gene).astype(narrow, copy=False) * times
+        number += second(by_gene).astype(narrow, copy=False)
+        return number
 
-@dataclass(frozen=True)
-class _Own:
-    gene: int
-
-    def __call__(self, by_gene: Integers) -> Integers:
-        own: Integers = by_gene[self.gene]
-        return own
-
-
-@dataclass(frozen=True)
-class _Pair:
-    first: Callable[[Integers], Integers]
-    second: Callable[[Integers], Integers]
-    times: np.integer
-    narrow: np.dtype[np.integer]
-
-    def __call__(self, by_gene: Integers) -> Integers:
-        joint: Integers = self.first(by_gene).astype(self.narrow, copy=False) * self.times
-        joint += self.second(by_gene).astype(self.narrow, copy=False)
-        return joint
+    return joint

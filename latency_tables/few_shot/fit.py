@@ -17,7 +17,7 @@ from scipy.optimize import minimize, nnls
 
 from latency_tables.arrays import Floats
 from latency_tables.errors import HwnasError
-from latency_tables.few_shot.prior import AdditiveTable, Effect, OpPrior
+from latency_tables.few_shot.prior import OpPrior, design
 
 MINIMUM_TIMINGS = 5
 MOST_MS = 1e9  # more is no timing; NaN and infinity are not below it either
@@ -43,43 +43,42 @@ class Counting:
 class FewShotFit:
     """The fitted table, for features of `counting`, and how far to trust it.
 
-    `covariance_ms2` [columns + 1, columns + 1] is the table's, the constant last; an error has the variance
-    `fixed_error_ms ** 2 + (proportional_error * ms) ** 2`. `variances` are those the timings chose.
+    `covariance_ms2` [columns + 1, columns + 1] is that of `table_ms` [columns + 1]; an error has the variance
+    `fixed_error_ms ** 2 + (proportional_error * ms) ** 2`. `variances` of effects and errors: as timings chose.
     """
 
-    table: AdditiveTable
+    table_ms: Floats
     counting: str
     covariance_ms2: Floats
     fixed_error_ms: float
     proportional_error: float
-    variances: Mapping[str, float]
+    variances: Floats
     log_evidence: Mapping[str, float]
 
     def predict(self, features: Floats) -> Floats:
         """Milliseconds [n] of networks with features [n, columns]."""
-        return self.table.predict(features)
+        ms: Floats = design(features) @ self.table_ms
+        return ms
 
     def bounds(self, features: Floats, coverage: float = 0.9) -> tuple[Floats, Floats]:
         """Lower and upper end, [n] each, of the interval that holds a timing with probability `coverage`."""
-        design = np.column_stack([features, np.ones(len(features))])
-        ms = self.predict(features)
-        of_table = ((design @ self.covariance_ms2) * design).sum(axis=1)
+        ms, counts = self.predict(features), design(features)
+        of_table = ((counts @ self.covariance_ms2) * counts).sum(axis=1)
         of_timing = self.fixed_error_ms**2 + (self.proportional_error * ms) ** 2
         half = float(stats.t.ppf(0.5 + coverage / 2, _DEGREES)) * np.sqrt(np.maximum(of_table, 0) + of_timing)
         return np.maximum(ms - half, 0), ms + half
 
-    def non_negative(self, least_ms: float = 0.0) -> AdditiveTable:
+    def non_negative(self, least_ms: float = 0.0) -> Floats:
         """The most likely table in which every op takes at least `least_ms`, and the constant none back."""
-        least = np.append(np.full(len(self.table.op_ms), least_ms), 0.0)
-        wanted = np.append(self.table.op_ms, self.table.constant_ms) - least
+        least = np.append(np.full(len(self.table_ms) - 1, least_ms), 0.0)
+        wanted = self.table_ms - least
         if wanted.min() >= 0:
-            return self.table
+            return self.table_ms
         size = float(np.sqrt(np.diag(self.covariance_ms2).max()))
-        covariance = self.covariance_ms2 / size**2 + _JITTER * np.eye(len(self.covariance_ms2))
+        covariance = self.covariance_ms2 / size**2 + _JITTER * np.eye(len(wanted))
         whiten = np.linalg.inv(np.linalg.cholesky(covariance)) / size
         above, _ = nnls(whiten, whiten @ wanted, maxiter=50 * len(wanted))
-        entries = above + least
-        return AdditiveTable(entries[:-1], float(entries[-1]))
+        return np.asarray(above + least)
 
     @property
     def op_std_ms(self) -> Floats:
@@ -104,12 +103,12 @@ def fit_few_shot(countings: Sequence[Counting], ms: Floats) -> FewShotFit:
 
 def leave_one_out_ms(fit: FewShotFit, counting: Counting, ms: Floats) -> Floats:
     """What the fit predicts for each timed network [k] from the other timings, variances as they are."""
-    unit, variances = float(ms.mean()), np.array(list(fit.variances.values()))
-    kept = ~np.eye(len(ms), dtype=bool)
-    others = [
-        _posterior(replace(counting, features=counting.features[k]), ms[k] / unit, variances, unit, {}) for k in kept
-    ]
-    return np.array([float(o.predict(x[None])[0]) for o, x in zip(others, counting.features, strict=True)])
+    unit, features, left_out = float(ms.mean()), counting.features, []
+    for i in range(len(ms)):
+        others = replace(counting, features=np.delete(features, i, axis=0))
+        fitted = _posterior(others, np.delete(ms, i) / unit, fit.variances, unit, {})
+        left_out.append(float(fitted.predict(features[i : i + 1])[0]))
+    return np.array(left_out)
 
 
 def check_timings(ms: Floats) -> None:
@@ -125,9 +124,9 @@ def check_timings(ms: Floats) -> None:
 def _learn(counting: Counting, relative: Floats) -> tuple[Floats, float]:
     """Variances of effects and errors that the timings (in units of their mean) make most likely; log evidence."""
     prior, k = counting.prior, len(relative)
-    design = prior.design(counting.features[:k])
-    residual = relative - design @ prior.mean
-    parts = [design @ effect.root for effect in prior.effects]
+    counts = design(counting.features[:k])
+    residual = relative - counts @ prior.mean
+    parts = [counts @ effect.root for effect in prior.effects]
     kernels = np.array([*(p @ p.T for p in parts), np.eye(k), np.diag(relative**2)])
     guess, spread = np.array([*((e.variance, e.spread) for e in prior.effects), _FIXED_ERROR, _PROPORTIONAL_ERROR]).T
     start = np.log(guess)
@@ -158,12 +157,10 @@ def _posterior(
     counting: Counting, relative: Floats, variances: Floats, unit: float, evidence: Mapping[str, float]
 ) -> FewShotFit:
     """The table given the variances, with Student t errors by iteratively reweighted least squares."""
-    prior, effects = counting.prior, counting.prior.effects
-    *of_effects, fixed, proportional = map(float, variances)
-    root = _joint_root(effects, of_effects)
-    design = prior.design(counting.features)
-    parts = design @ root
-    residual = relative - design @ prior.mean
+    prior, counts = counting.prior, design(counting.features)
+    root, (fixed, proportional) = prior.root(variances[:-2]), map(float, variances[-2:])
+    parts = counts @ root
+    residual = relative - counts @ prior.mean
     error = fixed + proportional * relative**2 + _JITTER
     weight = 1 / error
     for _ in range(_STEPS):
@@ -171,20 +168,12 @@ def _posterior(
         amount = np.linalg.solve(precision, parts.T @ (weight * residual))
         off = residual - parts @ amount
         weight = (_DEGREES + 1) / (_DEGREES + off**2 / error) / error
-    table = (prior.mean + root @ amount) * unit
-    covariance = root @ np.linalg.solve(precision, root.T) * unit**2
-    names = [e.name for e in effects]
     return FewShotFit(
-        table=AdditiveTable(table[:-1], float(table[-1])),
+        table_ms=(prior.mean + root @ amount) * unit,
         counting=counting.name,
-        covariance_ms2=covariance,
+        covariance_ms2=root @ np.linalg.solve(precision, root.T) * unit**2,
         fixed_error_ms=float(np.sqrt(fixed)) * unit,
         proportional_error=float(np.sqrt(proportional)),
-        variances=dict(zip([*names, "fixed error", "proportional error"], map(float, variances), strict=True)),
-        log_evidence=dict(evidence),
+        variances=variances,
+        log_evidence=evidence,
     )
-
-
-def _joint_root(effects: Sequence[Effect], variances: Sequence[float]) -> Floats:
-    """All effects side by side, scaled so that their amounts are standard normal, [columns + 1, r]."""
-    return np.hstack([np.sqrt(v) * e.root for e, v in zip(effects, variances, strict=True)])

@@ -1,6 +1,7 @@
 """What is believed of a device's op latencies before a single network was timed on it.
 
-A Gaussian over additive tables, in units of the mean network of the space: a mean table, and the ways in which a
+An additive table is a latency for each column of a feature matrix and, last, one for all networks: [columns + 1].
+The prior is a Gaussian over those, in units of the mean network of the space: a mean table, and the ways in which a
 device may depart from it, each a random effect. Tables of other devices give the mean and their mixtures; what ops
 cost on paper (multiply-accumulates, weights, ...) and what they have in common (kernel, layer, ...) carry a timing
 over to ops that it did not contain.
@@ -20,17 +21,9 @@ from latency_tables.errors import TableError
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class AdditiveTable:
-    """A latency in ms for each column of a feature matrix, [columns], and one that every network pays."""
-
-    op_ms: Floats
-    constant_ms: float
-
-    def predict(self, features: Floats) -> Floats:
-        """Milliseconds [n] of networks with features [n, columns] (how often each op occurs)."""
-        ms: Floats = features @ self.op_ms + self.constant_ms
-        return ms
+def design(features: Floats) -> Floats:
+    """Features [n, columns] (how often each op occurs) with the column of the constant, [n, columns + 1]."""
+    return np.column_stack([features, np.ones(len(features))])
 
 
 @dataclass(frozen=True)
@@ -53,9 +46,13 @@ class OpPrior:
     mean: Floats
     effects: tuple[Effect, ...]
 
-    def design(self, features: Floats) -> Floats:
-        """Features [n, columns] with the column of the constant, [n, columns + 1]."""
-        return np.column_stack([features, np.ones(len(features))])
+    def root(self, variances: Floats | None = None) -> Floats:
+        """All effects side by side, scaled so that their amounts are standard normal, [columns + 1, r].
+
+        `variances` [effects]: by default the first guesses.
+        """
+        known = [e.variance for e in self.effects] if variances is None else variances
+        return np.hstack([np.sqrt(v) * e.root for e, v in zip(self.effects, known, strict=True)])
 
 
 # First guesses of the effects' variances, by leave-one-device-out on development devices (benchmarks/few_shot.py).
@@ -73,7 +70,7 @@ def op_prior(
     sample: Floats,
     costs: Floats,
     groups: Sequence[Ints] = (),
-    tables: Sequence[AdditiveTable] = (),
+    tables: Sequence[Floats] = (),
     constant: bool = True,
 ) -> OpPrior:
     """The prior of a space whose random networks have the features `sample` [m, columns].
@@ -88,7 +85,7 @@ def op_prior(
     free = np.append(~fixed[:-1], False)
     on_paper = [np.append(cost, 0.0) for cost in costs] or [free.astype(np.float64)]
     paper = _relative([c for c in (*on_paper, fixed.astype(np.float64)) if typical @ c > 0], typical)
-    known = _relative([np.append(t.op_ms, t.constant_ms) for t in tables], typical) if tables else paper
+    known = _relative(tables, typical) if tables else paper
     mean = known.mean(axis=0)
     size = np.abs(mean) + _LEAST_OP / max(typical[free].sum(), 1.0)
     effects = [Effect("scale", mean[:, None], *_SCALE)]

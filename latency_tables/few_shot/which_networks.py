@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latency_tables.arrays import Floats
-from latency_tables.few_shot.prior import Ints, OpPrior
+from latency_tables.few_shot.prior import Ints, OpPrior, design
 
 _ERROR_VARIANCE = 5e-4  # of one timing, in units of the mean network
 
@@ -18,8 +18,7 @@ def networks_to_time(features: Floats, k: int, prior: OpPrior) -> Ints:
     """
     if not 0 < k <= len(features):
         raise ValueError(f"cannot choose {k} of {len(features)} networks")
-    root = np.hstack([np.sqrt(effect.variance) * effect.root for effect in prior.effects])
-    parts = prior.design(features) @ root
+    parts = design(features) @ prior.root()
     spread = parts.T @ parts / len(parts)
     covariance = np.eye(parts.shape[1])
     chosen: list[int] = []

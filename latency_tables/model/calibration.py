@@ -82,7 +82,6 @@ class Calibration:
     terms: tuple[str, ...]
     coefficients: tuple[float, ...]
     relative_half_width: float
-    coverage: float = COVERAGE
     networks: MeasuredNetworks | None = field(default=None, compare=False)
     residuals: Floats = field(default_factory=lambda: np.empty(0), compare=False)
     knees_mb: tuple[float, ...] = ()
@@ -106,10 +105,6 @@ class Calibration:
         ms: Floats = term_matrix(features, self.terms, self.knees_mb) @ np.array(self.coefficients)
         return ms
 
-    def bounds_ms(self, predicted_ms: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper end of the interval around predictions [n]."""
-        return predicted_ms * (1 - self.relative_half_width), predicted_ms * (1 + self.relative_half_width)
-
     def corrected(self, features: Features, measured_ms: float) -> Calibration:
         """Fit again with a network [1] the device contradicted; its measured time is then inside the interval."""
         if self.networks is None:
@@ -119,7 +114,7 @@ class Calibration:
             np.append(self.networks.measured_ms, measured_ms),
             np.append(self.networks.contradicted, True),
         )
-        fitted = _fit(known, self.coverage)
+        fitted = _fit(known)
         # The search picks what the model underestimates, so no contradicted winner may hide in the 10 %.
         against = np.flatnonzero(known.contradicted)
         promised = fitted.predict_ms(known.features.rows(against))
@@ -128,7 +123,7 @@ class Calibration:
         return replace(fitted, relative_half_width=width)
 
 
-def fit_calibration(features: Features, measured_ms: Floats, coverage: float = COVERAGE) -> Calibration:
+def fit_calibration(features: Features, measured_ms: Floats) -> Calibration:
     """Fit on measured networks [n] the model with the smallest squared error on networks left out.
 
     Least squares on relative errors: the plainest of `TERMS` that no richer ones clearly beat, or all of them with
@@ -138,20 +133,20 @@ def fit_calibration(features: Features, measured_ms: Floats, coverage: float = C
     a latency that is not positive.
     """
     measured = np.asarray(measured_ms, dtype=np.float64)
-    return _fit(MeasuredNetworks(features, measured, np.zeros(len(measured), dtype=bool)), coverage)
+    return _fit(MeasuredNetworks(features, measured, np.zeros(len(measured), dtype=bool)))
 
 
-def _fit(networks: MeasuredNetworks, coverage: float) -> Calibration:
+def _fit(networks: MeasuredNetworks) -> Calibration:
     features, measured = networks.features, networks.measured_ms
     if len(networks) < MINIMUM_NETWORKS:
         raise HwnasError(f"calibration needs at least {MINIMUM_NETWORKS} measured networks, got {len(networks)}")
     if not (np.isfinite(features.values).all() and np.isfinite(measured).all() and (measured > 0).all()):
         raise HwnasError("calibration networks must have positive, finite latencies")
     best, residuals = _chosen(features, measured), _cross_validated(features, measured)
-    rank = min(ceil((len(residuals) + 1) * coverage), len(residuals))
+    rank = min(ceil((len(residuals) + 1) * COVERAGE), len(residuals))
     half_width = float(np.sort(np.abs(residuals))[rank - 1])
     coefficients = tuple(map(float, best.solution))
-    return Calibration(best.terms, coefficients, half_width, coverage, networks, residuals, best.knees_mb)
+    return Calibration(best.terms, coefficients, half_width, networks, residuals, best.knees_mb)
 
 
 def _chosen(features: Features, measured: Floats) -> _System:
@@ -162,9 +157,10 @@ def _chosen(features: Features, measured: Floats) -> _System:
     plain = _best([_System.of(features, measured, terms, knees_mb) for terms in affordable])
     if len(measured) < _NETWORKS_FOR_SORTS:
         return plain
-    terms = (*affordable[-1], *sorts_of_op(features))
+    sorts_of_op, single_ops = corrections(features)
+    terms = (*affordable[-1], *sorts_of_op)
     sorts = _System.of(features, measured, terms, knees_mb)
-    ops = _System.of(features, measured, (*terms, *single_ops(features)), knees_mb)
+    ops = _System.of(features, measured, (*terms, *single_ops), knees_mb)
     rich = [sorts.held(strength) for strength in _SORT_STRENGTHS]
     rich += [ops.held(strength, op_strength) for strength in _SORT_STRENGTHS for op_strength in _OP_STRENGTHS]
     return min([plain, *rich], key=lambda system: float((system.residuals**2).mean()))
@@ -190,19 +186,15 @@ def _best(systems: Sequence[_System]) -> _System:
     return best
 
 
-def sorts_of_op(features: Features) -> tuple[str, ...]:
-    """The columns of sorts of op that differ among the networks; the rest cannot be told from a constant."""
-    return tuple(name for name in _varying(features) if name not in TOTALS and not name.startswith(ONE_OP))
+def corrections(features: Features) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of sorts of op, and of single ops, that differ among the networks.
 
-
-def single_ops(features: Features) -> tuple[str, ...]:
-    """The columns of ops that some of the networks have and others not."""
-    return tuple(name for name in _varying(features) if name.startswith(ONE_OP))
-
-
-def _varying(features: Features) -> tuple[str, ...]:
-    spread = features.values.max(axis=0) - features.values.min(axis=0)
-    return tuple(name for name, reach in zip(features.names, spread, strict=True) if reach > 1e-12)
+    The rest cannot be told from a constant.
+    """
+    reach = dict(zip(features.names, np.ptp(features.values, axis=0), strict=True))
+    varying = [name for name in features.names if reach[name] > 1e-12 and name not in TOTALS]
+    ops = tuple(name for name in varying if name.startswith(ONE_OP))
+    return tuple(name for name in varying if not name.startswith(ONE_OP)), ops
 
 
 @dataclass(frozen=True)
@@ -253,10 +245,3 @@ class _System:
         """measured / predicted - 1 of each network under a fit on all the others, [n]: exact, from one fit."""
         weights, leverage = self._weights
         return np.asarray(1 / (1 - weights / np.maximum(1 - leverage, 1e-12)) - 1)
-
-
-def leave_one_out_residuals(
-    features: Features, measured_ms: Floats, terms: tuple[str, ...], knees_mb: tuple[float, ...] = ()
-) -> Floats:
-    """Relative residual (measured / predicted - 1) of each network under a fit on all the others, shape [n]."""
-    return _System.of(features, measured_ms, terms, knees_mb).residuals

@@ -7,7 +7,7 @@ single op: what a calibration can correct is then any systematic error of a sort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 
 from latency_tables.arrays import Floats
 from latency_tables.op import Op
-from latency_tables.table import LatencyTable, TableRow
+from latency_tables.table import LatencyTable
 
 TOTALS = ("sum_ms", "weight_mb", "ops")
 ONE_OP = "ops[op="
-_MEASURES: tuple[Callable[[TableRow], float], ...] = (
-    lambda row: np.nan if row.median_us is None or row.median_us <= 0 else row.median_us / 1e3,
-    lambda row: row.cost.weight_mb,
-    lambda row: 1.0,
-)
 _MOST_VALUES = 12  # an attribute with more values than that (a width, say) is no sort of op
 
 
@@ -66,16 +61,10 @@ class OpFeatures:
     @cached_property
     def _groups(self) -> tuple[tuple[str, str], ...]:
         """(attribute, value) pairs that part the table's ops."""
-        values: dict[str, set[str]] = {}
         attributes = [_attributes(row.op) for row in self.table.rows]
-        for known in attributes:
-            for name, value in known.items():
-                values.setdefault(name, set()).add(value)
-        for name, seen in values.items():
-            if any(name not in known for known in attributes):
-                seen.add("")
-        few = {name: seen for name, seen in values.items() if 1 < len(seen) <= _MOST_VALUES}
-        return tuple((name, value) for name in sorted(few) for value in sorted(few[name]) if value)
+        names = sorted({name for known in attributes for name in known})
+        values = {name: sorted({known.get(name, "") for known in attributes}) for name in names}
+        return tuple((n, v) for n, seen in values.items() if 1 < len(seen) <= _MOST_VALUES for v in seen if v)
 
     @cached_property
     def _place(self) -> dict[Op, int]:
@@ -94,7 +83,8 @@ class OpFeatures:
             missing = np.zeros(len(self.names))
             missing[0] = np.nan
             return missing
-        totals = np.array([measure(row) for measure in _MEASURES])
+        ms = row.median_us / 1e3 if row.median_us > 0 else np.nan
+        totals = np.array([ms, row.cost.weight_mb, 1.0])
         known = _attributes(op)
         groups = [totals if known.get(name) == value else np.zeros(len(TOTALS)) for name, value in self._groups]
         itself = np.zeros(len(self._place))

@@ -62,7 +62,7 @@ class LatencyModel:
 
     @cached_property
     def _slots(self) -> Slots:
-        space, pruning = self.space, self.table.pruning
+        space, pruning = self.space, self.table.provenance.pruning
         if pruning:
             return Slots(space.cardinalities, space.pruned_slots(pruning))
         return Slots(space.cardinalities, space.slots, space.slot_options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 from latency_tables.errors import HwnasError, TableError
 from latency_tables.storage.files import PROVENANCE_FILE, ROWS_FILE, load_table
 from latency_tables.table import LatencyTable
-from latency_tables.target import Target
 
 
 @dataclass(frozen=True)
@@ -26,18 +24,6 @@ class FoundTable:
 def shipped_tables() -> Path:
     """The folder of the tables that ship with this package; a version may have none."""
     return Path(__file__).parents[1] / "tables"
-
-
-def table_path(target: Target, space: str) -> Path:
-    """Where a table lies below a folder of many: `<device>/<runtime>-<version>/<precision>-<threads>t/<space>`."""
-    runtime = f"{_slug(target.runtime)}-{_slug(target.runtime_version)}"
-    batch = "" if target.batch == 1 else f"-batch{target.batch}"
-    return Path(_slug(target.device), runtime, f"{_slug(target.precision)}-{target.threads}t{batch}", _slug(space))
-
-
-def _slug(text: str) -> str:
-    """Text as a name of a folder: lower case, only letters, digits, dots and underscores, joined by single hyphens."""
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unknown"
 
 
 def find_tables(folders: Iterable[Path]) -> Sequence[FoundTable]:

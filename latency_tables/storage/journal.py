@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,13 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def _sorted(lines: Sequence[bytes]) -> tuple[list[Any], list[dict[str, Any]], int]:
+    """Headers, records, and how many are damaged, of lines without their newlines."""
+    good = [record for record in map(_decode, lines) if record is not None]
+    headers = [record["header"] for record in good if "header" in record]
+    return headers, [record for record in good if "header" not in record], len(lines) - len(good)
+
+
 class Journal:
     """JSON lines with a checksum each, fsynced one by one; the first line says what work they belong to.
 
@@ -47,8 +54,6 @@ class Journal:
 
     def __init__(self, path: Path, header: Mapping[str, Any]):
         self.path = path
-        self.records: list[dict[str, Any]] = []
-        self.damaged = 0
         self._header = json.loads(json.dumps(dict(header)))
         self._file = self._open()
         try:
@@ -67,19 +72,16 @@ class Journal:
 
     def _read(self) -> None:
         content = self._file.read(os.fstat(self._file.fileno()).st_size)  # not to the end: a device has none
-        decoded = [_decode(line) for line in content.removesuffix(b"\n").split(b"\n")] if content else []
-        self.damaged = sum(d is None for d in decoded)
-        good = [d for d in decoded if d is not None]
-        headers = [d["header"] for d in good if "header" in d]
+        lines = content.removesuffix(b"\n").split(b"\n") if content else []
+        headers, self.records, self.damaged = _sorted(lines)
         if any(h != self._header for h in headers):
             raise JournalError(f"{self.path} is the journal of other work; use another folder or delete it")
-        if good and not headers:
+        if self.records and not headers:
             raise JournalError(f"{self.path} is damaged where it says what work it belongs to; delete it")
         if content and not content.endswith(b"\n"):
             self._write(b"\n")  # a record cut by a kill: end its line so that the next one stands alone
         if not headers:
             self.append({"header": self._header})
-        self.records = [d for d in good if "header" not in d]
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write one record and wait until it is on the disk."""
@@ -131,9 +133,7 @@ def read_journal(path: Path) -> StoredJournal:
         *lines, cut = path.read_bytes().split(b"\n")
     except OSError as e:
         raise JournalError(f"cannot read the journal {path}: {e.strerror}") from None
-    whole = [*lines, cut] if _decode(cut) is not None else lines
-    good = [record for record in map(_decode, whole) if record is not None]
-    headers = [record["header"] for record in good if isinstance(record.get("header"), dict)]
-    if not headers or any(h != headers[0] for h in headers):
+    headers, records, damaged = _sorted(lines if _decode(cut) is None else [*lines, cut])
+    if not headers or any(h != headers[0] or not isinstance(h, dict) for h in headers):
         raise JournalError(f"{path} is no journal, or damaged where it says what work it belongs to")
-    return StoredJournal(headers[0], [r for r in good if "header" not in r], len(whole) - len(good))
+    return StoredJournal(headers[0], records, damaged)

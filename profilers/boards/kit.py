@@ -6,22 +6,19 @@ What it measures goes into a folder that `profilers.boards.results` reads.
 
 from __future__ import annotations
 
-import platform
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from latency_tables import HwnasError, ProfilerError
+from latency_tables import HwnasError, ProfilerError, Target
 from latency_tables.errors import NotInstalledError
 from latency_tables.progress import Progress
 from latency_tables.storage.files import json_bytes, replacing, write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers._base import Profiler
+from profilers.device.machine import versions_here
 from profilers.plan import Plan, read_plan
 from profilers.profile import measure_plan
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, Protocol
@@ -70,10 +67,19 @@ class KitSettings:
 
 
 @dataclass(frozen=True)
+class BoardRecord:
+    """`board.json`: what measured into a folder, and how."""
+
+    target: Target
+    protocol: Protocol
+    network_protocol: Protocol
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Kit:
     """An opened kit."""
 
-    path: Path
     settings: KitSettings
     ops: Plan
     networks: Plan
@@ -90,14 +96,13 @@ def pack_kit(ops: Plan, networks: Plan | None, settings: KitSettings, out: Path)
 
     Raises `HwnasError` when a model is damaged or the file cannot be written.
     """
-    nothing = Plan(ops.folder, ops.space, ops.reference_sha256, ())
     try:
         with replacing(out, mode=0o777) as file:
             file.write(b"#!/usr/bin/env python3\n")
             # Stored, not deflated: weights do not shrink, and models are read again before every visit.
             # Not Zip64: Python before 3.13 does not import from it.
             with zipfile.ZipFile(file, "w", allowZip64=False) as archive:
-                for name, content in _contents(ops, networks or nothing, settings):
+                for name, content in _contents(ops, networks or replace(ops, models=()), settings):
                     archive.writestr(zipfile.ZipInfo(name), content)
     except zipfile.LargeZipFile:
         raise HwnasError(f"{out} would be over 2 GB; give it fewer --networks") from None
@@ -125,7 +130,7 @@ def read_kit(path: Path) -> Kit:
         raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
         raise HwnasError(f"{path} is not a kit, or damaged: make it with `hwnas kit`, or copy it again") from None
-    return Kit(path, settings, ops, networks)
+    return Kit(settings, ops, networks)
 
 
 def measure_kit(
@@ -155,30 +160,27 @@ def _profiler(runtime: str, threads: int, settings: KitSettings) -> Profiler:
 
 def _claim(kit: Kit, out: Path, profiler: Profiler) -> None:
     """Note in `out` what is measured there; raises `HwnasError` when it is something else already."""
-    record = {
-        "target": asdict(profiler.target()),
-        "protocol": kit.settings.protocol.to_json(),
-        "network_protocol": kit.settings.network_protocol.to_json(),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()},
-    }
+    settings = kit.settings
+    record = BoardRecord(profiler.target(), settings.protocol, settings.network_protocol, versions_here())
     files = {f"{part}/{name}": content for part, plan, _ in kit.parts for name, content in plan.index().items()}
     measured = any((out / f"{part}.jsonl").exists() for part, _, _ in kit.parts)
     if measured and (different := _different(record, files, out)):
         raise HwnasError(f"{out} holds measurements of another {different}; choose another folder with --out")
     for name, content in files.items():
         write_atomically(out / name, content)
-    write_json(out / RECORD, record)
+    write_json(out / RECORD, asdict(record))
 
 
-def _different(record: dict[str, Any], files: dict[str, bytes], out: Path) -> str:
+def _different(record: BoardRecord, files: Mapping[str, bytes], out: Path) -> str:
     """What makes the measurements in `out` others than ours; nothing when they are the same work."""
     try:
-        before = parse_json((out / RECORD).read_bytes())
-        if any((out / name).read_bytes() != content for name, content in files.items()):
-            return "kit"
-        target, now = before["target"], record["target"]
-        changed = [f"{k} ({target[k]}, now {now[k]})" for k in now if k != "power_mode" and target[k] != now[k]]
-        same_protocol = all(before[k] == record[k] for k in ("protocol", "network_protocol"))
-    except (OSError, ValueError, KeyError, TypeError):
+        before = from_plain(BoardRecord, parse_json((out / RECORD).read_bytes()))
+        same_files = all((out / name).read_bytes() == content for name, content in files.items())
+    except (OSError, ValueError):
         return "kit"
-    return ", ".join(changed) or ("" if same_protocol else "kit")
+    if not same_files:
+        return "kit"
+    then, now = vars(before.target), vars(record.target)
+    changed = [f"{k} ({then[k]}, now {now[k]})" for k in now if k != "power_mode" and then[k] != now[k]]
+    same_protocols = (before.protocol, before.network_protocol) == (record.protocol, record.network_protocol)
+    return ", ".join(changed) or ("" if same_protocols else "kit")

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from latency_tables import HwnasError, LatencyTable, Measurement, Target, summarise
 from latency_tables.storage.journal import read_journal
 from latency_tables.storage.serialise import from_plain, parse_json
-from profilers.boards.kit import NETWORKS, OPS, RECORD
+from profilers.boards.kit import NETWORKS, OPS, RECORD, BoardRecord
 from profilers.plan import Plan, read_plan
 from profilers.profile import journal_header, table_from_plan
 from profilers.protocol import Protocol, by_key, stop_reason
 
 NetworkTimes = list[tuple[str, float]]
 """(architecture text, milliseconds at the table's quiet reference speed) of each whole network."""
-
-
-@dataclass(frozen=True)
-class _Record:
-    """`board.json`."""
-
-    target: Target
-    protocol: Protocol
-    network_protocol: Protocol
-    versions: Mapping[str, str]
 
 
 class BoardResults(NamedTuple):
@@ -45,7 +33,7 @@ def import_results(folder: Path) -> BoardResults:
     it is damaged, or not a single op has a time.
     """
     try:
-        record = from_plain(_Record, parse_json((folder / RECORD).read_bytes()))
+        record = from_plain(BoardRecord, parse_json((folder / RECORD).read_bytes()))
     except OSError as e:
         raise HwnasError(f"{folder} is not what a kit left: {e.filename}: {e.strerror}") from None
     except ValueError as e:

@@ -12,12 +12,12 @@ import hashlib
 import shlex
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency_tables import HwnasError, ProfilerError
-from latency_tables.errors import NotInstalledError
+from latency_tables.errors import installed
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
@@ -75,10 +75,7 @@ def measure_over_ssh(
     when it lacks python3, numpy, the runtime or space, and when the kit fails there; `HwnasError` when `results` is of
     another kit or board.
     """
-    try:
-        import asyncssh  # noqa: F401 - said before any work
-    except ImportError:
-        raise NotInstalledError("asyncssh", "ssh") from None
+    installed("asyncssh", "ssh")  # said before any work
     read_kit(kit)
     options = [("--runtime", runtime), ("--threads", threads)]
     words = [str(word) for name, value in options if value is not None for word in (name, value)]
@@ -112,28 +109,26 @@ async def _persist(work: _Work, patience: Patience) -> None:
             pause_s = min(2 * pause_s, patience.longest_pause_s)
 
 
+@dataclass
 class _Work:
     """One kit on one board, over as many connections as it takes."""
 
-    def __init__(
-        self,
-        kit: Path,
-        address: Address,
-        results: Path,
-        login: Login,
-        words: list[str],
-        progress: Progress,
-        say: Callable[[str], None],
-    ):
-        self.kit, self.address, self.results, self.login = kit, address, results, login
-        self.words, self.progress, self.say = words, progress, say
-        self.steps = 0
-        self._furthest: dict[str, int] = {}
-        self._reached = False
-        with open(kit, "rb") as file:
+    kit: Path
+    address: Address
+    results: Path
+    login: Login
+    words: list[str]
+    progress: Progress
+    say: Callable[[str], None]
+    steps: int = 0
+    _furthest: dict[str, int] = field(default_factory=dict)
+    _reached: bool = False
+
+    def __post_init__(self) -> None:
+        with open(self.kit, "rb") as file:
             self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        self.folder = f"{address.folder.rstrip('/')}/{self._sha256[:12]}"
-        self._job = _Job.of(results, self._sha256, address)
+        self.folder = f"{self.address.folder.rstrip('/')}/{self._sha256[:12]}"
+        self._job = _Job.of(self.results, self._sha256, self.address)
 
     async def once(self, connect_s: float) -> None:
         """One connection: do whatever is still to be done. Raises `_Lost`, `_Killed` or `ProfilerError`."""

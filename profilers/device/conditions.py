@@ -33,7 +33,6 @@ class Conditions:
     throttled: bool | None = None
     throttle_events: int | None = None
     governor: str | None = None
-    power_w: float | None = None
 
 
 def was_throttled(before: Conditions, after: Conditions) -> bool | None:
@@ -52,20 +51,20 @@ def read_conditions(root: Path = _ROOT, cores: Sequence[int] | None = None) -> C
     cores = _pinned() if cores is None else cores
     folders = [root / f"sys/devices/system/cpu/cpu{core}" for core in cores]
     counters = [f / "thermal_throttle" / f"{part}_throttle_count" for f in folders for part in ("core", "package")]
-    events = [n for n in map(_number, counters) if n is not None]
-    degrees = [n / 1e3 for n in map(_number, _thermometers(root)) if n is not None and -100_000 < n < 200_000]
+    events = [n for n in map(read_number, counters) if n is not None]
+    degrees = [n / 1e3 for n in map(read_number, _thermometers(root)) if n is not None and -100_000 < n < 200_000]
     return Conditions(
         clock_mhz=_clock_mhz(root, folders[-1]),
         temperature_c=max(degrees, default=None),
         throttled=_throttled(root),
         throttle_events=sum(events) if events else None,
-        governor=_text(folders[-1] / "cpufreq/scaling_governor"),
+        governor=read_text(folders[-1] / "cpufreq/scaling_governor"),
     )
 
 
 def power_mode() -> str:
     """The CPU frequency governor, or 'unknown' where the system does not show it."""
-    return _text(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown"
+    return read_text(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown"
 
 
 def _pinned() -> list[int]:
@@ -74,14 +73,16 @@ def _pinned() -> list[int]:
     return sorted(os.sched_getaffinity(0))[-8:]
 
 
-def _text(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
+    """The text of a file without the space around it, None where that cannot be read."""
     try:
         return path.read_text().strip()
     except (OSError, ValueError):
         return None
 
 
-def _number(path: Path, base: int = 10) -> int | None:
+def read_number(path: Path, base: int = 10) -> int | None:
+    """The integer in a file, None where that cannot be read."""
     try:
         return int(path.read_text(), base)
     except (OSError, ValueError):
@@ -89,7 +90,7 @@ def _number(path: Path, base: int = 10) -> int | None:
 
 
 def _clock_mhz(root: Path, core: Path) -> float | None:
-    if khz := _number(core / "cpufreq/scaling_cur_freq"):
+    if khz := read_number(core / "cpufreq/scaling_cur_freq"):
         return khz / 1e3
     with contextlib.suppress(OSError, ValueError), open(root / "proc/cpuinfo") as file:
         # The first processor is in the first lines; the kernel asks every core whose lines are read.
@@ -112,10 +113,10 @@ def _psutil_clock_mhz() -> float | None:
 @cache
 def _thermometers(root: Path) -> tuple[Path, ...]:
     """The files of the processor's own sensors, one per socket; looked for once."""
-    chips = [f for f in (root / "sys/class/hwmon").glob("hwmon*") if _text(f / "name") in _THERMOMETERS]
+    chips = [f for f in (root / "sys/class/hwmon").glob("hwmon*") if read_text(f / "name") in _THERMOMETERS]
     if found := [f / "temp1_input" for f in chips if (f / "temp1_input").exists()]:
         return tuple(sorted(found))
-    zones = {f: (_text(f / "type") or "").lower() for f in (root / "sys/class/thermal").glob("thermal_zone*")}
+    zones = {f: (read_text(f / "type") or "").lower() for f in (root / "sys/class/thermal").glob("thermal_zone*")}
     return tuple(sorted(f / "temp" for f, kind in zones.items() if kind == "x86_pkg_temp" or "cpu" in kind))
 
 
@@ -123,12 +124,12 @@ def _thermometers(root: Path) -> tuple[Path, ...]:
 def _coolers(root: Path) -> tuple[Path, ...]:
     """The files that say how far the kernel slows the processor down to cool it; looked for once."""
     devices = (root / "sys/class/thermal").glob("cooling_device*")
-    return tuple(sorted(f / "cur_state" for f in devices if (_text(f / "type") or "").startswith(_COOLING)))
+    return tuple(sorted(f / "cur_state" for f in devices if (read_text(f / "type") or "").startswith(_COOLING)))
 
 
 def _throttled(root: Path) -> bool | None:
-    told = [state > 0 for state in map(_number, _coolers(root)) if state is not None]
-    raspberry = _number(root / "sys/devices/platform/soc/soc:firmware/get_throttled", 16)
+    told = [state > 0 for state in map(read_number, _coolers(root)) if state is not None]
+    raspberry = read_number(root / "sys/devices/platform/soc/soc:firmware/get_throttled", 16)
     if raspberry is not None:
         told.append(bool(raspberry & _RASPBERRY_LIMITS))
     return any(told) if told else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from profilers.device.conditions import read_number
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class EnergyMeter:
         """The packages' RAPL counters of Intel and AMD processors (Linux powercap; often readable to root only)."""
         # intel-rapl:0:0 and the like are parts of the package intel-rapl:0.
         packages = [f for f in (root / "sys/class/powercap").glob("intel-rapl:*") if f.name.count(":") == 1]
-        return cls([_rapl_counter(f) for f in sorted(packages)])
+        ranges = {f / "energy_uj": read_number(f / "max_energy_range_uj") for f in sorted(packages)}
+        return cls([EnergyCounter(partial(read_number, f), range_uj) for f, range_uj in ranges.items()])
 
     def read_uj(self) -> tuple[int, ...] | None:
         """Every counter's reading, or None when there is none or one of them cannot be read."""
@@ -47,16 +51,6 @@ class EnergyMeter:
     def used_mj(self, before: Sequence[int], after: Sequence[int]) -> float:
         """Millijoules between two readings."""
         return sum(c.used_uj(b, a) for c, b, a in zip(self.counters, before, after, strict=True)) / 1e3
-
-
-def _rapl_counter(folder: Path) -> EnergyCounter:
-    def read(name: str) -> int | None:
-        try:
-            return int((folder / name).read_text())
-        except (OSError, ValueError):
-            return None
-
-    return EnergyCounter(lambda: read("energy_uj"), read("max_energy_range_uj"))
 
 
 def energy_mj_per_run(run: Callable[[], None], seconds: float, meter: EnergyMeter) -> float | None:

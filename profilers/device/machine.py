@@ -9,30 +9,26 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from profilers.device.conditions import read_text
+
 
 def cpu_name() -> str:
-    """The processor's model name, with the number of cores it may use here."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.lower().startswith(("model name", "hardware", "model\t")) and ":" in line:
-                candidate = line.split(":", 1)[1].strip()
-                if not candidate.isdigit():
-                    name = candidate
-                    break
-    model = _cpu_model_number()
+    """The processor's model name, family and model, with the number of cores it may use here."""
+    lines = (read_text(Path("/proc/cpuinfo")) or "").splitlines()
+    fields = [(key.strip(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon]
+    names = [value for key, value in fields if key.lower() in ("model name", "hardware", "model")]
+    name = next((n for n in names if not n.isdigit()), platform.processor() or platform.machine())
+    first = dict(reversed(fields))
+    # Hypervisors often hide the marketing name, but latencies differ by model.
+    model = f" family {first['cpu family']} model {first['model']}" if {"cpu family", "model"} <= first.keys() else ""
     return f"{name}{model} x{os.cpu_count()}"
 
 
-def _cpu_model_number() -> str:
-    """Family and model: hypervisors often hide the marketing name, but latencies differ by model."""
-    found: dict[str, str] = {}
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in {"cpu family", "model"}:
-                found.setdefault(key.strip(), value.strip())
-    return f" family {found['cpu family']} model {found['model']}" if len(found) == 2 else ""
+def versions_here() -> dict[str, str]:
+    """What measures here, for provenance."""
+    return {"python": platform.python_version(), "numpy": np.__version__, "system": platform.platform()}
 
 
 @contextlib.contextmanager

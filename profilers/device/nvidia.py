@@ -1,4 +1,4 @@
-"""What an NVIDIA GPU reports through NVML: clock, temperature, power, throttling, energy."""
+"""What an NVIDIA GPU reports through NVML: clock, temperature, throttling, energy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latency_tables import ProfilerError
-from latency_tables.errors import NotInstalledError
+from latency_tables.errors import installed
 from profilers.device.conditions import Conditions
 
 # Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
@@ -20,11 +20,7 @@ class NvidiaGpu:
     """
 
     def __init__(self, index: int = 0):
-        try:
-            import pynvml  # the module of nvidia-ml-py
-        except ImportError:
-            raise NotInstalledError("nvidia-ml-py", "nvidia") from None
-        self._nvml: Any = pynvml
+        self._nvml = pynvml = installed("nvidia-ml-py", "nvidia", module="pynvml")
         try:
             pynvml.nvmlInit()
             self._gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
@@ -37,8 +33,7 @@ class NvidiaGpu:
     @property
     def name(self) -> str:
         """The GPU's model, e.g. NVIDIA H100 80GB HBM3."""
-        name = self._nvml.nvmlDeviceGetName(self._gpu)
-        return name.decode() if isinstance(name, bytes) else str(name)
+        return str(self._nvml.nvmlDeviceGetName(self._gpu))
 
     def conditions(self) -> Conditions:
         """One reading; call it outside timed loops."""
@@ -46,12 +41,10 @@ class NvidiaGpu:
         clock = self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM)
         temperature = self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
         reasons = self._read(nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
-        power_mw = self._read(nvml.nvmlDeviceGetPowerUsage)
         return Conditions(
             clock_mhz=None if clock is None else float(clock),
             temperature_c=None if temperature is None else float(temperature),
             throttled=None if reasons is None else bool(reasons & self._slowdowns),
-            power_w=None if power_mw is None else power_mw / 1e3,
         )
 
     def energy_uj(self) -> int | None:
@@ -68,9 +61,3 @@ class NvidiaGpu:
     def close(self) -> None:
         """Close NVML."""
         self._nvml.nvmlShutdown()
-
-    def __enter__(self) -> NvidiaGpu:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()

@@ -7,6 +7,7 @@ parameters of each layer are those of `Layer::load_param` in its sources.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,27 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
-from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, conv_of
+from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, conv_of, hard_sigmoid_of, linear_weight, require_flat
 
 _FLOAT = 1  # ONNX's number of the type
 _HARD_SWISH = (1 / 6, 0.5)
 # The last layer of a product: ReLU is 1, sigmoid 4, hard swish 6 with slope and offset.
 _FUSED: dict[str, dict[int, Any]] = {"Relu": {9: 1}, "Sigmoid": {9: 4}, "HardSwish": {9: 6, -23310: _HARD_SWISH}}
-KNOWN_OPS = (
-    "Conv",
-    "Gemm",
-    "BatchNormalization",
-    "GlobalAveragePool",
-    "Flatten",
-    "HardSigmoid",
-    "HardSwish",
-    "Relu",
-    "Sigmoid",
-    "Add",
-    "Sub",
-    "Mul",
-    "Cast",
-)
 
 
 @dataclass(frozen=True)
@@ -50,13 +36,7 @@ class NcnnModel:
 def ncnn_from_graph(graph: OnnxGraph) -> NcnnModel:
     """Convert a graph with one input [1, ...]; raises `ProfilerError` for what ncnn's layers do not have."""
     writer = _Writer(graph)
-    for node in graph.nodes:
-        try:
-            writer.write(node)
-        except KeyError as e:
-            raise ProfilerError(f"ncnn here cannot run {node.name} ({node.op}): its input {e} is unforeseen") from None
-        except ValueError as e:
-            raise ProfilerError(f"ncnn here cannot run {node.name} ({node.op}): {e}") from None
+    graph.walk("ncnn", writer.write)
     return writer.finish()
 
 
@@ -106,21 +86,8 @@ class _Writer:
 
     def write(self, node: OnnxNode) -> None:
         """Add a node, unless it went into the one before it."""
-        if node.output in self.blobs:
-            return
-        match node.op:
-            case "Conv":
-                self._conv(node)
-            case "Gemm":
-                self._gemm(node)
-            case "Cast":
-                self._cast(node)
-            case "Sub" | "Mul" if node.inputs[1] in self.graph.weights:
-                self._per_channel(node)
-            case "Add" | "Sub" | "Mul":
-                self._binary(node)
-            case _:
-                self._simple(node)
+        if node.output not in self.blobs:
+            _WRITE[node.op](self, node)
 
     def _conv(self, node: OnnxNode) -> None:
         weight, *bias = self.graph.weights_of(node)
@@ -141,12 +108,10 @@ class _Writer:
 
     def _gemm(self, node: OnnxNode) -> None:
         weight, *bias = self.graph.weights_of(node)
-        a = node.attributes
-        if (a.get("alpha", 1.0), a.get("beta", 1.0), a.get("transA", 0)) != (1.0, 1.0, 0):
-            raise ValueError("only x W + b is known")
+        weight = linear_weight(node, weight)
         if node.inputs[0] not in self.vectors:
             raise ValueError("its input is no vector")
-        self._inner_product(node, weight if a.get("transB", 0) else weight.T, bias)
+        self._inner_product(node, weight, bias)
 
     def _inner_product(self, node: OnnxNode, weight: NDArray[Any], bias: list[NDArray[Any]]) -> None:
         output = self._product("InnerProduct", node, {0: len(weight), 1: len(bias), 2: weight.size}, weight, bias)
@@ -164,6 +129,8 @@ class _Writer:
         return output
 
     def _binary(self, node: OnnxNode) -> None:
+        if node.op != "Add" and node.inputs[1] in self.graph.weights:
+            return self._per_channel(node)
         self.layer("BinaryOp", node.name, node.inputs, node.output, {0: {"Add": 0, "Sub": 1, "Mul": 2}[node.op]})
         if self.vectors.issuperset(node.inputs):
             self.vectors.add(node.output)
@@ -183,25 +150,28 @@ class _Writer:
         self.weights.append(_raw(values))
         self.layer(kind, node.name, node.inputs[:1], node.output, {0: values.size})
 
-    def _simple(self, node: OnnxNode) -> None:
-        a = node.attributes
-        kind, settings = node.op, dict[int, Any]()
-        if node.op == "Relu":
-            kind = "ReLU"
-        elif node.op == "HardSwish":
-            settings = {0: _HARD_SWISH[0], 1: _HARD_SWISH[1]}
-        elif node.op == "HardSigmoid":
-            settings = {0: float(a.get("alpha", 0.2)), 1: float(a.get("beta", 0.5))}
-        elif node.op == "GlobalAveragePool":
-            kind, settings = "Pooling", {0: 1, 4: 1}
-        elif node.op == "BatchNormalization":
-            scale, bias, mean, variance = self.graph.weights_of(node)
-            kind, settings = "BatchNorm", {0: len(scale), 1: float(a.get("epsilon", 1e-5))}
-            self.weights += map(_raw, (scale, mean, variance, bias))
-        elif node.op == "Flatten" and a.get("axis", 1) != 1:
-            raise ValueError(f"flattening from axis {a['axis']}")
+    def _batch_norm(self, node: OnnxNode) -> None:
+        scale, bias, mean, variance = self.graph.weights_of(node)
+        self.weights += map(_raw, (scale, mean, variance, bias))
+        self._plain(node, "BatchNorm", {0: len(scale), 1: float(node.attributes.get("epsilon", 1e-5))})
+
+    def _pool(self, node: OnnxNode) -> None:
+        self._plain(node, "Pooling", {0: 1, 4: 1})
+        self.vectors.add(node.output)
+
+    def _flatten(self, node: OnnxNode) -> None:
+        require_flat(node)
+        self._plain(node, "Flatten", {})
+        self.vectors.add(node.output)
+
+    def _activation(self, node: OnnxNode) -> None:
+        settings = {"HardSwish": _HARD_SWISH, "HardSigmoid": hard_sigmoid_of(node)}.get(node.op, ())
+        self._plain(node, "ReLU" if node.op == "Relu" else node.op, dict(enumerate(settings)))
+
+    def _plain(self, node: OnnxNode, kind: str, settings: dict[int, Any]) -> None:
+        """A layer with one input, of whose vectors it makes vectors."""
         self.layer(kind, node.name, node.inputs[:1], node.output, settings)
-        if node.op in ("GlobalAveragePool", "Flatten") or node.inputs[0] in self.vectors:
+        if node.inputs[0] in self.vectors:
             self.vectors.add(node.output)
 
     def finish(self) -> NcnnModel:
@@ -220,3 +190,16 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join([str(len(value)), *map(_text, value)])
     return f"{value:.6e}" if isinstance(value, float) else str(value)
+
+
+_WRITE: dict[str, Callable[[_Writer, OnnxNode], None]] = {
+    "Conv": _Writer._conv,
+    "Gemm": _Writer._gemm,
+    "BatchNormalization": _Writer._batch_norm,
+    "GlobalAveragePool": _Writer._pool,
+    "Flatten": _Writer._flatten,
+    **dict.fromkeys(("HardSigmoid", "HardSwish", "Relu", "Sigmoid"), _Writer._activation),
+    **dict.fromkeys(("Add", "Sub", "Mul"), _Writer._binary),
+    "Cast": _Writer._cast,
+}
+KNOWN_OPS = tuple(_WRITE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
-from profilers.runtimes._shared import first_line
+from profilers.runtimes._runtime import first_line
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,19 @@ class OnnxGraph:
     def weights_of(self, node: OnnxNode) -> list[NDArray[Any]]:
         """What the node's inputs after the first hold; raises KeyError when one is no weight."""
         return [self.weights[name] for name in node.inputs[1:]]
+
+    def walk(self, runtime: str, visit: Callable[[OnnxNode], None]) -> None:
+        """Visit every node; a KeyError for an input or a ValueError becomes a `ProfilerError` that names the node."""
+        for node in self.nodes:
+            try:
+                visit(node)
+            except KeyError as e:
+                why = f"its input {e} is unforeseen"
+            except ValueError as e:
+                why = str(e)
+            else:
+                continue
+            raise ProfilerError(f"{runtime} here cannot run {node.name} ({node.op}): {why}")
 
 
 def read_graph(model: bytes, batch: int, runtime: str, known_ops: Sequence[str]) -> OnnxGraph:
@@ -83,3 +96,22 @@ def conv_of(node: OnnxNode) -> dict[str, tuple[int, ...]]:
     if len(found["strides"]) != 2:
         raise ValueError("only two-dimensional convolutions are known")
     return found
+
+
+def linear_weight(node: OnnxNode, weight: NDArray[Any]) -> NDArray[Any]:
+    """The weight of a matrix product as [outputs, inputs]; raises ValueError for one that is more than x W + b."""
+    a = node.attributes
+    if (a.get("alpha", 1.0), a.get("beta", 1.0), a.get("transA", 0)) != (1.0, 1.0, 0):
+        raise ValueError("only x W + b is known")
+    return weight if a.get("transB", 0) else weight.T
+
+
+def hard_sigmoid_of(node: OnnxNode) -> tuple[float, float]:
+    """Slope and offset of a hard sigmoid."""
+    return float(node.attributes.get("alpha", 0.2)), float(node.attributes.get("beta", 0.5))
+
+
+def require_flat(node: OnnxNode) -> None:
+    """Raise ValueError for a Flatten that leaves more than the batch axis as it is."""
+    if (axis := node.attributes.get("axis", 1)) != 1:
+        raise ValueError(f"flattening from axis {axis}")

@@ -11,14 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables import ProfilerError, Target
-from latency_tables.errors import NotInstalledError
-from profilers._base import Session
-from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
+from latency_tables import ProfilerError
+from latency_tables.errors import installed
+from profilers._base import RuntimeSetting, Session
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import ShippedRuntime
-from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 
 CPU, CUDA, TENSORRT, OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
 _PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "onnxruntime-openvino"}
@@ -38,10 +35,7 @@ class OnnxRuntimeProfiler(ShippedRuntime):
     """
 
     def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32", provider: str = CPU):
-        try:
-            import onnxruntime as ort
-        except ImportError:
-            raise NotInstalledError("onnxruntime", "onnxruntime") from None
+        ort = installed("onnxruntime", "onnxruntime")
         if provider not in ort.get_available_providers():
             install = f"; pip install {_PACKAGES[provider]}" if provider in _PACKAGES else ""
             raise ProfilerError(
@@ -50,12 +44,10 @@ class OnnxRuntimeProfiler(ShippedRuntime):
         short = provider.removesuffix("ExecutionProvider").lower()
         runtime = "onnxruntime" if provider == CPU else f"onnxruntime-{short}"
         known = ("fp32",) if provider in (TENSORRT, OPENVINO) else ("fp32", "fp16", "int8")
-        check_settings(runtime, threads, batch, precision, known)
         gpu = NvidiaGpu() if provider in (CUDA, TENSORRT) else None
-        device = cpu_name() if gpu is None else gpu.name
-        target = Target(device, runtime, ort.__version__, precision, batch, threads, power_mode())
-        super().__init__(target, "cpu" if gpu is None else "gpu", gpu, quick_to_start=provider == CPU)
-        self._ort, self._provider = ort, provider
+        setting = RuntimeSetting(runtime, threads, batch, precision)
+        super().__init__(setting, ort.__version__, known, None if gpu is None else gpu.name, gpu)
+        self._ort, self._provider, self.quick_to_start = ort, provider, provider == CPU
 
     def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
         """Load a model from its bytes, bind random inputs and outputs, inspect what runs unless it is `known`."""
@@ -114,21 +106,15 @@ class OnnxRuntimeProfiler(ShippedRuntime):
             ran_on = kernel["args"]["provider"]
             if ran_on != self._provider:
                 raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
-        check_precision(self._target.runtime, self._target.precision, _matrix_products(kernels))
+        for kernel in kernels:
+            kind = kernel["args"]["op_name"]
+            if any(word in kind for word in _PRODUCTS):
+                operand = next(iter(kernel["args"]["input_type_shape"][0]))
+                self.require_precision(_name(kernel), kind, _PRECISIONS.get(operand, operand))
 
 
 def _name(kernel: dict[str, Any]) -> str:
     return str(kernel["name"]).removesuffix("_kernel_time")
-
-
-def _matrix_products(kernels: Sequence[dict[str, Any]]) -> list[MatrixProduct]:
-    products = []
-    for kernel in kernels:
-        kind = kernel["args"]["op_name"]
-        if any(word in kind for word in _PRODUCTS):
-            operand = next(iter(kernel["args"]["input_type_shape"][0]))
-            products.append(MatrixProduct(_name(kernel), kind, _PRECISIONS.get(operand, operand)))
-    return products
 
 
 class _OnnxRuntimeSession(Session):

@@ -7,13 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables import ProfilerError, Target
-from latency_tables.errors import NotInstalledError
-from profilers._base import DeviceKind, Session
-from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
-from profilers.runtimes._runtime import ShippedRuntime
-from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+from latency_tables import ProfilerError
+from latency_tables.errors import installed
+from profilers._base import DeviceKind, RuntimeSetting, Session
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 
 # In int8 the model says what is quantised; the rest stays fp32, where CPUs with AMX would take bf16 by themselves.
 _HINTS = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
@@ -29,19 +26,14 @@ class OpenVinoProfiler(ShippedRuntime):
     """
 
     def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32", device: str = "CPU"):
-        try:
-            import openvino
-        except ImportError:
-            raise NotInstalledError("openvino", "openvino") from None
-        runtime = "openvino" if device == "CPU" else f"openvino-{device.lower()}"
-        check_settings(runtime, threads, batch, precision, tuple(_HINTS))
-        core = openvino.Core()
+        openvino = installed("openvino", "openvino")
+        core, on_cpu = openvino.Core(), device == "CPU"
         if device not in (devices := core.available_devices):
             raise ProfilerError(f"openvino has no {device} here (or lacks its driver); it has {', '.join(devices)}")
-        name = cpu_name() if device == "CPU" else str(core.get_property(device, "FULL_DEVICE_NAME"))
-        version = openvino.__version__.partition("-")[0]
-        target = Target(name, runtime, version, precision, batch, threads, power_mode())
-        super().__init__(target, _KINDS[device.partition(".")[0]], quick_to_start=device == "CPU")
+        name = None if on_cpu else str(core.get_property(device, "FULL_DEVICE_NAME"))
+        setting = RuntimeSetting("openvino" if on_cpu else f"openvino-{device.lower()}", threads, batch, precision)
+        super().__init__(setting, openvino.__version__.partition("-")[0], _HINTS, name)
+        self.device_kind, self.quick_to_start = _KINDS[device.partition(".")[0]], on_cpu
         self._openvino, self._core, self._device = openvino, core, device
 
     def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
@@ -72,13 +64,11 @@ class OpenVinoProfiler(ShippedRuntime):
         target = self._target
         if self._device == "CPU" and (given := int(compiled.get_property("INFERENCE_NUM_THREADS"))) != target.threads:
             raise ProfilerError(f"openvino runs on {given} threads here, not on {target.threads}: ask for {given}")
-        products = []
         for op in compiled.get_runtime_model().get_ordered_ops():
             info = op.get_rt_info()
             kind, precision = (info[key].astype(str) for key in ("layerType", "runtimePrecision"))
             if kind in _PRODUCTS:
-                products.append(MatrixProduct(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision)))
-        check_precision(target.runtime, target.precision, products)
+                self.require_precision(op.get_friendly_name(), kind, _PRECISIONS.get(precision, precision))
 
 
 class _OpenVinoSession(Session):

@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_tables import ProfilerError, Target
-from latency_tables.errors import NotInstalledError
-from profilers._base import Session
-from profilers.device import cpu_name
-from profilers.device.conditions import power_mode
+from latency_tables import ProfilerError
+from latency_tables.errors import installed
+from profilers._base import RuntimeSetting, Session
 from profilers.device.nvidia import NvidiaGpu
-from profilers.runtimes._runtime import ShippedRuntime
-from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
 from profilers.runtimes.onnx_reader import OnnxGraph, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 
@@ -36,30 +33,22 @@ class TorchProfiler(ShippedRuntime):
     def __init__(
         self, threads: int = 1, batch: int = 1, precision: str = "fp32", compiled: bool = False, device: str = "cpu"
     ):
-        try:
-            import torch
-        except ImportError:
-            raise NotInstalledError("torch", "search") from None
-        on_gpu = device == "cuda"
-        runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * on_gpu])
-        check_settings(runtime, threads, batch, precision, tuple(_PRECISIONS.values()))
+        torch, on_gpu = installed("torch", "search"), device == "cuda"
         if device not in ("cpu", "cuda") or (on_gpu and not torch.cuda.is_available()):
             raise ProfilerError(f"torch has no {device} device here")
-        name = torch.cuda.get_device_name() if on_gpu else cpu_name()
-        target = Target(name, runtime, torch.__version__, precision, batch, threads, power_mode())
-        super().__init__(target, "gpu" if on_gpu else "cpu", NvidiaGpu() if on_gpu else None)
+        name, gpu = torch.cuda.get_device_name() if on_gpu else None, NvidiaGpu() if on_gpu else None
+        runtime = "-".join(["torch", *["compiled"] * compiled, *["cuda"] * on_gpu])
+        setting = RuntimeSetting(runtime, threads, batch, precision)
+        super().__init__(setting, torch.__version__, _PRECISIONS.values(), name, gpu)
         self._torch, self._device, self._is_compiled = torch, device, compiled
         self._settings = _ProcessSettings(torch, threads)
 
     def load(self, model: bytes, known: Any) -> tuple[Session, Any]:
         """Rebuild a model from its bytes, run it once, so that what fails fails here; a compiled module is kept."""
         graph = read_graph(model, self._target.batch, "torch", KNOWN_OPS)
-        products = [
-            MatrixProduct(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
-            for node in graph.nodes
-            if node.op in _PRODUCTS
-        ]
-        check_precision(self._target.runtime, self._target.precision, products)
+        for node in graph.nodes:
+            if node.op in _PRODUCTS:
+                self.require_precision(node.name, node.op, _precision_of(graph.weights[node.inputs[1]]))
         self._settings.take()
         try:
             module = self._module(graph) if known is None else known
@@ -88,28 +77,27 @@ class _ProcessSettings:
         try:
             flags = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
             self._fp32 = [attrgetter(flag)(torch.backends) for flag in flags]
-            self._before = self._read()
+            self._before = self._threads, [flag.fp32_precision for flag in self._fp32]
         except AttributeError:
             raise ProfilerError(f"torch {torch.__version__} is too old: pip install 'torch>=2.9'") from None
 
-    def _read(self) -> tuple[int, list[str]]:
-        return self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
-
-    def _write(self, threads: int, fp32: list[str]) -> None:
+    def _exchange(self, threads: int, fp32: list[str]) -> tuple[int, list[str]]:
+        """Write settings; what they were before."""
+        before = self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
         self._torch.set_num_threads(threads)
         for flag, precision in zip(self._fp32, fp32, strict=True):
             flag.fp32_precision = precision
+        return before
 
     def take(self) -> None:
         if self._users == 0:
-            self._before = self._read()
-            self._write(self._threads, ["ieee"] * len(self._fp32))
+            self._before = self._exchange(self._threads, ["ieee"] * len(self._fp32))
         self._users += 1
 
     def leave(self) -> None:
         self._users -= 1
         if self._users == 0:
-            self._write(*self._before)
+            self._exchange(*self._before)
 
 
 class _TorchSession(Session):

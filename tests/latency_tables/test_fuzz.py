@@ -6,7 +6,6 @@ import io
 import json
 import math
 import zlib
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +23,12 @@ from latency_tables import (
     Target,
     load_table,
     save_table,
-    table_from_measurements,
 )
 from latency_tables.storage.csv_export import table_csv
 from latency_tables.storage.files import digest_json
 from latency_tables.storage.journal import read_journal
 from latency_tables.storage.rows import rows_from_parquet, rows_to_parquet
-from profilers import read_plan, write_plan
+from profilers import Protocol, read_plan, table_from_plan, write_plan
 
 pytestmark = pytest.mark.slow  # thousands of files
 
@@ -212,32 +210,21 @@ def visits(visit):
     return [*made, visit(error="refused", key="other", started=1e9 + 9)]
 
 
-def made(records):
+def made(records, plan):
     """The table that a journal's records make."""
     visits = [Measurement.from_json(r) for r in records]
-    return table_from_measurements(
-        {op: OpCost(0.5, 10, 20) for op in OPS},
-        visits,
-        target=Target("d", "r", "1", "fp32", 1, 1),
-        space="s",
-        reference_model=b"",
-        reference_sha256="",
-        protocol={},
-        stop_reasons={},
-        measured_at=datetime.fromtimestamp(min((v.started_unix_s for v in visits), default=0.0), UTC).isoformat(),
-        versions={},
-    )
+    return table_from_plan(read_plan(plan), Target("d", "r", "1", "fp32", 1, 1), visits, Protocol())
 
 
-def table_of(records):
+def table_of(records, plan):
     """The table that a journal's records make, sound, or None when they are refused."""
-    table = outcome(lambda: made(records))
+    table = outcome(lambda: made(records, plan))
     if table is not None:
         require_sound(table)
     return table
 
 
-def test_journals_with_accidents(tmp_path, visits):
+def test_journals_with_accidents(tmp_path, visits, plan):
     rng, path = np.random.default_rng(5), tmp_path / "j.jsonl"
     content = lines_of([{"header": HEADER}, *(v.to_json() for v in visits)])
     sound = [json.loads(json.dumps(v.to_json())) for v in visits]
@@ -254,16 +241,16 @@ def test_journals_with_accidents(tmp_path, visits):
             continue
         with journal:
             assert list(journal) == records
-            table_of(list(journal))
+            table_of(list(journal), plan)
 
 
-def test_journals_of_confused_records_with_matching_checksums(tmp_path, visits):
+def test_journals_of_confused_records_with_matching_checksums(tmp_path, visits, plan):
     rng, path, read = np.random.default_rng(6), tmp_path / "j.jsonl", 0
     whole_journal = [{"header": HEADER}, *(json.loads(json.dumps(v.to_json())) for v in visits)]
     for _ in range(1500):
         path.write_bytes(lines_of(confused(whole_journal, rng)))
         _, records, _ = outcome(lambda: read_journal(path)) or ({}, [], 0)
-        read += table_of(records) is not None
+        read += table_of(records, plan) is not None
     assert 0 < read < 1000
 
 
@@ -305,18 +292,18 @@ def test_confused_plans(plan):
 
 
 @pytest.mark.parametrize("step", [-1.0, -3600.0, -1e9])
-def test_a_clock_that_goes_back_between_visits(visit, step):
+def test_a_clock_that_goes_back_between_visits(visit, plan, step):
     visits = [visit([[30.0]], [10.0, 10.0], key=op.key, started=1.5e9 + i * step) for i, op in enumerate(OPS[:2])]
-    table = made([v.to_json() for v in visits])
+    table = made([v.to_json() for v in visits], plan)
     assert table.provenance.seconds >= 0
     assert table.rows[0].median_us == pytest.approx(30.0)
 
 
-def test_a_clock_that_jumps_within_a_visit_makes_no_row(visit):
+def test_a_clock_that_jumps_within_a_visit_makes_no_row(visit, plan):
     good = visit([[30.0]], [10.0, 10.0], key=OPS[0].key)
     jumped = visit([[-5.0, 30.0]], [10.0, 10.0], key=OPS[1].key)
-    table = made([good.to_json(), jumped.to_json()])
+    table = made([good.to_json(), jumped.to_json()], plan)
     assert [row.median_us for row in table.rows[:2]] == [pytest.approx(30.0), None]
     assert table.coverage(OPS[:2]).failed == (OPS[1],)
     with pytest.raises(TableError, match="no op of s could be measured"):
-        made([visit([[5.0]], [0.0, -10.0], key=OPS[1].key).to_json()])
+        made([visit([[5.0]], [0.0, -10.0], key=OPS[1].key).to_json()], plan)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from latency_tables import HwnasError, JournalError, Op, OpCost, TableError, summarise
+from latency_tables import HwnasError, JournalError, Measurement, Op, OpCost, TableError, summarise
 from profilers import Protocol, measure_plan, table_from_plan, write_plan
 
 PROTOCOL = Protocol(warmup_runs=1, minimum_rounds=2, maximum_rounds=4, groups=2)
@@ -72,6 +72,40 @@ def test_the_table_by_hand(tmp_path, make_plan, fake_profiler):
     assert table.provenance.measured_at.endswith("+00:00")
     assert table.reference_model == b"50 us"
     assert {"python", "numpy", "system"} <= set(table.provenance.versions)
+
+
+def test_the_table_of_visits_by_hand(tmp_path, fake_profiler, make_plan):
+    plan, target = make_plan(*MODELS), fake_profiler().target()
+    a, b, _ = (m.key for m in plan.models)
+    visits = [
+        Measurement(a, 0, 100.0, ((30.0, 33.0),), (10.0, 10.0)),  # 3 times the reference
+        Measurement(b, 0, 101.0, error="refused: no kernel"),
+        Measurement(a, 1, 107.5, ((100.0, 90.0),), (20.0, 22.0)),  # 4.5 times
+    ]
+    protocol = Protocol(groups=1, minimum_rounds=2, maximum_rounds=2)
+    table = table_from_plan(plan, target, visits, protocol, {"numpy": "2"})
+    assert table.provenance.reference_us == 10.0  # minima 10, 10, 20, 22: their 10th percentile
+    assert [row.error for row in table.rows] == [None, "refused: no kernel", "never visited"]
+    assert [row.stop_reason for row in table.rows] == ["max_rounds", "error", "error"]
+    assert table.rows[0].median_us == pytest.approx(3.75 * 10)
+    assert (table.provenance.seconds, table.provenance.versions) == (7.5, {"numpy": "2"})
+    assert table.provenance.measured_at == "1970-01-01T00:01:40+00:00"
+    ops = list(plan.costs)
+    assert table.coverage(ops).hit == tuple(ops[:1])
+    assert table.coverage(ops).failed == tuple(ops[1:])
+
+    others = [Measurement("a whole network", 0, 110.0, ((77.0,),), (4.0, 4.0))]  # only tell of the reference
+    table = table_from_plan(plan, target, [*visits, *others, *others], protocol)
+    assert table.provenance.reference_us == 4.0
+    assert table.rows[0].median_us == pytest.approx(3.75 * 4)
+
+
+def test_nothing_measured_is_an_error(make_plan, fake_profiler):
+    plan, target = make_plan(*MODELS), fake_profiler().target()
+    with pytest.raises(TableError, match="no op of fake-space could be measured: refused"):
+        table_from_plan(plan, target, [Measurement("a", 0, 0.0, error="refused")], PROTOCOL)
+    with pytest.raises(TableError, match="no op of fake-space could be measured: nothing was measured"):
+        table_from_plan(plan, target, [], PROTOCOL)
 
 
 def test_a_drifting_machine_gives_the_same_ratios(tmp_path, make_plan, fake_profiler):

@@ -93,7 +93,7 @@ def test_a_table_that_predicts_as_it_is(space, pruned, tmp_path):
     save_table(fitted.table, tmp_path / "table")
     table = load_table(tmp_path / "table")
     assert table == fitted.table
-    assert table.pruning == ("used" if pruned else "")
+    assert table.provenance.pruning == ("used" if pruned else "")
     assert LatencyModel(table, space).coverage().complete
     fresh = space.sample(np.random.default_rng(9), 200)
     truth = true_ms(space, fresh, pruned)

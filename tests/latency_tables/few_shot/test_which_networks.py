@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from latency_tables.few_shot.prior import op_prior
+from latency_tables.few_shot.prior import design, op_prior
 from latency_tables.few_shot.which_networks import networks_to_time
 
 
@@ -23,7 +23,7 @@ def test_chosen_networks_leave_less_open_than_random_ones():
     chosen = networks_to_time(features, 8, prior)
     assert np.array_equal(chosen[:3], networks_to_time(features, 3, prior))
 
-    parts = prior.design(features) @ np.hstack([np.sqrt(e.variance) * e.root for e in prior.effects])
+    parts = design(features) @ np.hstack([np.sqrt(e.variance) * e.root for e in prior.effects])
 
     def left_open(rows):
         precision = np.eye(parts.shape[1]) + parts[rows].T @ parts[rows] / 5e-4

@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 
 from latency_tables import HwnasError, load_table, save_table
-from latency_tables.storage.find import FoundTable, find_tables, shipped_tables, table_path
+from latency_tables.storage.find import FoundTable, find_tables
 
 
 def test_tables_below_folders_in_order(tmp_path, table):
@@ -47,27 +45,3 @@ def test_links_that_go_round_are_not_followed(tmp_path, table):
     save_table(table(), tmp_path / "a")
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     assert [f.folder for f in find_tables([tmp_path])] == [tmp_path / "a"]
-
-
-def test_where_a_table_lies(target):
-    there = table_path(target(device="Some CPU @ 2.60GHz family 6 x2", runtime_version="1.2.3+cpu"), "mbconv-32")
-    assert there == Path("some-cpu-2.60ghz-family-6-x2/onnxruntime-1.2.3-cpu/fp32-2t/mbconv-32")
-    assert table_path(target(batch=32, threads=1), "s").parts[2:] == ("fp32-1t-batch32", "s")
-
-
-@pytest.mark.parametrize("device", ["../../etc", "..", "", "/", "µ", "a/b\\c\0"])
-def test_no_name_leads_out_of_the_folder(target, device):
-    there = table_path(target(device=device), "../s")
-    assert len(there.parts) == 4
-    assert not there.is_absolute()
-    assert ".." not in there.parts
-
-
-def test_what_ships_can_be_read():
-    """Whatever tables this version ships."""
-    folder = shipped_tables()
-    found = find_tables([folder]) if folder.is_dir() else []
-    assert [f.problem for f in found if f.problem] == []
-    for f in found:
-        assert f.table is not None
-        assert f.folder == folder / table_path(f.table.provenance.target, f.table.provenance.space)

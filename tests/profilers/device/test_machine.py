@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from profilers.device import cpu_name, quiet
+from profilers.device.machine import cpu_name, quiet
 
 pinning = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin")
 

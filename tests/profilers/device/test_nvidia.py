@@ -1,4 +1,5 @@
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_the_package_to_install_is_named(monkeypatch):
 def gpu():
     pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
     try:
-        with NvidiaGpu() as opened:
+        with closing(NvidiaGpu()) as opened:
             yield opened
     except ProfilerError as e:
         pytest.skip(str(e))
@@ -35,7 +36,6 @@ def test_a_gpu_that_is(gpu):
     read = gpu.conditions()
     assert read.clock_mhz is None or 0 < read.clock_mhz < 10_000
     assert read.temperature_c is None or 0 < read.temperature_c < 120
-    assert read.power_w is None or 0 < read.power_w < 5_000
     assert read.throttled in (None, False, True)
     before = gpu.energy_uj()
     assert before is None or gpu.energy_uj() >= before

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.runtimes import ncnn as ncnn_runtime
 from profilers.runtimes.ncnn import NcnnProfiler
 from profilers.runtimes.ncnn_model import KNOWN_OPS, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph
@@ -133,8 +132,9 @@ def test_other_precisions_are_refused(make_onnx, int8_model):
 
 @pytest.mark.usefixtures("needs_ncnn")
 def test_a_model_is_converted_once(onnx_model, monkeypatch):
-    profiler, seen, converted = NcnnProfiler(), [], ncnn_runtime._converted
-    monkeypatch.setattr(ncnn_runtime, "_converted", lambda model: seen.append(model) or converted(model))
+    profiler, seen = NcnnProfiler(), []
+    converted = profiler._converted
+    monkeypatch.setattr(profiler, "_converted", lambda model: seen.append(model) or converted(model))
     for model in (onnx_model(1), onnx_model(2), onnx_model(1)):
         profiler.open(model).close()
     assert seen == [onnx_model(1), onnx_model(2)]

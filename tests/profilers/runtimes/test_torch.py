@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.runtimes._shared import random_inputs
+from profilers.runtimes._runtime import random_inputs
 from profilers.runtimes.onnx_reader import read_graph
 from profilers.runtimes.torch import TorchProfiler
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph

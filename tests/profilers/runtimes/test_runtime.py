@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.runtimes._shared import MatrixProduct, check_precision, check_settings, first_line, random_inputs
+from profilers import RuntimeSetting
+from profilers.runtimes._runtime import ShippedRuntime, first_line, random_inputs
+
+
+class Abacus(ShippedRuntime):
+    """It opens nothing."""
+
+    def __init__(self, threads=1, batch=1, precision="int8"):
+        super().__init__(RuntimeSetting("abacus", threads, batch, precision), "1.2", ("fp32", "int8"))
+
+    def load(self, model, known):
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize(
@@ -32,21 +43,20 @@ def test_a_runtimes_words_are_cut_to_a_line(said, line):
 )
 def test_settings_that_cannot_be(settings, complaint):
     with pytest.raises(ProfilerError) as e:
-        check_settings("abacus", *settings, ("fp32", "int8"))
+        Abacus(*settings)
     assert str(e.value) == complaint
-    check_settings("abacus", 1, 1, "int8", ("fp32", "int8"))
 
 
-def test_the_first_product_in_another_precision_is_named():
-    products = [
-        MatrixProduct("a", "Conv", "int8"),
-        MatrixProduct("b", "Gemm", "fp32"),
-        MatrixProduct("c", "Conv", "bf16"),
-    ]
-    check_precision("abacus", "int8", products[:1])
-    check_precision("abacus", "int8", [])
+def test_settings_are_in_the_target():
+    target = Abacus(2, 3, "int8").target()
+    assert (target.runtime, target.runtime_version) == ("abacus", "1.2")
+    assert (target.threads, target.batch, target.precision) == (2, 3, "int8")
+
+
+def test_a_product_in_another_precision_is_named():
+    Abacus().require_precision("a", "Conv", "int8")
     with pytest.raises(ProfilerError) as e:
-        check_precision("abacus", "int8", products)
+        Abacus().require_precision("b", "Gemm", "fp32")
     assert str(e.value) == (
         "abacus runs b (Gemm) in fp32, not in int8; make the models in int8, or profile them as fp32"
     )
