@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,42 +20,40 @@ from typing import Any
 from latency_tables import Measurement, ProfilerError, Target
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
-from profilers._base import RuntimeSetting
-from profilers.protocol import Protocol
+from profilers._base import Profiler, RuntimeSetting
+from profilers.device.machine import quiet
+from profilers.protocol import Protocol, visit_model
 
 
 @dataclass(frozen=True)
-class MeasureRound:
-    """One round of the plan in the folder `plan`, into `journal`; answers nothing."""
+class Request(ABC):
+    """Work for a process of its own, which makes the runtime from `spec`. Its fields are plain values: no paths."""
 
     spec: RuntimeSetting
-    protocol: Protocol
-    plan: str
-    journal: str
-    round: int
+
+    @abstractmethod
+    def work(self, profiler: Profiler, progress: Progress) -> Any:
+        """Do it in this process; the answer in JSON values."""
 
 
 @dataclass(frozen=True)
-class MeasureModel:
+class MeasureModel(Request):
     """`rounds` visits of a model file beside a reference file; answers `ModelVisits`."""
 
-    spec: RuntimeSetting
     protocol: Protocol
     model: str
     reference: str
     rounds: int
 
-
-@dataclass(frozen=True)
-class MeasureResources:
-    """Peak memory and energy of a model file; answers `profilers.resources.Resources`."""
-
-    spec: RuntimeSetting
-    model: str
-    energy_s: float
-
-
-Request = MeasureRound | MeasureModel | MeasureResources
+    def work(self, profiler: Profiler, progress: Progress) -> dict[str, Any]:
+        """Visit it."""
+        model, reference_model = Path(self.model).read_bytes(), Path(self.reference).read_bytes()
+        with quiet(self.spec.threads), profiler.open(reference_model) as reference:
+            for _ in range(20):
+                reference.run()
+            rounds = range(self.rounds)
+            visits = [visit_model(profiler, model, reference, self.protocol, "network", round_) for round_ in rounds]
+        return asdict(ModelVisits(tuple(visits), profiler.target()))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from latency_tables.progress import Progress, silent
 from latency_tables.table import row_from_visits
 from profilers._base import Profiler
 from profilers.device.machine import quiet, versions_here
-from profilers.isolated import MeasureRound, run_isolated
-from profilers.plan import Plan, PlannedModel
+from profilers.isolated import Request, run_isolated
+from profilers.plan import Plan, PlannedModel, read_plan
 from profilers.protocol import Protocol, by_key, stop_reason, visit_model
 
 
@@ -87,6 +88,22 @@ def measure_here(
                         break
         progress(len(visits), len(visits), "measured")
     return visits
+
+
+@dataclass(frozen=True)
+class MeasureRound(Request):
+    """One round of the plan in the folder `plan`, into `journal`; answers nothing."""
+
+    protocol: Protocol
+    plan: str
+    journal: str
+    round: int
+
+    def work(self, profiler: Profiler, progress: Progress) -> None:
+        """Measure it; what this round builds, the next ones start."""
+        journal = Path(self.journal)
+        profiler.keep_engines(journal.with_name("engines"))
+        measure_here(read_plan(Path(self.plan)), profiler, journal, self.protocol, progress, [self.round])
 
 
 def unfinished(

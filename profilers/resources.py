@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from latency_tables import Journal, LatencyTable, ProfilerError
 from latency_tables.progress import Progress, silent
@@ -12,7 +13,7 @@ from latency_tables.storage.serialise import from_plain
 from profilers._base import Profiler, Session
 from profilers.device.energy import energy_mj_per_run
 from profilers.device.memory import peak_memory_mb
-from profilers.isolated import MeasureResources, run_isolated
+from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan
 
 
@@ -23,6 +24,18 @@ class Resources:
     peak_memory_mb: float | None = None
     energy_mj: float | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class MeasureResources(Request):
+    """Peak memory and energy of a model file; answers `Resources`."""
+
+    model: str
+    energy_s: float
+
+    def work(self, profiler: Profiler, progress: Progress) -> dict[str, Any]:
+        """Measure them."""
+        return asdict(resources_here(Path(self.model).read_bytes(), profiler, self.energy_s))
 
 
 def measure_resources(

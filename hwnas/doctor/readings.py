@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from profilers.device.conditions import Conditions, read_conditions
+from profilers.device.conditions import Conditions, read_conditions, read_text
 
 _ROOT = Path("/")
 _BOOST = {  # file -> what it says when the clock may rise above its base
@@ -59,14 +59,14 @@ def read_machine(root: Path = _ROOT) -> Readings:
 def read_boost(root: Path = _ROOT) -> Boost | None:
     """Turbo of Intel's driver, or boost of any other."""
     for name, on in _BOOST.items():
-        if (value := _text(root / name)) is not None:
+        if (value := read_text(root / name)) is not None:
             return Boost(value == on, f"echo {1 - int(on)} | sudo tee /{name}")
     return None
 
 
 def read_ticks(root: Path = _ROOT) -> Ticks | None:
     """The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal, and two that user holds."""
-    words = (_text(root / "proc/stat") or "").partition("\n")[0].split()
+    words = (read_text(root / "proc/stat") or "").partition("\n")[0].split()
     if len(words) < 9 or words[0] != "cpu":
         return None
     ticks = [int(word) for word in words[1:9]]
@@ -77,14 +77,14 @@ def read_quota_cores(root: Path = _ROOT) -> float | None:
     """How many cores' time the control groups of this process grant it (the least of all levels); None: no limit."""
     quotas = []
     base = root / "sys/fs/cgroup"
-    group = (_text(root / "proc/self/cgroup") or "").rpartition("0::/")[2].partition("\n")[0]
+    group = (read_text(root / "proc/self/cgroup") or "").rpartition("0::/")[2].partition("\n")[0]
     folder = base / group
     for level in (folder, *folder.parents):
-        if (words := (_text(level / "cpu.max") or "").split()) and words[0] != "max":
+        if (words := (read_text(level / "cpu.max") or "").split()) and words[0] != "max":
             quotas.append(int(words[0]) / int(words[1]))
         if level == base:
             break
-    old = [_text(base / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+    old = [read_text(base / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
     if old[0] is not None and old[1] is not None and int(old[0]) > 0:
         quotas.append(int(old[0]) / int(old[1]))
     return min(quotas, default=None)
@@ -100,10 +100,3 @@ def _can_pin() -> bool:
     except (OSError, AttributeError):
         return False
     return True
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except (OSError, ValueError):
-        return None

@@ -14,7 +14,7 @@ from profilers.device.nvidia import NvidiaGpu
 from profilers.runtimes import RUNTIMES, make_profiler
 
 _NOT_FOR_USERS = ("dev", "rivals")
-_DEVICES = {"cuda": "NVIDIA GPU", "tensorrt": "NVIDIA GPU", "gpu": "Intel GPU", "npu": "Intel NPU"}
+_DEVICES = {"cuda": "NVIDIA GPU", "tensorrt": "NVIDIA GPU", "rtx": "NVIDIA GPU", "gpu": "Intel GPU", "npu": "Intel NPU"}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ Ops = tuple[Op, ...]
 """Ops that one choice adds to a network, in network order; none is fine."""
 
 _LARGEST = 1_000_000
+_BITS = 63  # of an integer mask
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ class Slots:
         self._free = next((i for i, slot in enumerate(self.slots) if slot.genes is None), None)
         self._chosen = chosen
         for i, slot in enumerate(self.slots):
-            if slot.genes is not None and len(slot.choices) != prod(shape_of(self.cardinalities, slot.genes)):
-                wanted = prod(shape_of(self.cardinalities, slot.genes))
+            if slot.genes is None:
+                continue
+            if len(slot.choices) != (wanted := prod(shape_of(self.cardinalities, slot.genes))):
                 raise ValueError(
                     f"slot {i} follows genes {slot.genes} and needs {wanted} choices, not {len(slot.choices)}"
                 )
@@ -161,7 +163,7 @@ class Slots:
                 mask = np.full(len(clean), -1, dtype=np.int64)
                 for genes, table in same:
                     mask &= table[self.joint_value(clean, genes)]
-                clean[:, gene] = _LOWEST[(mask & -mask) % 67]
+                clean[:, gene] = np.frexp(mask & -mask)[1] - 1  # the place of the lowest bit
             if len(self._equal_values) < 2 or np.array_equal(before, clean):
                 return clean
 
@@ -222,9 +224,3 @@ class Slots:
         return sum(
             self._count([g for g in group if g != gene], {**given, gene: v}) for v in range(self.cardinalities[gene])
         )
-
-
-_BITS = 63  # of an integer mask
-# The exponent of a power of two by its remainder modulo 67: all sixty-three differ.
-_LOWEST = np.zeros(67, dtype=np.int64)
-_LOWEST[[pow(2, v, 67) for v in range(_BITS)]] = np.arange(_BITS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import kendalltau, spearmanr
 
 from latency_tables.arrays import Floats
 from latency_tables.model.model import LatencyPrediction
@@ -39,15 +40,11 @@ class Agreement:
     @property
     def spearman(self) -> float:
         """Rank correlation; NaN when it is not defined."""
-        from scipy.stats import spearmanr
-
         return float(spearmanr(self.prediction.ms, self.measured_ms)[0])
 
     @property
     def kendall(self) -> float:
         """Kendall's tau; NaN when it is not defined."""
-        from scipy.stats import kendalltau
-
         return float(kendalltau(self.prediction.ms, self.measured_ms)[0])
 
     @property

@@ -80,7 +80,6 @@ class BoardRecord:
 class Kit:
     """An opened kit."""
 
-    path: Path
     settings: KitSettings
     ops: Plan
     networks: Plan
@@ -131,7 +130,7 @@ def read_kit(path: Path) -> Kit:
         raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
         raise HwnasError(f"{path} is not a kit, or damaged: make it with `hwnas kit`, or copy it again") from None
-    return Kit(path, settings, ops, networks)
+    return Kit(settings, ops, networks)
 
 
 def measure_kit(

@@ -58,13 +58,13 @@ def read_conditions(root: Path = _ROOT, cores: Sequence[int] | None = None) -> C
         temperature_c=max(degrees, default=None),
         throttled=_throttled(root),
         throttle_events=sum(events) if events else None,
-        governor=_text(folders[-1] / "cpufreq/scaling_governor"),
+        governor=read_text(folders[-1] / "cpufreq/scaling_governor"),
     )
 
 
 def power_mode() -> str:
     """The CPU frequency governor, or 'unknown' where the system does not show it."""
-    return _text(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown"
+    return read_text(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown"
 
 
 def _pinned() -> list[int]:
@@ -73,7 +73,8 @@ def _pinned() -> list[int]:
     return sorted(os.sched_getaffinity(0))[-8:]
 
 
-def _text(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
+    """The text of a file without the space around it, None where that cannot be read."""
     try:
         return path.read_text().strip()
     except (OSError, ValueError):
@@ -112,10 +113,10 @@ def _psutil_clock_mhz() -> float | None:
 @cache
 def _thermometers(root: Path) -> tuple[Path, ...]:
     """The files of the processor's own sensors, one per socket; looked for once."""
-    chips = [f for f in (root / "sys/class/hwmon").glob("hwmon*") if _text(f / "name") in _THERMOMETERS]
+    chips = [f for f in (root / "sys/class/hwmon").glob("hwmon*") if read_text(f / "name") in _THERMOMETERS]
     if found := [f / "temp1_input" for f in chips if (f / "temp1_input").exists()]:
         return tuple(sorted(found))
-    zones = {f: (_text(f / "type") or "").lower() for f in (root / "sys/class/thermal").glob("thermal_zone*")}
+    zones = {f: (read_text(f / "type") or "").lower() for f in (root / "sys/class/thermal").glob("thermal_zone*")}
     return tuple(sorted(f / "temp" for f, kind in zones.items() if kind == "x86_pkg_temp" or "cpu" in kind))
 
 
@@ -123,7 +124,7 @@ def _thermometers(root: Path) -> tuple[Path, ...]:
 def _coolers(root: Path) -> tuple[Path, ...]:
     """The files that say how far the kernel slows the processor down to cool it; looked for once."""
     devices = (root / "sys/class/thermal").glob("cooling_device*")
-    return tuple(sorted(f / "cur_state" for f in devices if (_text(f / "type") or "").startswith(_COOLING)))
+    return tuple(sorted(f / "cur_state" for f in devices if (read_text(f / "type") or "").startswith(_COOLING)))
 
 
 def _throttled(root: Path) -> bool | None:

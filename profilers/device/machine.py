@@ -11,25 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
+from profilers.device.conditions import read_text
+
 
 def cpu_name() -> str:
     """The processor's model name, family and model, with the number of cores it may use here."""
-    fields = _cpu_fields()
+    lines = (read_text(Path("/proc/cpuinfo")) or "").splitlines()
+    fields = [(key.strip(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon]
     names = [value for key, value in fields if key.lower() in ("model name", "hardware", "model")]
     name = next((n for n in names if not n.isdigit()), platform.processor() or platform.machine())
     first = dict(reversed(fields))
     # Hypervisors often hide the marketing name, but latencies differ by model.
     model = f" family {first['cpu family']} model {first['model']}" if {"cpu family", "model"} <= first.keys() else ""
     return f"{name}{model} x{os.cpu_count()}"
-
-
-def _cpu_fields() -> list[tuple[str, str]]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    parts = (line.partition(":") for line in lines if ":" in line)
-    return [(key.strip(), value.strip()) for key, _, value in parts]
 
 
 def versions_here() -> dict[str, str]:

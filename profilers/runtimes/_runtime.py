@@ -69,9 +69,10 @@ class ShippedRuntime(Profiler):
     def build(self, model: bytes) -> Engine:
         """The engine of a model; built and inspected the first time it is seen, and kept."""
         digest = hashlib.sha256(model).hexdigest()
+        if self._store is not None:
+            return self._store.load(model, digest) or self._built(model, digest)
         if digest not in self._engines:
-            engine = None if self._store is None else self._store.load(model, digest)
-            self._engines[digest] = engine or self._built(model, digest)
+            self._engines[digest] = self._built(model, digest)
         return self._engines[digest]
 
     def _built(self, model: bytes, digest: str) -> Engine:

@@ -95,28 +95,27 @@ class _ProcessSettings:
         try:
             flags = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")
             self._fp32 = [attrgetter(flag)(torch.backends) for flag in flags]
-            self._before = self._read()
+            self._before = self._threads, [flag.fp32_precision for flag in self._fp32]
         except AttributeError:
             raise ProfilerError(f"torch {torch.__version__} is too old: pip install 'torch>=2.9'") from None
 
-    def _read(self) -> tuple[int, list[str]]:
-        return self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
-
-    def _write(self, threads: int, fp32: list[str]) -> None:
+    def _exchange(self, threads: int, fp32: list[str]) -> tuple[int, list[str]]:
+        """Write settings; what they were before."""
+        before = self._torch.get_num_threads(), [flag.fp32_precision for flag in self._fp32]
         self._torch.set_num_threads(threads)
         for flag, precision in zip(self._fp32, fp32, strict=True):
             flag.fp32_precision = precision
+        return before
 
     def take(self) -> None:
         if self._users == 0:
-            self._before = self._read()
-            self._write(self._threads, ["ieee"] * len(self._fp32))
+            self._before = self._exchange(self._threads, ["ieee"] * len(self._fp32))
         self._users += 1
 
     def leave(self) -> None:
         self._users -= 1
         if self._users == 0:
-            self._write(*self._before)
+            self._exchange(*self._before)
 
 
 class _TorchSession(Session):

@@ -53,6 +53,8 @@ def test_every_runtime_has_a_state_here():
         "openvino-npu": "Intel NPU",
         "torch-cuda": "NVIDIA GPU",
         "torch-compiled-cuda": "NVIDIA GPU",
+        "tensorrt": "NVIDIA GPU",
+        "tensorrt-rtx": "NVIDIA GPU",
     }
     assert all(state.problem for state in states.values() if not state.ready)
 
