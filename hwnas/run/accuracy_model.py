@@ -11,8 +11,7 @@ import numpy as np
 
 from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
 from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
-from hwnas.run.folder import RunFolder
-from hwnas.run.inputs import Inputs
+from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Population, unique_genotypes
 from hwnas.training import (
@@ -33,12 +32,8 @@ from latency_tables.progress import Progress, silent
 SUPERNET_BATCH = 32
 
 
-class AccuracyModel:
+class AccuracyModel(Stages):
     """The stages that need the data. Each property brings its inputs up to date first."""
-
-    def __init__(self, folder: RunFolder, inputs: Inputs):
-        self.folder, self.settings = folder, folder.settings
-        self.inputs, self.space = inputs, inputs.space
 
     @cached_property
     def batches(self) -> Batches:

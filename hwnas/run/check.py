@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hwnas.data import check_source
 from hwnas.run.settings import STAGE_OPTIONS, Settings
-from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
+from hwnas.tables.calibrated import require_ops
+from latency_tables import HwnasError, LatencyTable, Op, Target, load_table
 from latency_tables.plugins import is_own
 from profilers.runtimes import make_profiler
 
@@ -48,15 +49,12 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
         _check_table(settings, Path(settings.table), target)
 
 
-def require_fit(table: LatencyTable, where: Path, target: Target, space: str, ops: Iterable[Op]) -> None:
-    """Raise `TableError` when the table in `where` is for another target, or lacks the time of an op of the space."""
+def fitting_table(where: Path, target: Target, space: str, ops: Iterable[Op]) -> LatencyTable:
+    """The table in `where`; raises `TableError` when it is for another target, or lacks the time of an op."""
+    table = load_table(where)
     table.provenance.target.require(target, f"the latency table {where}")
-    coverage = table.coverage(ops)
-    if lacking := [*coverage.missing, *coverage.failed]:
-        raise TableError(
-            f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
-            f"{len(lacking) + len(coverage.hit)} ops of {space}, first {lacking[0].key}; leave out --table"
-        )
+    require_ops(table, where, space, ops)
+    return table
 
 
 def _require_writable(path: Path) -> None:
@@ -90,4 +88,4 @@ def _check_table(settings: Settings, where: Path, target: Target) -> None:
 
     space = make_space(settings)
     others = set(make_space(settings, space.num_classes + 1).all_ops)
-    require_fit(load_table(where), where, target, space.name, [op for op in space.all_ops if op in others])
+    fitting_table(where, target, space.name, [op for op in space.all_ops if op in others])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from deploy.manifest import FORMAT, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
-from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
@@ -42,21 +42,15 @@ class Trained:
     weights_sha256: str
 
 
-class Deployment:
+@dataclass(frozen=True)
+class Deployment(Stages):
     """What happens to the network that a search chose, or to any other of the space."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        profiling: Profiling,
-        accuracy_model: AccuracyModel,
-        budget: RunBudget,
-        workers: Workers,
-    ):
-        self.folder, self.settings, self.workers = folder, folder.settings, workers
-        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
-        self.inputs, self.space = accuracy_model.inputs, accuracy_model.space
-        self._trained: dict[str, Trained] = {}
+    profiling: Profiling
+    accuracy_model: AccuracyModel
+    budget: RunBudget
+    workers: Workers
+    _trained: dict[str, Trained] = field(default_factory=dict)
 
     def candidate(self, arch: Genotype) -> Path:
         """The folder of one architecture."""

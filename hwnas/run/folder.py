@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -23,20 +24,15 @@ class Display(Protocol):
 
     def stage(self, title: str) -> AbstractContextManager[Progress]:
         """Announce a stage; the context gives its progress callback."""
-
-    def say(self, text: str) -> None:
-        """One line worth knowing."""
-
-
-class SilentDisplay:
-    """Nobody watches."""
-
-    def stage(self, title: str) -> AbstractContextManager[Progress]:
-        """No announcement."""
         return nullcontext(silent)
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """One line worth knowing."""
+        return
+
+
+class SilentDisplay(Display):
+    """Nobody watches."""
 
 
 class RunFolder:
@@ -65,7 +61,7 @@ class RunFolder:
 
     def store(self) -> None:
         """Make these settings the folder's own: what `--resume` and other verbs start from."""
-        write_signed(self.path / SETTINGS_FILE, self.settings.to_plain())
+        write_signed(self.path / SETTINGS_FILE, asdict(self.settings))
 
     def _claim(self) -> None:
         self._require_same_run()

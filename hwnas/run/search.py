@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hwnas.accuracy.pairs import Pairs
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
-from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.stage import Result, Stage
 from hwnas.search import (
@@ -59,13 +59,13 @@ class Choice:
     cloud: Evaluated
 
 
-class SearchStage:
+@dataclass(frozen=True)
+class SearchStage(Stages):
     """Searches accuracy against latency, as often as the device contradicts the outcome."""
 
-    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, budget: RunBudget):
-        self.folder, self.settings = folder, folder.settings
-        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
-        self.space = profiling.space
+    profiling: Profiling
+    accuracy_model: AccuracyModel
+    budget: RunBudget
 
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""

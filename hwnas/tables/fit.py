@@ -17,6 +17,7 @@ from scipy import stats
 from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.cost import count_macs, count_params
+from hwnas.spaces.sampling import random_networks
 from hwnas.tables.csv_rows import read_rows
 from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
 from latency_tables.additive import Slots
@@ -31,6 +32,7 @@ from latency_tables.few_shot.fit import (
     leave_one_out_ms,
 )
 from latency_tables.few_shot.prior import AdditiveTable, OpPrior, op_prior
+from latency_tables.few_shot.which_networks import networks_to_time
 from latency_tables.model.calibration import COVERAGE
 
 _COLUMNS = ("arch", "ms")
@@ -101,9 +103,9 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
 
     Raises `TableError` when a table of `like` is of another space or lacks an op.
     """
-    others, costs = tables_of_others(space, like), op_costs(space)
+    others, costs = _tables_of_others(space, like), _op_costs(space)
     countings = {
-        way: Counting(way, op_counts(space, runs.archs, way), space_prior(space, costs, others, way))
+        way: Counting(way, _op_counts(space, runs.archs, way), _space_prior(space, costs, others, way))
         for way in (_ALL, *space.prunings)
     }
     fit = fit_few_shot(list(countings.values()), runs.ms)
@@ -113,9 +115,22 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     errors = np.abs(runs.ms[some] / left_out - 1)
     error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
     table = _table(costs, fit, target, space.name, {"timed_networks": len(runs.ms), "like_tables": len(like)})
-    random = op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
+    random = _op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
     provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random, errors))
     return FittedTable(replace(table, provenance=provenance), fit, error_pct)
+
+
+def networks_to_fit_on(space: SearchSpace, k: int, like: Sequence[LatencyTable] = (), seed: int = 0) -> Population:
+    """The `k` of a thousand random networks whose timings tell most about all the others, [k, genes], best first.
+
+    `like` are tables of other devices, the prior as in `fit_table`. Raises `HwnasError` where the space has fewer than
+    `k` networks, `TableError` when a table of `like` is of another space or lacks an op.
+    """
+    candidates = random_networks(space, [seed, 6], _SAMPLE)
+    if len(candidates) < k:
+        raise HwnasError(f"cannot choose {k} of the {len(candidates)} networks of {space.name}; choose fewer")
+    prior = _space_prior(space, _op_costs(space), _tables_of_others(space, like))
+    return candidates[networks_to_time(_op_counts(space, candidates), k, prior)]
 
 
 def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Floats) -> float:
@@ -130,12 +145,12 @@ def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Flo
     return max(typical, float(t * np.sqrt(np.square(left_out_errors).mean())))
 
 
-def space_prior(
+def _space_prior(
     space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[AdditiveTable], way: str = _ALL
 ) -> OpPrior:
     """What is believed of a device before a network is timed on it, from the tables of others."""
     return op_prior(
-        op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
+        _op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
         np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
         _groups(space.all_ops),
         others,
@@ -145,23 +160,22 @@ def space_prior(
     )
 
 
-def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[AdditiveTable]:
-    """Other devices' tables for `space_prior`; raises `TableError` when one is of another space or lacks an op."""
+def _tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[AdditiveTable]:
+    """Other devices' tables for `_space_prior`; raises `TableError` when one is of another space or lacks an op."""
     return [AdditiveTable(_op_ms(table, space), 0.0) for table in like]
 
 
-def op_costs(space: SearchSpace) -> dict[Op, OpCost]:
+def _op_costs(space: SearchSpace) -> dict[Op, OpCost]:
     """What every op of the space costs on paper."""
-    return {op: _cost(space, op) for op in space.all_ops}
+    costs = {}
+    for op in space.all_ops:
+        module = space.build_op(op)
+        megabytes = weight_mb(onnx_from_module(module, op.in_shape))
+        costs[op] = OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
+    return costs
 
 
-def _cost(space: SearchSpace, op: Op) -> OpCost:
-    module = space.build_op(op)
-    megabytes = weight_mb(onnx_from_module(module, op.in_shape))
-    return OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
-
-
-def op_counts(space: SearchSpace, population: Population, way: str = _ALL) -> Floats:
+def _op_counts(space: SearchSpace, population: Population, way: str = _ALL) -> Floats:
     """How often each op of the space occurs in networks, [n, ops]."""
     slots = space.layout if way == _ALL else Slots(space.cardinalities, space.pruned_slots(way))
     ops = space.all_ops

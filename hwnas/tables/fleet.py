@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,10 +17,10 @@ from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search import Budget, DeviceFront, Fleet
 from hwnas.spaces import Genotype, SearchSpace
-from hwnas.tables.calibrated import load_model
-from latency_tables import HwnasError, TableError, load_table
+from hwnas.tables.calibrated import load_model, require_ops
+from latency_tables import HwnasError, load_table
 from latency_tables.arrays import Floats
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.signed import read_signed
 
 LEAST_NETWORKS = 10
@@ -126,12 +125,7 @@ def load_fleet(space: SearchSpace, folders: Mapping[str, Path]) -> Fleet:
     devices = {}
     for name, folder in folders.items():
         table = load_table(folder)
-        coverage = table.coverage(space.all_ops)
-        if lacking := [*coverage.missing, *coverage.failed]:
-            raise TableError(
-                f"the latency table {folder} is for {table.provenance.space} and has no time for {len(lacking)} of "
-                f"{len(space.all_ops)} ops of {space.name}, first {lacking[0].key}"
-            )
+        require_ops(table, folder, space.name, space.all_ops)
         devices[name], _ = load_model(folder, table, space)
     return Fleet(space, devices)
 
@@ -218,8 +212,7 @@ def write_fleet(answer: FleetAnswer, out: Path) -> None:
     """`fleet.json`, `fronts.csv` and `fleet.png` into the folder `out`."""
     from hwnas.report.fleet import Panel, fleet_plot
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "fleet.json", (json.dumps(answer.record(), indent=1) + "\n").encode())
+    write_json(out / "fleet.json", answer.record())
     write_atomically(out / "fronts.csv", answer.fronts_csv().encode())
     chosen = answer.chosen
     limits = {} if chosen is None else {spent.name: spent.limit for spent in chosen.budgets}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from hwnas.lowering.op_models import plan_networks, plan_ops
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.sampling import calibration_networks, random_networks
+from hwnas.spaces.sampling import calibration_networks
 from latency_tables import (
     HwnasError,
     LatencyModel,
@@ -23,6 +22,7 @@ from latency_tables import (
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
+from latency_tables.storage.networks import save_networks
 from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 
@@ -40,6 +40,11 @@ class Calibrated:
     measured_ms: Floats
     model: LatencyModel
     error_pct: dict[int, float]
+
+    def save(self, folder: Path, space: SearchSpace) -> None:
+        """Keep the networks beside the table in `folder`."""
+        texts = map(space.to_text, self.archs)
+        save_networks(folder, list(zip(texts, self.measured_ms.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,6 @@ class Workbench:
             if errors[used] > _NO_LONGER_HELPS * before:
                 break
         return Calibrated(archs[:used], measured, model, errors)
-
-    def random_networks(self, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
-        """Different random networks of the space, [count, genes]; fewer where that many are hard to find."""
-        return random_networks(self.space, seed, count, exclude)
 
     def calibration_networks(
         self, table: LatencyTable, seed: int, count: int, exclude: Population | None = None

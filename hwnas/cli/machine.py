@@ -1,16 +1,19 @@
-"""`hwnas spaces`: which search spaces ship."""
+"""`hwnas doctor`, `hwnas runtimes` and `hwnas spaces`: what this machine and this version have to offer."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hwnas.cli.answer import Answer, columns
+from hwnas.cli.display import one_stage
 
 if TYPE_CHECKING:
     from hwnas.spaces import SearchSpace
 
+_MARKS = {"ok": "OK  ", "note": "--  ", "fix": "FIX "}
 WHAT_FOR = {
     "mbconv-32": "small images; networks below a millisecond on a CPU core",
     "mbconv-112": "images that need some detail; networks of one to three milliseconds",
@@ -22,6 +25,36 @@ WHAT_FOR = {
     "nb101": "NAS-Bench-101, to compare search methods",
     "nasbench-macro": "NAS-Bench-Macro, to compare search methods",
 }
+
+
+def doctor() -> Answer:
+    """Say what of this machine is fit to measure and what is installed; exit code 1 when something needs fixing.
+
+    Takes about ten seconds, in which the reference network is measured against itself. One line per finding: OK, or
+    FIX and what to do; lines with -- name what could be installed.
+    """
+    from hwnas.doctor import examine
+
+    with one_stage("noise floor") as progress:
+        findings = examine(progress)
+    width = max(len(f.name) for f in findings)
+    lines = [
+        f"{_MARKS[f.level]}{f.name:<{width}}  {f.text}" + (f" -> {f.fix}" if f.fix is not None else "")
+        for f in findings
+    ]
+    to_fix = sum(f.level == "fix" for f in findings)
+    lines.append(f"{to_fix} to fix" if to_fix else "fit to measure")
+    return Answer({"fit": not to_fix, "findings": [asdict(f) for f in findings]}, "\n".join(lines), 1 if to_fix else 0)
+
+
+def runtimes() -> Answer:
+    """List every inference runtime: its version here, or what to install, and the device that it runs on."""
+    from hwnas.doctor.software import runtime_states
+
+    states = runtime_states()
+    rows = [(s.name, s.device_kind, s.version or "-", s.problem or "ready") for s in states]
+    record = {"runtimes": [{**asdict(s), "ready": s.ready} for s in states]}
+    return Answer(record, columns(("runtime", "device", "version", "here"), rows))
 
 
 def spaces(
