@@ -8,24 +8,12 @@ import numpy as np
 
 from hwnas.report._base import Array, Curve, ReportData
 from hwnas.report._format import ms_text
-from hwnas.report._style import LIGHT, Theme, add_legend, finite, limits, new_figure, say_no_data
-from hwnas.report.bars import op_breakdown, stage_seconds
+from hwnas.report._style import LIGHT, Theme, add_legend, add_star, finite, limits, new_figure, say_no_data
+from hwnas.report.agreement import add_truth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-__all__ = [
-    "op_breakdown",
-    "pareto_front",
-    "predicted_vs_measured",
-    "predictor_fit",
-    "stage_seconds",
-    "training_curves",
-]
-
-BAND_PCT = 5.0
-"""Half the width, in percent, of the band that a good latency prediction stays in."""
 
 
 def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
@@ -55,7 +43,7 @@ def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
         ax.axvline(budget_ms, color=theme.budget, linewidth=2, linestyle="--", label=label, gid="budget")
         ax.axvspan(budget_ms, x_high, color=theme.budget, label="over budget", gid="over_budget", **band)
     ax.hlines(winner_pct, data.predicted_lower_ms, data.predicted_upper_ms, color=theme.winner, linewidth=2, zorder=4)
-    _winner(ax, theme, data.predicted_ms, winner_pct, f"winner predicted {ms_text(data.predicted_ms)}")
+    add_star(ax, theme, data.predicted_ms, winner_pct, f"winner predicted {ms_text(data.predicted_ms)}")
     if np.isfinite(measured_ms):
         label = f"winner measured {ms_text(measured_ms)}"
         ax.axvline(measured_ms, color=theme.winner, linewidth=1.5, label=label, gid="winner_measured")
@@ -78,17 +66,11 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
         say_no_data(top, theme)
         say_no_data(bottom, theme)
         return figure
+    interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
     errors_pct = [_error_pct(p, m) for m, p in (calibration, heldout, winner)]
-    low, high = limits(*calibration, *heldout, *winner, data.predicted_lower_ms, data.predicted_upper_ms)
-    low = max(low, 0.0)
-    ends = np.array([low, high])
-    band = BAND_PCT / 100
-    top.plot(ends, ends, color=theme.muted, linewidth=1, zorder=1, label="identity", gid="identity")
-    top.fill_between(
-        ends, (1 - band) * ends, (1 + band) * ends, color=theme.muted, alpha=0.2, linewidth=0, label="± 5 %", gid="band"
-    )
-    bottom.axhline(0, color=theme.muted, linewidth=1, zorder=1)
-    bottom.axhspan(-BAND_PCT, BAND_PCT, color=theme.muted, alpha=0.2, linewidth=0, gid="band_pct")
+    interval_pct = _error_pct(interval_ms, np.repeat(winner[0], 2)) if len(winner[0]) else winner[0]
+    add_truth(figure, theme, [*calibration, *heldout, *winner, interval_ms], [*errors_pct, interval_pct])
+    top.lines[0].set_label("identity")
     for (measured_ms, predicted_ms), face, label in (
         (calibration, theme.surface, "calibration"),
         (heldout, theme.predicted, "held out"),
@@ -96,20 +78,10 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
         _points(top, measured_ms, predicted_ms, face, theme.predicted, label)
         _points(bottom, measured_ms, _error_pct(predicted_ms, measured_ms), face, theme.predicted, label)
     if len(winner[0]):
-        interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
-        interval_pct = _error_pct(interval_ms, np.full(2, data.measured_ms))
-        errors_pct.append(interval_pct)
         top.vlines(data.measured_ms, *interval_ms, color=theme.winner, linewidth=2, zorder=4)
         bottom.vlines(data.measured_ms, *interval_pct, color=theme.winner, linewidth=2, zorder=4)
-        _winner(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
-        _winner(bottom, theme, data.measured_ms, float(_error_pct(winner[1], winner[0])[0]))
-    top.set_xlim(low, high)
-    top.set_ylim(low, high)
-    bottom.set_ylim(limits(*errors_pct, -1.5 * BAND_PCT, 1.5 * BAND_PCT, pad=0.12))
-    top.set_ylabel("predicted (ms)")
-    bottom.set_ylabel("error (%)")
-    bottom.set_xlabel("measured (ms)")
-    figure.align_ylabels()
+        add_star(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
+        add_star(bottom, theme, data.measured_ms, float(errors_pct[-1][0]))
     add_legend(figure, theme)
     return figure
 
@@ -165,12 +137,6 @@ def _error_pct(predicted_ms: Array, measured_ms: Array) -> Array:
 def _points(ax: Axes, x: Array, y: Array, face: str, edge: str, label: str) -> None:
     """Networks as dots, filled or (with the surface's colour) hollow."""
     ax.scatter(x, y, s=24, facecolors=face, edgecolors=edge, linewidths=1.1, label=label, gid=label)
-
-
-def _winner(ax: Axes, theme: Theme, x: float, y: float, label: str | None = None) -> None:
-    """The winner is the same star in every plot."""
-    line = ax.plot([x], [y], "*", color=theme.winner, markersize=15, zorder=6, label=label, gid="winner")[0]
-    line.set_markeredgecolor(theme.surface)
 
 
 def _curve(ax: Axes, curve: Curve, key: str, scale: float, color: str, line: str, label: str) -> None:
