@@ -19,6 +19,7 @@ from deploy.manifest import FORMAT, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
+from hwnas.run.check import require_shippable
 from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
 from hwnas.run.stage import Result, Stage
@@ -26,8 +27,8 @@ from hwnas.spaces import Genotype
 from hwnas.training import Batches, Curve, Recipe, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
 from hwnas.workers import InProcess, Workers
-from latency_tables import HwnasError
 from latency_tables.progress import Progress
+from latency_tables.storage.serialise import from_plain
 
 _TRAIN_BATCH = 64
 
@@ -136,8 +137,7 @@ class Deployment(Stages):
 
     def export(self, arch: Genotype) -> Export:
         """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest."""
-        if self.settings.precision != "fp32":
-            raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
+        require_shippable(self.settings)
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
         text, data = self.space.to_text(arch), self.inputs.data
 
@@ -153,14 +153,12 @@ class Deployment(Stages):
     def verify(self, arch: Genotype) -> Verification:
         """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
         exported, table = self.export(arch), self.profiling.table
-        model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
-        budget_ms = self.budget.ms
         reference = self.profiling.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
-            return asdict(verify(exported.path, reference, table, budget_ms, self.settings.runtime))
+            return asdict(verify(exported.path, reference, table, self.budget.ms, self.settings.runtime))
 
-        return _verification(self.folder.do(self._verification(arch, model_sha256), work))
+        return from_plain(Verification, self.folder.do(self._verification(arch, exported.path.read_bytes()), work))
 
     def known_verification(self, arch: Genotype) -> Verification | None:
         """What the device said of a network before, if it was asked."""
@@ -168,11 +166,12 @@ class Deployment(Stages):
             model = (self.candidate(arch) / "model.onnx").read_bytes()
         except OSError:
             return None
-        result = self.folder.find(self._verification(arch, hashlib.sha256(model).hexdigest()))
-        return None if result is None else _verification(result)
+        result = self.folder.find(self._verification(arch, model))
+        return None if result is None else from_plain(Verification, result)
 
-    def _verification(self, arch: Genotype, model_sha256: str) -> Stage:
-        inputs = {"model": model_sha256, "budget_ms": self.budget.ms, "table": self.profiling.table.digest}
+    def _verification(self, arch: Genotype, model: bytes) -> Stage:
+        digest = hashlib.sha256(model).hexdigest()
+        inputs = {"model": digest, "budget_ms": self.budget.ms, "table": self.profiling.table.digest}
         return Stage("verify", "measuring on the device", inputs, part=self.candidate(arch).name)
 
 
@@ -180,8 +179,3 @@ def _keep(tuned: FineTuned, text: str, path: Path) -> Result:
     """Write the weights of a trained network; what its stage says of it."""
     save_checkpoint(path, tuned.weights, {"arch": text})
     return {"arch": text, "curve": asdict(tuned.curve), "true_class_probability": tuned.true_class_probability}
-
-
-def _verification(result: Result) -> Verification:
-    low, high = result["measured_ci95_ms"]
-    return Verification(**{**result, "measured_ci95_ms": (low, high)})

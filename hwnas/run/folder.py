@@ -117,7 +117,7 @@ class RunFolder:
     def record(self, stage: Stage, seconds: float, result: Result) -> Result:
         """Store that a stage is done, and give its result; for work that was not done by `do` itself."""
         record = stage.record(self.path, seconds, result)
-        record.write(self._file(stage))
+        write_signed(self._file(stage), asdict(record))
         self.done[stage.name] = stage, record
         return dict(record.result)
 

@@ -49,10 +49,8 @@ class Profiling(Stages):
         inputs = {"ops": [op.key for op in ops], "space": self.space.name, "precision": precision}
         outputs = (where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops))))
 
-        def work(progress: Progress) -> Result:
-            return {"ops": len(self.bench.plan(progress).models)}
-
-        self.folder.do(Stage("ops", "op models", inputs, outputs), work)
+        stage = Stage("ops", "op models", inputs, outputs)
+        self.folder.do(stage, lambda progress: {"ops": len(self.bench.plan(progress).models)})
         return read_plan(where)
 
     @cached_property
@@ -108,9 +106,9 @@ class Profiling(Stages):
             if own:
                 calibrated.save(where, self.space)
             return {
-                "measured_ms": calibrated.measured_ms.tolist(),
-                "error_pct": {str(k): v for k, v in calibrated.error_pct.items()},
-                "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress).tolist(),
+                "measured_ms": calibrated.measured_ms,
+                "error_pct": calibrated.error_pct,
+                "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress),
             }
 
         stage = Stage(

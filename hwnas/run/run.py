@@ -22,6 +22,7 @@ from hwnas.run.search import SearchStage
 from hwnas.run.settings import Settings
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
+from hwnas.training import Numerics
 from hwnas.workers import make_workers
 from latency_tables.progress import Progress
 from latency_tables.storage.files import digest_json, write_json
@@ -44,8 +45,7 @@ class Run:
         parts = self.folder, self.inputs, self.profiling, self.accuracy_model, self.budget
         self.search_stage = SearchStage(*parts)
         self.deployment = Deployment(*parts, self.workers)
-        self._deterministic = torch.are_deterministic_algorithms_enabled()
-        self._warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        self._numerics = Numerics.current()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -138,7 +138,7 @@ class Run:
 
     def close(self) -> None:
         """Unlock the folder, and leave torch as it was."""
-        torch.use_deterministic_algorithms(self._deterministic, warn_only=self._warn_only)
+        self._numerics.apply()
         self.folder.close()
 
     def __enter__(self) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,13 +87,11 @@ class SearchStage(Stages):
             "seed": s.seed,
         }
 
-        def work(progress: Progress) -> Result:
-            return self._search(latency, budget_ms, progress)
-
         if attempt == 1 and (complaint := self.budget.complaint):
             self.folder.display.say(complaint)
         title = "search" if attempt == 1 else f"search again ({attempt})"
-        result = self.folder.do(Stage("search", title, inputs, part=str(attempt)), work)
+        stage = Stage("search", title, inputs, part=str(attempt))
+        result = self.folder.do(stage, lambda progress: self._search(latency, budget_ms, progress))
         archs = np.array([self.space.from_text(text) for text in result["archs"]])
         ms = latency.predict(archs)
         columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
@@ -121,15 +119,15 @@ class SearchStage(Stages):
         judged = refitted.evaluate(found.shortlist)
         best = np.argsort(-judged.accuracy, kind="stable")
         best = best[diverse(judged.population[best], s.finalists, LEAST_DIFFERENT_GENES)]
-        cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
+        random = space.sample(np.random.default_rng([s.seed, 3]), 500)
         finalists = judged.population[best]
         return {
             "archs": [space.to_text(a) for a in finalists],
-            "accuracy": judged.accuracy[best].tolist(),
+            "accuracy": judged.accuracy[best],
             "supernet_accuracy": accuracy_model.evaluate(finalists, "finalists", progress),
             "evaluated": len(found.seen),
-            "front": _pack(refitted.evaluate(found.seen.population).front()),
-            "cloud": _pack(cloud),
+            "front": vars(refitted.evaluate(found.seen.population).front()),
+            "cloud": vars(problem.evaluate(random)),
         }
 
     def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
@@ -193,10 +191,6 @@ def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]
         if all((arch != population[j]).sum() >= genes for j in picked):
             picked.append(i)
     return np.array(picked, dtype=np.int64)
-
-
-def _pack(evaluated: Evaluated) -> dict[str, list[float]]:
-    return {field.name: getattr(evaluated, field.name).tolist() for field in fields(Evaluated)}
 
 
 def _unpack(packed: dict[str, list[float]]) -> Evaluated:
