@@ -33,7 +33,7 @@ def doctor() -> Answer:
     Takes about ten seconds, in which the reference network is measured against itself. One line per finding: OK, or
     FIX and what to do; lines with -- name what could be installed.
     """
-    from hwnas.doctor import examine
+    from hwnas.doctor.examine import examine
 
     with one_stage("noise floor") as progress:
         findings = examine(progress)
@@ -70,24 +70,13 @@ def spaces(
     if name is not None:
         return _genes(load_space(name))
 
-    found = [(name, load_space(name)) for name in SPACES]
-    record = {
-        "spaces": [
-            {
-                "name": name,
-                "networks": space.size,
-                "input_shape": list(space.input_shape),
-                "ops": len(space.all_ops),
-                "what_for": WHAT_FOR[name],
-            }
-            for name, space in found
-        ]
-    }
-    rows = [
-        (name, f"{space.size:.2g}", "x".join(map(str, space.input_shape)), str(len(space.all_ops)), WHAT_FOR[name])
-        for name, space in found
-    ]
-    return Answer(record, columns(("space", "networks", "input", "ops", "what for"), rows))
+    found, rows = [], []
+    for name in SPACES:
+        space, what_for = load_space(name), WHAT_FOR[name]
+        shape, ops = space.input_shape, len(space.all_ops)
+        found.append({"name": name, "networks": space.size, "input_shape": shape, "ops": ops, "what_for": what_for})
+        rows.append((name, f"{space.size:.2g}", "x".join(map(str, shape)), str(ops), what_for))
+    return Answer({"spaces": found}, columns(("space", "networks", "input", "ops", "what for"), rows))
 
 
 def _genes(space: SearchSpace) -> Answer:

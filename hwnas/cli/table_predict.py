@@ -31,25 +31,20 @@ def predict(
     """
     from hwnas.spaces import load_space
     from hwnas.tables.calibrated import load_model
-    from hwnas.tables.csv_rows import read_rows
+    from hwnas.tables.csv_rows import read_arch, read_rows
 
     if (archs is None) == (not arch):
         raise HwnasError("give networks by --arch, which may repeat, or by --archs FILE")
     loaded = load_table(table)
     of_space = load_space(space or loaded.provenance.space, classes)
-    named = [("--arch", text) for text in arch or ()]
+    named: list[tuple[str, str | None]] = [("--arch", text) for text in arch or ()]
     if archs is not None:
-        named = [(f"{archs}, row {row}", cells["arch"] or "") for row, cells in read_rows(archs, ["arch"])]
+        named = [(f"{archs}, row {row}", cells["arch"]) for row, cells in read_rows(archs, ["arch"])]
     if not named:
         raise HwnasError(f"{archs} names no network")
-    population = []
-    for where, text in named:
-        try:
-            population.append(of_space.from_text(text))
-        except HwnasError as e:
-            raise HwnasError(f"{where}: {e}") from None
+    population = np.array([read_arch(of_space, text, where) for where, text in named])
     model, _ = load_model(table, loaded, of_space)
-    p = model.predict(np.array(population))
+    p = model.predict(population)
     texts = [of_space.to_text(genotype) for genotype in population]
     found = list(zip(texts, p.ms.tolist(), p.lower_ms.tolist(), p.upper_ms.tolist(), strict=True))
     record = {

@@ -6,7 +6,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.cost import count_macs, count_params
 from hwnas.spaces.sampling import random_networks
-from hwnas.tables.csv_rows import read_rows
+from hwnas.tables.csv_rows import read_arch, read_rows
 from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
 from latency_tables.additive import Slots
 from latency_tables.arrays import Floats
@@ -84,11 +84,7 @@ def read_runs(path: Path, space: SearchSpace) -> Runs:
 
 
 def _timing(row: dict[str, str | None], space: SearchSpace, where: str) -> tuple[NDArray[np.int64], float]:
-    text = row["ms"] or ""
-    try:
-        arch = space.from_text(row["arch"] or "")
-    except HwnasError as e:
-        raise HwnasError(f"{where}: {e}") from None
+    arch, text = read_arch(space, row["arch"], where), row["ms"] or ""
     try:
         ms = float(text)
     except ValueError:
@@ -114,10 +110,20 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     left_out = leave_one_out_ms(fit, Counting(chosen.name, chosen.features[some], chosen.prior), runs.ms[some])
     errors = np.abs(runs.ms[some] / left_out - 1)
     error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
-    table = _table(costs, fit, target, space.name, {"timed_networks": len(runs.ms), "like_tables": len(like)})
     random = _op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
-    provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random, errors))
-    return FittedTable(replace(table, provenance=provenance), fit, error_pct)
+    provenance = Provenance(
+        target=target,
+        space=space.name,
+        reference_us=1.0,  # no reference network was timed: the times are the device's own
+        reference_sha256=hashlib.sha256(b"").hexdigest(),
+        protocol={"timed_networks": float(len(runs.ms)), "like_tables": float(len(like))},
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+        pruning="" if fit.counting == _ALL else fit.counting,
+        relative_half_width=_relative_half_width(fit, random, errors),
+    )
+    return FittedTable(LatencyTable(_rows(costs, fit), provenance, b""), fit, error_pct)
 
 
 def networks_to_fit_on(space: SearchSpace, k: int, like: Sequence[LatencyTable] = (), seed: int = 0) -> Population:
@@ -207,12 +213,10 @@ def _op_ms(table: LatencyTable, space: SearchSpace) -> Floats:
     return np.array([(table[op].median_us or 0.0) / 1e3 for op in space.all_ops])
 
 
-def _table(
-    costs: Mapping[Op, OpCost], fit: FewShotFit, target: Target, space: str, counts: Mapping[str, int]
-) -> LatencyTable:
+def _rows(costs: Mapping[Op, OpCost], fit: FewShotFit) -> tuple[TableRow, ...]:
     op_ms = fit.non_negative(_LEAST_MS).op_ms
     half_ms = 1.96 * fit.op_std_ms[:-1]
-    rows = tuple(
+    return tuple(
         TableRow(
             op,
             cost,
@@ -223,15 +227,3 @@ def _table(
         )
         for (op, cost), ms, half in zip(costs.items(), op_ms, half_ms, strict=True)
     )
-    provenance = Provenance(
-        target=target,
-        space=space,
-        reference_us=1.0,  # no reference network was timed: the times are the device's own
-        reference_sha256=hashlib.sha256(b"").hexdigest(),
-        protocol={name: float(count) for name, count in counts.items()},
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=0.0,
-        versions={"python": platform.python_version(), "numpy": np.__version__},
-        pruning="" if fit.counting == _ALL else fit.counting,
-    )
-    return LatencyTable(rows, provenance, b"")
