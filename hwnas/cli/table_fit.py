@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +10,7 @@ import typer
 from hwnas.cli.answer import Answer
 from hwnas.cli.display import say_loading
 from latency_tables import Target, load_table, save_table
+from latency_tables.storage.csv_export import csv_text
 from latency_tables.storage.files import write_atomically
 
 
@@ -41,9 +40,7 @@ def which(
     record = {"space": of_space.name, "archs": archs, "csv": None if out is None else str(out)}
     if out is None:
         return Answer(record, "\n".join(archs))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("arch", "ms"), *((arch, "") for arch in archs)])
-    write_atomically(out, text.getvalue().encode())
+    write_atomically(out, csv_text([("arch", "ms"), *((arch, "") for arch in archs)]).encode())
     return Answer(record, f"{out}: {len(archs)} networks; fill in the column ms, then hwnas table fit {out}")
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwnas.report import bars, plots
+from hwnas.report import plots
 from hwnas.report._base import ReportData
 from hwnas.report._format import accuracy_text, ms_text, number_text, pct_text, seconds_text
 from hwnas.report._style import DARK, HEIGHT_IN, LIGHT, ROW_IN, Theme
@@ -23,10 +23,10 @@ DPI = 150
 PLOTS: dict[str, Callable[[ReportData, Theme], Figure]] = {
     "pareto": plots.pareto_front,
     "predicted_vs_measured": plots.predicted_vs_measured,
-    "op_breakdown": bars.op_breakdown,
+    "op_breakdown": plots.op_breakdown,
     "training": plots.training_curves,
     "predictor": plots.predictor_fit,
-    "seconds": bars.stage_seconds,
+    "seconds": plots.stage_seconds,
 }
 """The plots by the name of their file, without '.png'."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +18,7 @@ from hwnas.spaces import Genotype, SearchSpace
 from hwnas.tables.calibrated import load_model, require_ops
 from latency_tables import HwnasError, load_table
 from latency_tables.arrays import Floats
+from latency_tables.storage.csv_export import csv_text
 from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.signed import read_signed
 
@@ -196,16 +195,14 @@ class FleetAnswer:
 
     def fronts_csv(self) -> str:
         """A row for each network of each front: its accuracy, and its ms on every device."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         ms_columns = (f"{kind}_{device}" for device in self.fleet.devices for kind in ("ms", "upper_ms"))
-        writer.writerow(["front", "arch", "accuracy", *ms_columns])
+        rows: list[list[Any]] = [["front", "arch", "accuracy", *ms_columns]]
         for name, front in self.fronts.items():
             ms = np.stack([front.ms, front.upper_ms], axis=2).reshape(len(front), -1)
             archs = map(self.fleet.space.to_text, front.population)
             for arch, accuracy, row in zip(archs, self.front_accuracy[name].tolist(), ms.tolist(), strict=True):
-                writer.writerow([name, arch, accuracy, *row])
-        return text.getvalue()
+                rows.append([name, arch, accuracy, *row])
+        return csv_text(rows)
 
 
 def write_fleet(answer: FleetAnswer, out: Path) -> None:

@@ -1,12 +1,20 @@
-"""A table as CSV, for spreadsheets and other people's scripts."""
+"""Rows, and a whole table, as CSV for spreadsheets and other people's scripts."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 
 from latency_tables.storage.rows import row_record
 from latency_tables.table import LatencyTable
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """The rows of a CSV file, the first of which names the columns."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def table_csv(table: LatencyTable) -> str:

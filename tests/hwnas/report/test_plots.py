@@ -12,9 +12,15 @@ from matplotlib.figure import Figure
 
 from hwnas.report import ReportData
 from hwnas.report._style import DARK, HEIGHT_IN, LIGHT, WIDTH_IN, finite, limits
-from hwnas.report.bars import op_breakdown, stage_seconds
 from hwnas.report.html import PLOTS
-from hwnas.report.plots import pareto_front, predicted_vs_measured, predictor_fit, training_curves
+from hwnas.report.plots import (
+    op_breakdown,
+    pareto_front,
+    predicted_vs_measured,
+    predictor_fit,
+    stage_seconds,
+    training_curves,
+)
 
 Make = Callable[..., ReportData]
 
