@@ -26,8 +26,4 @@ def table_csv(table: LatencyTable) -> str:
     for record in records:
         record["in_shape"] = "x".join(map(str, record["in_shape"]))
         record["settings"] = " ".join(f"{s['name']}={s['value']}" for s in record["settings"])
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+    return csv_text([list(records[0]) if records else [], *(record.values() for record in records)])
