@@ -75,7 +75,7 @@ def search(run: Run) -> Answer:
       hwnas search --budget-ms 0.25 --out runs/photos
     """
     run.search_stage.require_feasible()
-    choice = run.search_stage.choose(1)
+    choice = run.search_stage.choose()
     best = choice.finalists[0]
     record = {
         "arch": best.text,

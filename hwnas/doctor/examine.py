@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwnas.doctor.finding import Finding
+from hwnas.doctor import Finding
 from hwnas.doctor.machine import machine_findings, noise, steal
 from hwnas.doctor.readings import read_machine, read_ticks
 from hwnas.doctor.software import extra_findings, read_extras, runtime_findings, runtime_states

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwnas.doctor.finding import Finding
+from hwnas.doctor import Finding
 from hwnas.doctor.readings import Boost, Readings
 from latency_tables.arrays import Floats
 from profilers.device.conditions import Conditions

@@ -27,6 +27,7 @@ from hwnas.training import (
 )
 from hwnas.workers import InProcess
 from latency_tables import Journal
+from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
 SUPERNET_BATCH = 32
@@ -90,11 +91,10 @@ class AccuracyModel(Stages):
         with Journal(path, {"supernet": digest}) as journal:
             yield Journaled(self.space, self.accuracy, journal, InProcess(), progress)
 
-    def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
-        """Supernet accuracy of networks, journalled one by one."""
+    def evaluate(self, archs: Population, name: str, progress: Progress) -> Floats:
+        """Supernet accuracy of networks [n, genes], journalled one by one, [n]."""
         with self.answers(lambda done, total, _best: progress(done, total, name)) as accuracy:
-            mean: list[float] = accuracy.estimate(archs).mean.tolist()
-        return mean
+            return accuracy.estimate(archs).mean
 
     @cached_property
     def _predicted(self) -> tuple[Pairs, PredictorFit]:
@@ -104,14 +104,14 @@ class AccuracyModel(Stages):
         archs = unique_genotypes(sample)[: s.pairs]
 
         def work(progress: Progress) -> Result:
-            accuracy = np.array(self.evaluate(archs, "supernet accuracies", progress))
+            accuracy = self.evaluate(archs, "supernet accuracies", progress)
             cut = len(archs) - max(2, round(HELD_OUT * len(archs)))
             predictor = GaussianProcessPredictor(space, s.seed).fit(archs[:cut], accuracy[:cut])
             return {
                 "archs": [space.to_text(a) for a in archs],
-                "accuracy": accuracy.tolist(),
-                "true": accuracy[cut:].tolist(),
-                "predicted": predictor.estimate(archs[cut:]).mean.tolist(),
+                "accuracy": accuracy,
+                "true": accuracy[cut:],
+                "predicted": predictor.estimate(archs[cut:]).mean,
             }
 
         inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}

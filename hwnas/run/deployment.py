@@ -65,13 +65,9 @@ class Deployment(Stages):
 
     def train(self, arch: Genotype) -> Trained:
         """Stage `train`: starts from the supernet's weights and continues with labels, with a checkpoint per epoch."""
-        text = self.space.to_text(arch)
-        if text not in self._trained:
-            self._trained[text] = self._train(arch, text)
-        return self._trained[text]
-
-    def _train(self, arch: Genotype, text: str) -> Trained:
-        final = self._weights(arch)
+        text, final = self.space.to_text(arch), self._weights(arch)
+        if text in self._trained:
+            return self._trained[text]
         underway = final.with_name("training.safetensors")
 
         def work(progress: Progress) -> Result:
@@ -84,7 +80,9 @@ class Deployment(Stages):
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         curve = Curve.from_json(result["curve"])
-        return Trained(network, curve, result["true_class_probability"], hashlib.sha256(final.read_bytes()).hexdigest())
+        digest = hashlib.sha256(final.read_bytes()).hexdigest()
+        self._trained[text] = Trained(network, curve, result["true_class_probability"], digest)
+        return self._trained[text]
 
     def best(self, archs: Sequence[Genotype]) -> int:
         """Which of several networks is best on validation once trained, by the mean probability of the true class."""

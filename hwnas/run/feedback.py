@@ -37,7 +37,7 @@ class Feedback:
 
     def ask(self) -> tuple[Choice, Candidate]:
         """The next search, and its finalist that validation likes best once trained."""
-        choice = self._search.choose(len(self._corrections) + 1, self._corrections)
+        choice = self._search.choose(self._corrections)
         return choice, choice.finalists[self._deployment.best([c.arch for c in choice.finalists])]
 
     def tell(self, winner: Candidate, verification: Verification) -> bool:

@@ -37,6 +37,9 @@ SHORTLIST = 16
 LEAST_DIFFERENT_GENES = 3
 FAST_ENOUGH = 0.8  # of the budget: nothing is gained by networks that are faster still
 
+Found = tuple[Evaluated, Pairs, Population]
+"""What a search saw, what the supernet answered on its way, and the genotypes that may win."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -71,9 +74,10 @@ class SearchStage(Stages):
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
         require_feasible(self.space, self.profiling.latency(corrections), self.budget.ms)
 
-    def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
-        """The finalists under the latency model as corrected so far. Attempts count from 1."""
+    def choose(self, corrections: Sequence[Correction] = ()) -> Choice:
+        """The finalists under the latency model as corrected so far, once for each search that was contradicted."""
         profiling, accuracy_model, s = self.profiling, self.accuracy_model, self.settings
+        attempt = len(corrections) + 1
         latency, budget_ms = profiling.latency(corrections), self.budget.ms
         assert latency.calibration is not None
         inputs = {
@@ -114,9 +118,9 @@ class SearchStage(Stages):
         budgets = (Budget.latency(latency, budget_ms),)
         problem = Problem(space, accuracy_model.predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
         look = self._among_predictions if self._asks_the_predictor else self._among_answers
-        found = look(problem, progress)
-        refitted = Problem(space, accuracy_model.predictor(found.answers), latency)
-        judged = refitted.evaluate(found.shortlist)
+        seen, answers, shortlist = look(problem, progress)
+        refitted = Problem(space, accuracy_model.predictor(answers), latency)
+        judged = refitted.evaluate(shortlist)
         best = np.argsort(-judged.accuracy, kind="stable")
         best = best[diverse(judged.population[best], s.finalists, LEAST_DIFFERENT_GENES)]
         random = space.sample(np.random.default_rng([s.seed, 3]), 500)
@@ -125,12 +129,12 @@ class SearchStage(Stages):
             "archs": [space.to_text(a) for a in finalists],
             "accuracy": judged.accuracy[best],
             "supernet_accuracy": accuracy_model.evaluate(finalists, "finalists", progress),
-            "evaluated": len(found.seen),
-            "front": vars(refitted.evaluate(found.seen.population).front()),
+            "evaluated": len(seen),
+            "front": vars(refitted.evaluate(seen.population).front()),
             "cloud": vars(problem.evaluate(random)),
         }
 
-    def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
+    def _among_predictions(self, problem: Problem, progress: Progress) -> Found:
         """A search over what the predictor says; the few that are worth it are asked of the supernet.
 
         A supernet's answer is more expensive and more accurate than a predictor's.
@@ -143,11 +147,9 @@ class SearchStage(Stages):
         seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
         order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
         shortlist = seen.population[order[diverse(seen.population[order], SHORTLIST, LEAST_DIFFERENT_GENES)]]
-        return _Found(
-            seen, Pairs(shortlist, np.array(self.accuracy_model.evaluate(shortlist, "shortlist", progress))), shortlist
-        )
+        return seen, Pairs(shortlist, self.accuracy_model.evaluate(shortlist, "shortlist", progress)), shortlist
 
-    def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
+    def _among_answers(self, problem: Problem, progress: Progress) -> Found:
         """A strategy that asks the supernet itself; the pairs it began with may win too."""
         s = self.settings
         with self.accuracy_model.answers() as accuracy:
@@ -157,7 +159,7 @@ class SearchStage(Stages):
             strategy.observe(known)
             asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
         seen = concat([asked, supernet.inside(known)])
-        return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
+        return seen, Pairs(asked.population, asked.accuracy), seen.population
 
     def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
         """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
@@ -167,15 +169,6 @@ class SearchStage(Stages):
             best = best_so_far(problem, problem.best(found), len(found))
             self.folder.display.say(f"the search ended early ({found.stopped}); {best}")
         return found.uninterrupted()
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a search saw, what the supernet answered on its way, and the genotypes that may win."""
-
-    seen: Evaluated
-    answers: Pairs
-    shortlist: Population
 
 
 def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:
