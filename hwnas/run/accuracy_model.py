@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
-from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
+from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Population, unique_genotypes
@@ -104,15 +104,9 @@ class AccuracyModel(Stages):
         archs = unique_genotypes(sample)[: s.pairs]
 
         def work(progress: Progress) -> Result:
-            accuracy = self.evaluate(archs, "supernet accuracies", progress)
-            cut = len(archs) - max(2, round(HELD_OUT * len(archs)))
-            predictor = GaussianProcessPredictor(space, s.seed).fit(archs[:cut], accuracy[:cut])
-            return {
-                "archs": [space.to_text(a) for a in archs],
-                "accuracy": accuracy,
-                "true": accuracy[cut:],
-                "predicted": predictor.estimate(archs[cut:]).mean,
-            }
+            pairs = Pairs(archs, self.evaluate(archs, "supernet accuracies", progress))
+            fit = held_out_fit(GaussianProcessPredictor(space, s.seed), pairs)
+            return {"archs": [space.to_text(a) for a in archs], "accuracy": pairs.accuracy, **vars(fit)}
 
         inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
         result = self.folder.do(Stage("predict", "accuracy predictor", inputs), work)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hwnas.data import check_source
+from hwnas.run.inputs import make_space
 from hwnas.run.settings import STAGE_OPTIONS, Settings
 from hwnas.spaces import SearchSpace
 from hwnas.tables.calibrated import require_ops
@@ -71,11 +72,9 @@ def _require_writable(path: Path) -> None:
 
 
 def _checked_space(settings: Settings, verb: str) -> SearchSpace:
-    from hwnas.run.inputs import make_space  # late: torch takes a second
-
     space = make_space(settings)
     if is_own(settings.space):
-        from hwnas.spaces.contract import require_contract
+        from hwnas.spaces.contract import require_contract  # late: torch takes a second
 
         require_contract(space, settings.space)
     if verb != "profile" and not space.is_chain:
@@ -90,7 +89,5 @@ def _checked_space(settings: Settings, verb: str) -> SearchSpace:
 
 def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target) -> None:
     """The ops that follow from the number of classes are left for later: no image has been read yet."""
-    from hwnas.run.inputs import make_space
-
     others = set(make_space(settings, space.num_classes + 1).all_ops)
     fitting_table(where, target, space.name, [op for op in space.all_ops if op in others])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwnas.accuracy import TabularBenchmark
-from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
+from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search import Budget, DeviceFront, Fleet
 from hwnas.spaces import Genotype, SearchSpace
@@ -105,14 +105,10 @@ def _pairs_of_run(path: Path, space: SearchSpace) -> Pairs:
     return Pairs(np.array([space.from_text(text) for text in texts]), accuracy)
 
 
-def fit_accuracy(space: SearchSpace, pairs: Pairs, seed: int = 0) -> FittedAccuracy:
+def fit_accuracy(space: SearchSpace, pairs: Pairs) -> FittedAccuracy:
     """Fit on four fifths of the pairs to see how well that ranks the fifth held out, then on all."""
-    order = np.random.default_rng(seed).permutation(len(pairs.accuracy))
-    cut = len(order) - max(2, round(HELD_OUT * len(order)))
-    known, out = order[:cut], order[cut:]
-    four_fifths = AdditivePredictor(space).fit(pairs.population[known], pairs.accuracy[known])
-    predicted = four_fifths.estimate(pairs.population[out]).mean
-    fit = PredictorFit(tuple(pairs.accuracy[out].tolist()), tuple(predicted.tolist()))
+    order = np.random.default_rng(0).permutation(len(pairs.accuracy))
+    fit = held_out_fit(AdditivePredictor(space), Pairs(pairs.population[order], pairs.accuracy[order]))
     return FittedAccuracy(AdditivePredictor(space).fit(pairs.population, pairs.accuracy), pairs, fit)
 
 
