@@ -41,18 +41,15 @@ class BudgetUse:
     name: str
     limit: float
     cost: float
-
-    @property
-    def left_pct(self) -> float:
-        """What is left, in percent of the limit."""
-        return 100 * (1 - self.cost / self.limit)
+    left_pct: float  # of the limit
 
 
 @dataclass(frozen=True)
 class Chosen:
     """The one network for all devices: predicted accuracy, what no network within the budgets exceeds, and its costs.
 
-    `ms` and `upper_ms` are by device. `changed` is how many genes differ from the start, None without one.
+    `ms` and `upper_ms` are by device. `changed` is how many genes differ from the start, None without one. `limited_by`
+    is the budget of which the least is left.
     """
 
     arch: str
@@ -63,16 +60,7 @@ class Chosen:
     upper_ms: Mapping[str, float]
     budgets: tuple[BudgetUse, ...]
     changed: int | None
-
-    @property
-    def tightest(self) -> BudgetUse:
-        """The budget of which the least is left."""
-        return min(self.budgets, key=lambda spent: spent.left_pct)
-
-    def record(self) -> dict[str, Any]:
-        """All of it, as a JSON object."""
-        budgets = [{**asdict(spent), "left_pct": spent.left_pct} for spent in self.budgets]
-        return {**asdict(self), "budgets": budgets, "limited_by": self.tightest.name}
+    limited_by: str
 
 
 def read_pairs(path: Path, space: SearchSpace) -> Pairs:
@@ -137,6 +125,8 @@ def choose(
     answer = fleet.one_network(predictor.factors, budgets, time_limit_s)
     arch = answer.arch[None]
     ms, upper_ms = (dict(zip(fleet.devices, row[0].tolist(), strict=True)) for row in fleet.ms(arch))
+    costs = [float(budget.cost(arch)[0]) for budget in budgets]
+    used = tuple(BudgetUse(b.name, b.limit, c, 100 * (1 - c / b.limit)) for b, c in zip(budgets, costs, strict=True))
     bound = predictor.require_fitted().inverse(np.array([max(answer.bound, answer.value)]))
     return Chosen(
         fleet.space.to_text(answer.arch),
@@ -145,8 +135,9 @@ def choose(
         answer.proven(),
         ms,
         upper_ms,
-        tuple(BudgetUse(budget.name, budget.limit, float(budget.cost(arch)[0])) for budget in budgets),
+        used,
         None if start is None else int((answer.arch != start).sum()),
+        min(used, key=lambda use: use.left_pct).name,
     )
 
 
@@ -172,7 +163,7 @@ class FleetAnswer:
             "networks": len(self.accuracy.pairs.accuracy),
             "heldout_tau": None if np.isnan(tau) else tau,  # JSON has no NaN
             "devices": {name: self._device(i, name) for i, name in enumerate(self.fronts)},
-            "chosen": None if self.chosen is None else self.chosen.record(),
+            "chosen": None if self.chosen is None else asdict(self.chosen),
         }
 
     def _device(self, i: int, name: str) -> dict[str, Any]:
