@@ -135,10 +135,7 @@ def _diff_object(d: TableDiff) -> dict[str, object]:
         "ratio": _ratio(d),
         "disjoint": d.disjoint,
         "spearman": d.spearman,
-        "changes": [
-            {"op": c.op.key, "a_us": c.a_us, "b_us": c.b_us, "ratio": c.ratio, "disjoint": c.disjoint}
-            for c in d.changes
-        ],
+        "changes": [{**vars(c), "op": c.op.key, "ratio": c.ratio} for c in d.changes],
     }
 
 

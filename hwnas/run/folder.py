@@ -46,7 +46,13 @@ class RunFolder:
         self.path, self.settings = path, settings
         self.display: Display = display or SilentDisplay()
         self.done: dict[str, tuple[Stage, Record]] = {}
-        self._claim()
+        self._require_same_run()
+        try:
+            self._lock = open_locked(path / _LOCK)
+        except BlockingIOError:
+            raise HwnasError(f"another process is working in {path}; wait for it or stop it") from None
+        except OSError as e:
+            raise HwnasError(f"cannot write to {path}: {e.strerror}; choose another --out") from None
 
     @staticmethod
     def settings_of(path: Path) -> Settings:
@@ -62,15 +68,6 @@ class RunFolder:
     def store(self) -> None:
         """Make these settings the folder's own: what `--resume` and other verbs start from."""
         write_signed(self.path / SETTINGS_FILE, asdict(self.settings))
-
-    def _claim(self) -> None:
-        self._require_same_run()
-        try:
-            self._lock = open_locked(self.path / _LOCK)
-        except BlockingIOError:
-            raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
-        except OSError as e:
-            raise HwnasError(f"cannot write to {self.path}: {e.strerror}; choose another --out") from None
 
     def _require_same_run(self) -> None:
         begun = any((self.path / _STAGES).glob("*.json"))
