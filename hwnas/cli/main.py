@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,12 +68,9 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _group(*verbs: Callable[..., Answer], help: str | None = None) -> typer.Typer:
-    group = typer.Typer(
-        help=help,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # rich would take the [default: ...] of the help texts for markup
-    )
+def _group(*verbs: Callable[..., Answer], **options: Any) -> typer.Typer:
+    # rich would take the [default: ...] of the help texts for markup
+    group = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, **options)
     for verb in verbs:
         group.command(verb.__name__.strip("_").replace("_", "-"))(answering(verb))
     return group

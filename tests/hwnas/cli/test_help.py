@@ -62,6 +62,7 @@ def test_shells_can_complete(hwnas, monkeypatch):
 def test_the_help_lists_every_verb(arguments, capsys):
     assert main(arguments) == 0
     text = capsys.readouterr().out
+    assert "Hardware-aware neural architecture search" in text
     for verb in [*RUN_VERBS, "fleet", "kit", "doctor", "spaces", "runtimes", "table"]:
         assert re.search(rf"^ *{verb} ", text, re.MULTILINE), verb
 
