@@ -74,7 +74,8 @@ def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[flo
     pool = unique_genotypes(space.sample(rng, 2000), exclude=[winner])
     limit_ms = float(latency.predict(winner[None]).ms[0])
     pool = pool[latency.predict(pool).ms <= limit_ms][: 3 * RANDOM_NETWORKS]
-    winner_ms, *others = run.profiling.networks_ms(np.concatenate([winner[None], pool]), "random")
+    together, bench = np.concatenate([winner[None], pool]), run.profiling.bench
+    winner_ms, *others = bench.networks_ms(run.profiling.table, together, "random")
     keep = np.flatnonzero(np.array(others) <= winner_ms)[:RANDOM_NETWORKS]
     return pool[keep], [others[i] for i in keep]
 

@@ -30,7 +30,7 @@ def shipped(settings: Settings, folder: Path) -> dict[str, float | str]:
         run.search_stage.require_feasible()
         _ = run.accuracy_model.pairs  # the seconds below are those of searching and training alone
         began = time.monotonic()
-        choice = run.search_stage.choose(1)
+        choice = run.search_stage.choose()
         archs = [finalist.arch for finalist in choice.finalists]
         winner = archs[run.deployment.best(archs)]
         seconds = time.monotonic() - began

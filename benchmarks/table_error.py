@@ -27,13 +27,13 @@ from hwnas.cli.display import ConsoleDisplay
 from hwnas.report.agreement import agreement_plot
 from hwnas.run import Settings
 from hwnas.spaces import Population, load_space
+from hwnas.spaces.sampling import random_networks
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.check import Check, write_check
 from hwnas.tables.workbench import Calibrated, Workbench
 from latency_tables import LatencyModel, LatencyPrediction, LatencyTable, load_table, save_table
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
-from latency_tables.storage.networks import save_networks
 from profilers.runtimes import make_profiler
 
 _BAD_ROW = 0.10
@@ -162,10 +162,8 @@ def measure(
     kept = task.folder / "table"
     save_table(made.table, kept)
     archs, model = made.calibrated.archs, made.calibrated.model
-    save_networks(
-        kept, [(bench.space.to_text(a), float(t)) for a, t in zip(archs, made.calibrated.measured_ms, strict=True)]
-    )
-    fresh = bench.random_networks([options.seed, 2], options.nets, exclude=archs)
+    made.calibrated.save(kept, bench.space)
+    fresh = random_networks(bench.space, [options.seed, 2], options.nets, exclude=archs)
     with display.stage("fresh networks") as progress:
         truth = bench.networks(made.table, fresh, "truth", progress)
     with display.stage("the same networks again: the noise floor") as progress:

@@ -12,13 +12,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from math import isfinite
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
+
+from latency_tables.storage.files import plain_json
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _flush() -> None:
 def print_answer(answer: Answer, as_json: bool) -> None:
     """One JSON object, or the text for people, on standard output."""
     if as_json:
-        print(json.dumps(_plain(answer.record), allow_nan=False), flush=True)
+        print(json.dumps(plain_json(answer.record), allow_nan=False), flush=True)
     elif isinstance(answer.text, str):
         print(printable(answer.text), flush=True)
     else:
@@ -87,17 +88,6 @@ def print_answer(answer: Answer, as_json: bool) -> None:
         if not console.is_terminal:
             console = Console(highlight=False, width=10_000)  # no line is broken where nobody looks
         console.print(_Printable(answer.text), crop=False)
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it: null for NaN and infinity, Python's own types for numpy's."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def line(text: str) -> Text:

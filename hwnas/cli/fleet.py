@@ -119,4 +119,4 @@ def _say_chosen(chosen: Chosen | None) -> list[str]:
     ]
     lines += [f"  {name}: {ms:.4g} ms, at most {chosen.upper_ms[name]:.4g} ms" for name, ms in chosen.ms.items()]
     lines += [f"  {s.cost:.4g} of {s.limit:g} {s.name}, {s.left_pct:.1f} % left" for s in chosen.budgets]
-    return [*lines, f"  limited by {chosen.tightest.name}"]
+    return [*lines, f"  limited by {chosen.limited_by}"]

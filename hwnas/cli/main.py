@@ -6,11 +6,11 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hwnas.cli import boards, doctor, runtimes, spaces, tables, verbs
+from hwnas.cli import boards, machine, table_fit, table_predict, table_show, verbs
 from hwnas.cli.answer import Answer, answering, print_answer, printable
 from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
@@ -48,16 +48,32 @@ def _options(
 
 def build_app() -> typer.Typer:
     """All verbs."""
-    app = typer.Typer(
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # rich would take the [default: ...] of the help texts for markup
-    )
+    app = _group(*map(with_settings, verbs.VERBS), fleet, boards.kit, machine.doctor, machine.spaces, machine.runtimes)
     app.callback()(_options)
-    others: list[Callable[..., Answer]] = [fleet, boards.kit, doctor.doctor, spaces.spaces, runtimes.runtimes]
-    for verb in [*map(with_settings, verbs.VERBS), *others]:
-        app.command(verb.__name__.replace("_", "-"))(answering(verb))
-    app.add_typer(tables.app(), name="table")
+    on_tables = _group(
+        table_show.ls,
+        table_show.show,
+        table_show.diff,
+        table_predict.check,
+        table_predict.predict,
+        table_fit.which,
+        table_fit.fit,
+        boards.resources,
+        table_show.export,
+        boards.measure,
+        boards.import_,
+        help="Latency tables: list, show, compare, check, fit or export them, predict by them, measure a plan.",
+    )
+    app.add_typer(on_tables, name="table")
     return app
+
+
+def _group(*verbs: Callable[..., Answer], **options: Any) -> typer.Typer:
+    # rich would take the [default: ...] of the help texts for markup
+    group = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+    for verb in verbs:
+        group.command(verb.__name__.strip("_").replace("_", "-"))(answering(verb))
+    return group
 
 
 def _failure(error: BaseException) -> tuple[int, str]:

@@ -1,7 +1,9 @@
-"""`hwnas table predict`: milliseconds of networks by a table."""
+"""`hwnas table predict` and `check`: what a table says of whole networks, and whether the device says so too."""
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import numpy as np
 import typer
 
 from hwnas.cli.answer import Answer, columns
+from hwnas.cli.display import one_stage, say_loading
 from latency_tables import HwnasError, load_table
 
 
@@ -28,25 +31,20 @@ def predict(
     """
     from hwnas.spaces import load_space
     from hwnas.tables.calibrated import load_model
-    from hwnas.tables.csv_rows import read_rows
+    from hwnas.tables.csv_rows import read_arch, read_rows
 
     if (archs is None) == (not arch):
         raise HwnasError("give networks by --arch, which may repeat, or by --archs FILE")
     loaded = load_table(table)
     of_space = load_space(space or loaded.provenance.space, classes)
-    named = [("--arch", text) for text in arch or ()]
+    named: list[tuple[str, str | None]] = [("--arch", text) for text in arch or ()]
     if archs is not None:
-        named = [(f"{archs}, row {row}", cells["arch"] or "") for row, cells in read_rows(archs, ["arch"])]
+        named = [(f"{archs}, row {row}", cells["arch"]) for row, cells in read_rows(archs, ["arch"])]
     if not named:
         raise HwnasError(f"{archs} names no network")
-    population = []
-    for where, text in named:
-        try:
-            population.append(of_space.from_text(text))
-        except HwnasError as e:
-            raise HwnasError(f"{where}: {e}") from None
+    population = np.array([read_arch(of_space, text, where) for where, text in named])
     model, _ = load_model(table, loaded, of_space)
-    p = model.predict(np.array(population))
+    p = model.predict(population)
     texts = [of_space.to_text(genotype) for genotype in population]
     found = list(zip(texts, p.ms.tolist(), p.lower_ms.tolist(), p.upper_ms.tolist(), strict=True))
     record = {
@@ -58,3 +56,41 @@ def predict(
     if model.calibration is None:
         text += "\na plain sum of ops that no whole network has calibrated"
     return Answer(record, text)
+
+
+def check(
+    table: Annotated[Path, typer.Argument(help="folder of the table")],
+    space: Annotated[str | None, typer.Option(help="its search space [default: as the table says]")] = None,
+    classes: Annotated[int, typer.Option(help="classes that the networks tell apart")] = 10,
+    runtime: Annotated[str | None, typer.Option(help="your own: file.py:Class [default: as the table says]")] = None,
+    nets: Annotated[int, typer.Option(help="how many fresh networks to measure")] = 50,
+    seed: Annotated[int, typer.Option(help="which networks; never the one of the calibration")] = 1,
+    work: Annotated[Path | None, typer.Option(help="keep models and journals here, to go on after a stop")] = None,
+) -> Answer:
+    """Measure fresh networks and compare; exit code 1 when the table no longer fits this device.
+
+    A table without calibration networks beside it (networks.csv) is calibrated first. Writes check.json and check.png
+    beside the table.
+    """
+    say_loading()
+    from hwnas.spaces import load_space
+    from hwnas.tables.check import check_table, write_check
+    from hwnas.tables.workbench import Workbench
+    from profilers.runtimes import profiler_for
+
+    if nets < 1 or seed < 0:
+        raise HwnasError("--nets must be at least 1 and --seed at least 0")
+    loaded = load_table(table)
+    target = loaded.provenance.target
+    made = load_space(space or loaded.provenance.space, classes)
+    profiler = profiler_for(target, runtime)
+    with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
+        bench = Workbench(made, profiler, Path(folder))
+        with one_stage("checking the table") as progress:
+            done = check_table(table, loaded, bench, nets, seed, progress)
+    write_check(done, table, seed)
+    problem, figures = done.problem, done.figures()
+    lines = [f"  {name:<22} {value:.4g}" for name, value in figures.items()]
+    lines += ["the table fits" if problem is None else f"the table does not fit: {problem}", f"  {table / 'check.png'}"]
+    record = {"table": str(table), "fits": problem is None, "problem": problem, **figures}
+    return Answer(record, "\n".join(lines), 0 if problem is None else 1)

@@ -1,44 +1,17 @@
-"""The verbs of a run: call, and say what came of it. Each docstring is the help, with an example."""
+"""The verbs of a run: ask it, and say what came of it. Each docstring is the help, with an example."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwnas.cli.answer import Answer
-from hwnas.cli.display import ConsoleDisplay, say_loading
 
 if TYPE_CHECKING:
     from hwnas.run import Run
 
-Given = dict[str, Any]
 
-
-def _with_run(verb: str, given: Given, out: Path | None, resume: bool, work: Callable[[Run], Answer]) -> Answer:
-    say_loading()
-    from hwnas.run.check import check_run
-    from hwnas.run.folder import RunFolder
-    from hwnas.run.settings import Settings
-
-    fresh = verb == "run"
-    path = out or Path("runs") / str(given.get("space", Settings().space)).rpartition(":")[2]
-    stored = (path / "run.json").exists()
-    before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
-    if not resume:
-        before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
-    settings = Settings(**{**before, **given}).absolute()
-    check_run(settings, path, verb)
-    from hwnas.run import Run  # late: what is refused needs no second of imports
-
-    with ConsoleDisplay() as display, Run(settings, path, display) as run:
-        if fresh:
-            run.folder.store()
-        return work(run)
-
-
-def run(given: Given, out: Path | None, resume: bool) -> Answer:
+def run(run: Run) -> Answer:
     """Profile this device, search under the budget, ship the winner: PASS or FAIL.
 
     \b
@@ -46,163 +19,129 @@ def run(given: Given, out: Path | None, resume: bool) -> Answer:
       hwnas run --data photos/ --budget-ms 0.3 --out runs/photos
       hwnas run --resume --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        result = run.result()
-        verdict = "PASS" if result["verified"] else "FAIL"
-        text = (
-            f"{verdict}: {result['arch']}\n"
-            f"  measured {result['measured_ms']:.4g} ms, predicted {result['predicted_ms']:.4g} ms "
-            f"(at most {result['predicted_upper_ms']:.4g} ms), budget {result['budget_ms']:.4g} ms\n"
-            f"  test accuracy {100 * result['test_accuracy']:.2f} %\n"
-            f"  report {run.folder.path / 'report.html'}"
-        )
-        return Answer(result, text, 0 if result["verified"] else 1)
-
-    return _with_run("run", given, out, resume, work)
+    result = run.result()
+    verdict = "PASS" if result["verified"] else "FAIL"
+    text = (
+        f"{verdict}: {result['arch']}\n"
+        f"  measured {result['measured_ms']:.4g} ms, predicted {result['predicted_ms']:.4g} ms "
+        f"(at most {result['predicted_upper_ms']:.4g} ms), budget {result['budget_ms']:.4g} ms\n"
+        f"  test accuracy {100 * result['test_accuracy']:.2f} %\n"
+        f"  report {run.folder.path / 'report.html'}"
+    )
+    return Answer(result, text, 0 if result["verified"] else 1)
 
 
-def profile(given: Given, out: Path | None, resume: bool) -> Answer:
+def profile(run: Run) -> Answer:
     """Measure every op of the space on this device, and calibrate on whole networks.
 
     \b
     Example:
       hwnas profile --space mbconv-112 --threads 2 --out runs/two-threads
     """
-
-    def work(run: Run) -> Answer:
-        run.profile()
-        held, table = run.profiling.heldout, run.profiling.table
-        record = {
-            "table": str(run.profiling.table_folder),
-            "ops": len(table.rows),
-            "heldout_mape_pct": held.mape_pct,
-            "heldout_within5_pct": held.within_pct(5),
-            "seconds": run.folder.seconds_by_kind(),
-        }
-        return Answer(record, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}")
-
-    return _with_run("profile", given, out, resume, work)
+    run.profile()
+    held, table = run.profiling.heldout, run.profiling.table
+    record = {
+        "table": str(run.profiling.table_folder),
+        "ops": len(table.rows),
+        "heldout_mape_pct": held.mape_pct,
+        "heldout_within5_pct": held.within_pct(5),
+        "seconds": run.folder.seconds_by_kind(),
+    }
+    return Answer(record, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}")
 
 
-def train_supernet(given: Given, out: Path | None, resume: bool) -> Answer:
+def train_supernet(run: Run) -> Answer:
     """Train the weight-sharing supernet, and the accuracy predictor on it.
 
     \b
     Example:
       hwnas train-supernet --data photos/ --supernet-epochs 20 --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        largest, tau = run.accuracy_model.curve.validation_accuracy[-1], run.accuracy_model.predictor_fit.tau
-        record = {
-            "largest_validation_accuracy": largest,
-            "predictor_tau": tau,
-            "seconds": run.folder.seconds_by_kind(),
-        }
-        text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
-        return Answer(record, text)
-
-    return _with_run("train-supernet", given, out, resume, work)
+    largest, tau = run.accuracy_model.curve.validation_accuracy[-1], run.accuracy_model.predictor_fit.tau
+    record = {
+        "largest_validation_accuracy": largest,
+        "predictor_tau": tau,
+        "seconds": run.folder.seconds_by_kind(),
+    }
+    text = f"supernet: largest network {100 * largest:.2f} % on validation; predictor: Kendall's tau {tau:.2f}"
+    return Answer(record, text)
 
 
-def search(given: Given, out: Path | None, resume: bool) -> Answer:
+def search(run: Run) -> Answer:
     """Find the most accurate network whose upper latency bound is inside the budget.
 
     \b
     Example:
       hwnas search --budget-ms 0.25 --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        run.search_stage.require_feasible()
-        choice = run.search_stage.choose(1)
-        best = choice.finalists[0]
-        record = {
-            "arch": best.text,
-            "budget_ms": run.budget.ms,
-            "predicted_ms": best.predicted_ms,
-            "predicted_upper_ms": best.predicted_upper_ms,
-            "predicted_accuracy": best.accuracy,
-            "finalists": [c.text for c in choice.finalists],
-            "front": [
-                {"arch": run.profiling.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
-                for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
-            ],
-        }
-        text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
-        return Answer(record, text)
-
-    return _with_run("search", given, out, resume, work)
+    run.search_stage.require_feasible()
+    choice = run.search_stage.choose()
+    best = choice.finalists[0]
+    record = {
+        "arch": best.text,
+        "budget_ms": run.budget.ms,
+        "predicted_ms": best.predicted_ms,
+        "predicted_upper_ms": best.predicted_upper_ms,
+        "predicted_accuracy": best.accuracy,
+        "finalists": [c.text for c in choice.finalists],
+        "front": [
+            {"arch": run.profiling.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
+            for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
+        ],
+    }
+    text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
+    return Answer(record, text)
 
 
-def train(given: Given, out: Path | None, resume: bool) -> Answer:
+def train(run: Run) -> Answer:
     """Train the winner, or the network given by --arch.
 
     \b
     Example:
       hwnas train --train-epochs 20 --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        arch = run.chosen()
-        trained, where = run.deployment.train(arch), run.deployment.candidate(arch)
-        validation = trained.curve.validation_accuracy[-1]
-        text = run.profiling.space.to_text(arch)
-        record = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
-        return Answer(record, f"{text}\n  {100 * validation:.2f} % on validation, {where}")
-
-    return _with_run("train", given, out, resume, work)
+    arch = run.chosen()
+    trained, where = run.deployment.train(arch), run.deployment.candidate(arch)
+    validation = trained.curve.validation_accuracy[-1]
+    text = run.profiling.space.to_text(arch)
+    record = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
+    return Answer(record, f"{text}\n  {100 * validation:.2f} % on validation, {where}")
 
 
-def export(given: Given, out: Path | None, resume: bool) -> Answer:
+def export(run: Run) -> Answer:
     """Export the winner, or the network given by --arch, to checked ONNX.
 
     \b
     Example:
       hwnas export --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7 --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        done = run.deployment.export(run.chosen())
-        record = {**asdict(done), "path": str(done.path)}
-        return Answer(
-            record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
-        )
-
-    return _with_run("export", given, out, resume, work)
+    done = run.deployment.export(run.chosen())
+    record = {**asdict(done), "path": str(done.path)}
+    return Answer(record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most")
 
 
-def verify(given: Given, out: Path | None, resume: bool) -> Answer:
+def verify(run: Run) -> Answer:
     """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL.
 
     \b
     Example:
       hwnas verify --budget-ms 0.3 --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        v = run.deployment.verify(run.chosen())
-        low, high = v.measured_ci95_ms
-        text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
-        return Answer(asdict(v), text, 0 if v.verified else 1)
-
-    return _with_run("verify", given, out, resume, work)
+    v = run.deployment.verify(run.chosen())
+    low, high = v.measured_ci95_ms
+    text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
+    return Answer(asdict(v), text, 0 if v.verified else 1)
 
 
-def report(given: Given, out: Path | None, resume: bool) -> Answer:
+def report(run: Run) -> Answer:
     """Write the report of a run, doing whatever it still lacks.
 
     \b
     Example:
       hwnas report --out runs/photos
     """
-
-    def work(run: Run) -> Answer:
-        result = run.result()
-        return Answer(result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1)
-
-    return _with_run("report", given, out, resume, work)
+    result = run.result()
+    return Answer(result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1)
 
 
 VERBS = (run, profile, train_supernet, search, train, export, verify, report)

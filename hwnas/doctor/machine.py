@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwnas.doctor.finding import Finding
+from hwnas.doctor import Finding
 from hwnas.doctor.readings import Boost, Readings
 from latency_tables.arrays import Floats
 from profilers.device.conditions import Conditions
@@ -28,24 +28,25 @@ def machine_findings(machine: Readings) -> list[Finding]:
     ]
 
 
+def _judged(name: str, fine: bool, text: str, complaint: str, fix: str) -> Finding:
+    """In order, or `complaint` about what was read and what to do."""
+    return Finding(name, "ok", text) if fine else Finding(name, "fix", text + complaint, fix)
+
+
 def governor(name: str | None) -> Finding:
     """The clock should not follow the load."""
     if name is None:
         return Finding("governor", "ok", "not shown here (a virtual machine?), so nothing to set")
-    if name == "performance":
-        return Finding("governor", "ok", name)
-    return Finding(
-        "governor", "fix", f"{name}: the clock follows the load", "sudo cpupower frequency-set --governor performance"
-    )
+    fix = "sudo cpupower frequency-set --governor performance"
+    return _judged("governor", name == "performance", name, ": the clock follows the load", fix)
 
 
 def boost(boost: Boost | None) -> Finding:
     """A clock above its base depends on how warm the processor is."""
     if boost is None:
         return Finding("boost", "ok", "not shown here, so nothing to set")
-    if not boost.on:
-        return Finding("boost", "ok", "off")
-    return Finding("boost", "fix", "on: the clock depends on the temperature", boost.switch_off)
+    text = "on" if boost.on else "off"
+    return _judged("boost", not boost.on, text, ": the clock depends on the temperature", boost.switch_off)
 
 
 def pinning(possible: bool) -> Finding:
@@ -60,9 +61,8 @@ def load(tasks: float | None, cores: int) -> Finding:
     if tasks is None:
         return Finding("load", "ok", "not shown here")
     text = f"{tasks:.2f} tasks on {cores} cores in the last minute"
-    if tasks <= _BUSY * cores:
-        return Finding("load", "ok", text)
-    return Finding("load", "fix", f"{text}: other work shares them", "stop it while measuring (`top` names it)")
+    fix = "stop it while measuring (`top` names it)"
+    return _judged("load", tasks <= _BUSY * cores, text, ": other work shares them", fix)
 
 
 def steal(stolen_pct: float | None) -> Finding:
@@ -70,9 +70,8 @@ def steal(stolen_pct: float | None) -> Finding:
     if stolen_pct is None:
         return Finding("steal", "ok", "not shown here")
     text = f"{stolen_pct:.1f} % of the time went to other virtual machines"
-    if stolen_pct <= _STOLEN_PCT:
-        return Finding("steal", "ok", text)
-    return Finding("steal", "fix", text, "measure on a machine with cores of its own (a dedicated host)")
+    fix = "measure on a machine with cores of its own (a dedicated host)"
+    return _judged("steal", stolen_pct <= _STOLEN_PCT, text, "", fix)
 
 
 def quota(quota_cores: float | None, cores: int) -> Finding:
@@ -80,32 +79,24 @@ def quota(quota_cores: float | None, cores: int) -> Finding:
     if quota_cores is None:
         return Finding("quota", "ok", "no limit on processor time")
     text = f"{quota_cores:g} cores' time for {cores} cores"
-    if quota_cores >= cores:
-        return Finding("quota", "ok", text)
-    return Finding(
-        "quota",
-        "fix",
-        f"{text}: whoever uses it up is stopped for a while",
-        "give the container cores instead of time (docker run --cpuset-cpus, not --cpus)",
-    )
+    fix = "give the container cores instead of time (docker run --cpuset-cpus, not --cpus)"
+    return _judged("quota", quota_cores >= cores, text, ": whoever uses it up is stopped for a while", fix)
 
 
 def throttling(conditions: Conditions) -> Finding:
     """Whether the device holds itself back."""
     if conditions.throttled is None:
         return Finding("throttling", "ok", "not shown here")
-    if not conditions.throttled:
-        return Finding("throttling", "ok", "none")
-    return Finding("throttling", "fix", "the device holds itself back now", "cool it, or check its power supply")
+    text = "the device holds itself back now" if conditions.throttled else "none"
+    return _judged("throttling", not conditions.throttled, text, "", "cool it, or check its power supply")
 
 
 def temperature(celsius: float | None) -> Finding:
     """Whether the device is about to hold itself back."""
     if celsius is None:
         return Finding("temperature", "ok", "not shown here")
-    if celsius < _HOT_C:
-        return Finding("temperature", "ok", f"{celsius:.0f} C")
-    return Finding("temperature", "fix", f"{celsius:.0f} C", "cool the device or wait before measuring")
+    fix = "cool the device or wait before measuring"
+    return _judged("temperature", celsius < _HOT_C, f"{celsius:.0f} C", "", fix)
 
 
 def noise(ratios: Floats) -> Finding:
@@ -113,6 +104,5 @@ def noise(ratios: Floats) -> Finding:
     low, high = np.quantile(ratios, [0.05, 0.95])
     half_pct = 100 * float(high - low) / 2 / float(np.median(ratios))
     text = f"90 % of {len(ratios)} visits to the reference network are within +-{half_pct:.1f} %"
-    if half_pct <= _NOISY_PCT:
-        return Finding("noise", "ok", text)
-    return Finding("noise", "fix", text, "stop other work and fix what is found above; then measure again")
+    fix = "stop other work and fix what is found above; then measure again"
+    return _judged("noise", half_pct <= _NOISY_PCT, text, "", fix)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from hwnas.doctor.finding import Finding
+from hwnas.doctor import Finding
 from latency_tables import ProfilerError
 from profilers.device.nvidia import NvidiaGpu
 from profilers.runtimes import RUNTIMES, make_profiler

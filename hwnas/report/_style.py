@@ -98,6 +98,12 @@ def say_no_data(ax: Axes, theme: Theme) -> None:
     ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", va="center", color=theme.muted)
 
 
+def add_star(ax: Axes, theme: Theme, x: float, y: float, label: str | None = None, gid: str = "winner") -> None:
+    """The network that won is the same star in every plot."""
+    (line,) = ax.plot([x], [y], "*", color=theme.winner, markersize=15, zorder=6, label=label, gid=gid)
+    line.set_markeredgecolor(theme.surface)
+
+
 def finite(*arrays: Array) -> tuple[Array, ...]:
     """The entries at which all arrays [N] are finite: arrays [M] with M <= N."""
     stacked = np.stack([np.asarray(a, dtype=np.float64).ravel() for a in arrays])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwnas.report._base import Array
-from hwnas.report._style import LIGHT, Theme, add_legend, limits, new_figure
+from hwnas.report._style import LIGHT, Theme, add_legend, add_star, limits, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,8 +41,7 @@ def fleet_plot(panels: Sequence[Panel], theme: Theme = LIGHT) -> Figure:
             ax.axvline(panel.budget_ms, color=theme.budget, linewidth=2, linestyle="--", label="budget", gid="budget")
         if panel.chosen is not None:
             ms, accuracy = panel.chosen
-            star: dict[str, Any] = {"markersize": 15, "markeredgecolor": theme.surface, "zorder": 6, "gid": "chosen"}
-            ax.plot([ms], [100 * accuracy], "*", color=theme.winner, label="one network for all", **star)
+            add_star(ax, theme, ms, 100 * accuracy, "one network for all", gid="chosen")
         marks = [panel.budget_ms, panel.chosen and panel.chosen[0]]
         ax.set_xlim(limits(panel.upper_ms, *(ms for ms in marks if ms is not None)))
         ax.set_ylim(y_limits)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwnas.report import plots
 from hwnas.report._base import ReportData
@@ -31,17 +31,6 @@ PLOTS: dict[str, Callable[[ReportData, Theme], Figure]] = {
 """The plots by the name of their file, without '.png'."""
 
 
-@dataclass(frozen=True)
-class Image:
-    """One plot for both themes as data URIs; `rows` is how many rows of the page's grid it is high."""
-
-    light: str
-    dark: str
-    rows: int
-    width_px: int
-    height_px: int
-
-
 def plot_files(folder: Path) -> list[Path]:
     """The PNG files that `write_report` leaves in `folder`."""
     return [folder / f"{name}.png" for name in PLOTS]
@@ -52,20 +41,19 @@ def write_report(data: ReportData, folder: Path) -> Path:
 
     Every file appears whole or not at all, and the html last.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     images = {}
     for name, plot in PLOTS.items():
         figure = plot(data, LIGHT)
         width_in, height_in = (float(x) for x in figure.get_size_inches())
         light, dark = _png(figure), _png(plot(data, DARK))
         write_atomically(folder / f"{name}.png", light)
-        images[name] = Image(
-            _data_uri(light),
-            _data_uri(dark),
-            1 + round((height_in - HEIGHT_IN) / ROW_IN),
-            round(width_in * DPI),
-            round(height_in * DPI),
-        )
+        images[name] = {
+            "light": _data_uri(light),
+            "dark": _data_uri(dark),
+            "rows": 1 + round((height_in - HEIGHT_IN) / ROW_IN),  # of the page's grid
+            "width_px": round(width_in * DPI),
+            "height_px": round(height_in * DPI),
+        }
     path = folder / "report.html"
     write_atomically(path, _render(data, images).encode())
     return path
@@ -102,7 +90,7 @@ def scale_positions(data: ReportData) -> dict[str, float]:
     return {name: round(100 * (value - low + margin) / (high - low + 2 * margin), 3) for name, value in known.items()}
 
 
-def _render(data: ReportData, images: dict[str, Image]) -> str:
+def _render(data: ReportData, images: Mapping[str, Mapping[str, Any]]) -> str:
     """The page as text; every value is escaped."""
     import jinja2
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwnas.report._base import Array, Curve, ReportData
-from hwnas.report._format import ms_text
-from hwnas.report._style import LIGHT, Theme, add_legend, finite, limits, new_figure, say_no_data
-from hwnas.report.bars import op_breakdown, stage_seconds
+from hwnas.report._format import ms_text, number_text, pct_text, seconds_text
+from hwnas.report._style import (
+    HEIGHT_IN,
+    LIGHT,
+    ROW_IN,
+    Theme,
+    add_legend,
+    add_star,
+    finite,
+    limits,
+    new_figure,
+    say_no_data,
+)
+from hwnas.report.agreement import add_truth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "op_breakdown",
-    "pareto_front",
-    "predicted_vs_measured",
-    "predictor_fit",
-    "stage_seconds",
-    "training_curves",
-]
 
-BAND_PCT = 5.0
-"""Half the width, in percent, of the band that a good latency prediction stays in."""
+_BARS_A_ROW = 18
+"""Bars that fit into the height of one plot."""
+_LABEL_CHARACTERS = 32
 
 
 def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
@@ -55,7 +61,7 @@ def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
         ax.axvline(budget_ms, color=theme.budget, linewidth=2, linestyle="--", label=label, gid="budget")
         ax.axvspan(budget_ms, x_high, color=theme.budget, label="over budget", gid="over_budget", **band)
     ax.hlines(winner_pct, data.predicted_lower_ms, data.predicted_upper_ms, color=theme.winner, linewidth=2, zorder=4)
-    _winner(ax, theme, data.predicted_ms, winner_pct, f"winner predicted {ms_text(data.predicted_ms)}")
+    add_star(ax, theme, data.predicted_ms, winner_pct, f"winner predicted {ms_text(data.predicted_ms)}")
     if np.isfinite(measured_ms):
         label = f"winner measured {ms_text(measured_ms)}"
         ax.axvline(measured_ms, color=theme.winner, linewidth=1.5, label=label, gid="winner_measured")
@@ -78,17 +84,11 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
         say_no_data(top, theme)
         say_no_data(bottom, theme)
         return figure
+    interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
     errors_pct = [_error_pct(p, m) for m, p in (calibration, heldout, winner)]
-    low, high = limits(*calibration, *heldout, *winner, data.predicted_lower_ms, data.predicted_upper_ms)
-    low = max(low, 0.0)
-    ends = np.array([low, high])
-    band = BAND_PCT / 100
-    top.plot(ends, ends, color=theme.muted, linewidth=1, zorder=1, label="identity", gid="identity")
-    top.fill_between(
-        ends, (1 - band) * ends, (1 + band) * ends, color=theme.muted, alpha=0.2, linewidth=0, label="± 5 %", gid="band"
-    )
-    bottom.axhline(0, color=theme.muted, linewidth=1, zorder=1)
-    bottom.axhspan(-BAND_PCT, BAND_PCT, color=theme.muted, alpha=0.2, linewidth=0, gid="band_pct")
+    interval_pct = _error_pct(interval_ms, np.repeat(winner[0], 2)) if len(winner[0]) else winner[0]
+    add_truth(figure, theme, [*calibration, *heldout, *winner, interval_ms], [*errors_pct, interval_pct])
+    top.lines[0].set_label("identity")
     for (measured_ms, predicted_ms), face, label in (
         (calibration, theme.surface, "calibration"),
         (heldout, theme.predicted, "held out"),
@@ -96,21 +96,32 @@ def predicted_vs_measured(data: ReportData, theme: Theme = LIGHT) -> Figure:
         _points(top, measured_ms, predicted_ms, face, theme.predicted, label)
         _points(bottom, measured_ms, _error_pct(predicted_ms, measured_ms), face, theme.predicted, label)
     if len(winner[0]):
-        interval_ms = np.array([data.predicted_lower_ms, data.predicted_upper_ms])
-        interval_pct = _error_pct(interval_ms, np.full(2, data.measured_ms))
-        errors_pct.append(interval_pct)
         top.vlines(data.measured_ms, *interval_ms, color=theme.winner, linewidth=2, zorder=4)
         bottom.vlines(data.measured_ms, *interval_pct, color=theme.winner, linewidth=2, zorder=4)
-        _winner(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
-        _winner(bottom, theme, data.measured_ms, float(_error_pct(winner[1], winner[0])[0]))
-    top.set_xlim(low, high)
-    top.set_ylim(low, high)
-    bottom.set_ylim(limits(*errors_pct, -1.5 * BAND_PCT, 1.5 * BAND_PCT, pad=0.12))
-    top.set_ylabel("predicted (ms)")
-    bottom.set_ylabel("error (%)")
-    bottom.set_xlabel("measured (ms)")
-    figure.align_ylabels()
+        add_star(top, theme, data.measured_ms, data.predicted_ms, "winner, 90 % interval")
+        add_star(bottom, theme, data.measured_ms, float(errors_pct[-1][0]))
     add_legend(figure, theme)
+    return figure
+
+
+def op_breakdown(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Where the winner's predicted milliseconds go, op by op in network order."""
+    ms = np.asarray(data.op_ms, dtype=np.float64)
+    decimals = 3 if np.nansum(ms) >= 1 else 4
+    texts = [number_text(value, decimals) for value in ms]
+    figure = _bars(data.op_labels, ms, texts, theme.winner, theme)
+    figure.axes[0].set_xlabel("latency (ms)")
+    return figure
+
+
+def stage_seconds(data: ReportData, theme: Theme = LIGHT) -> Figure:
+    """Where the run's own time went, stage by stage in the order they ran."""
+    seconds = np.array(list(data.seconds.values()), dtype=np.float64)
+    longest = float(np.nanmax(seconds, initial=0.0))
+    unit, divisor = next((u for u in (("h", 3600.0), ("min", 60.0)) if longest >= 3 * u[1]), ("s", 1.0))
+    texts = [seconds_text(value) for value in seconds]
+    figure = _bars(list(data.seconds), seconds / divisor, texts, theme.supernet, theme)
+    figure.axes[0].set_xlabel(f"time ({unit})")
     return figure
 
 
@@ -162,15 +173,49 @@ def _error_pct(predicted_ms: Array, measured_ms: Array) -> Array:
     return np.asarray(100 * (predicted_ms / measured_ms - 1))
 
 
+def _bars(labels: Sequence[str], values: Array, texts: Sequence[str], color: str, theme: Theme) -> Figure:
+    """One bar [n] a label from top to bottom; `texts` and the share of the total stand at the right."""
+    plot_rows = max(1, math.ceil(len(labels) / _BARS_A_ROW))
+    figure, (ax,) = new_figure(theme, height_in=HEIGHT_IN + ROW_IN * (plot_rows - 1))
+    if not len(labels):
+        say_no_data(ax, theme)
+        return figure
+    shown = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    y = np.arange(len(labels))
+    ax.barh(y, shown, height=min(0.72, 0.1 * len(labels) + 0.1), color=color)
+    ax.set_yticks(y)
+    ax.set_yticklabels([_shorten(label) for label in labels], parse_math=False, color=theme.ink, fontsize=8.5)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_xlim(0, 1.02 * float(shown.max()) or 1.0)
+    ax.grid(visible=False, axis="y")
+    total = float(shown.sum())
+    width_pt = 6 + 5.6 * max(len(text) for text in texts)
+    for row, (value, text) in enumerate(zip(values, texts, strict=True)):
+        share = pct_text(100 * value / total) if total > 0 else pct_text(math.nan)
+        for column_pt, column_text in ((width_pt, text), (width_pt + 44, share)):
+            ax.annotate(
+                column_text,
+                (1, row),
+                xycoords=ax.get_yaxis_transform(),
+                xytext=(column_pt, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=8.5,
+                color=theme.ink if column_text is text else theme.muted,
+                annotation_clip=False,
+            )
+    return figure
+
+
+def _shorten(label: str) -> str:
+    """Labels that would leave no room for the bars lose their end."""
+    return label if len(label) <= _LABEL_CHARACTERS else label[: _LABEL_CHARACTERS - 1] + "…"
+
+
 def _points(ax: Axes, x: Array, y: Array, face: str, edge: str, label: str) -> None:
     """Networks as dots, filled or (with the surface's colour) hollow."""
     ax.scatter(x, y, s=24, facecolors=face, edgecolors=edge, linewidths=1.1, label=label, gid=label)
-
-
-def _winner(ax: Axes, theme: Theme, x: float, y: float, label: str | None = None) -> None:
-    """The winner is the same star in every plot."""
-    line = ax.plot([x], [y], "*", color=theme.winner, markersize=15, zorder=6, label=label, gid="winner")[0]
-    line.set_markeredgecolor(theme.surface)
 
 
 def _curve(ax: Axes, curve: Curve, key: str, scale: float, color: str, line: str, label: str) -> None:

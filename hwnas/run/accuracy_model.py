@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
-from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
-from hwnas.run.folder import RunFolder
-from hwnas.run.inputs import Inputs
+from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
+from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Population, unique_genotypes
 from hwnas.training import (
@@ -28,17 +27,14 @@ from hwnas.training import (
 )
 from hwnas.workers import InProcess
 from latency_tables import Journal
+from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
 SUPERNET_BATCH = 32
 
 
-class AccuracyModel:
+class AccuracyModel(Stages):
     """The stages that need the data. Each property brings its inputs up to date first."""
-
-    def __init__(self, folder: RunFolder, inputs: Inputs):
-        self.folder, self.settings = folder, folder.settings
-        self.inputs, self.space = inputs, inputs.space
 
     @cached_property
     def batches(self) -> Batches:
@@ -95,11 +91,10 @@ class AccuracyModel:
         with Journal(path, {"supernet": digest}) as journal:
             yield Journaled(self.space, self.accuracy, journal, InProcess(), progress)
 
-    def evaluate(self, archs: Population, name: str, progress: Progress) -> list[float]:
-        """Supernet accuracy of networks, journalled one by one."""
+    def evaluate(self, archs: Population, name: str, progress: Progress) -> Floats:
+        """Supernet accuracy of networks [n, genes], journalled one by one, [n]."""
         with self.answers(lambda done, total, _best: progress(done, total, name)) as accuracy:
-            mean: list[float] = accuracy.estimate(archs).mean.tolist()
-        return mean
+            return accuracy.estimate(archs).mean
 
     @cached_property
     def _predicted(self) -> tuple[Pairs, PredictorFit]:
@@ -109,15 +104,9 @@ class AccuracyModel:
         archs = unique_genotypes(sample)[: s.pairs]
 
         def work(progress: Progress) -> Result:
-            accuracy = np.array(self.evaluate(archs, "supernet accuracies", progress))
-            cut = len(archs) - max(2, round(HELD_OUT * len(archs)))
-            predictor = GaussianProcessPredictor(space, s.seed).fit(archs[:cut], accuracy[:cut])
-            return {
-                "archs": [space.to_text(a) for a in archs],
-                "accuracy": accuracy.tolist(),
-                "true": accuracy[cut:].tolist(),
-                "predicted": predictor.estimate(archs[cut:]).mean.tolist(),
-            }
+            pairs = Pairs(archs, self.evaluate(archs, "supernet accuracies", progress))
+            fit = held_out_fit(GaussianProcessPredictor(space, s.seed), pairs)
+            return {"archs": [space.to_text(a) for a in archs], "accuracy": pairs.accuracy, **vars(fit)}
 
         inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
         result = self.folder.do(Stage("predict", "accuracy predictor", inputs), work)

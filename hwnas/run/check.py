@@ -8,13 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hwnas.data import check_source
+from hwnas.run.inputs import make_space
 from hwnas.run.settings import STAGE_OPTIONS, Settings
-from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
+from hwnas.spaces import SearchSpace
+from hwnas.tables.calibrated import require_ops
+from latency_tables import HwnasError, LatencyTable, Op, Target, load_table
 from latency_tables.plugins import is_own
 from profilers.runtimes import make_profiler
 
 LEAST_NETWORKS = 15
-_SHIPPED_PRECISIONS = ("fp32",)
 _SHIPPING = ("run", "export", "verify", "report")
 _PACKAGES = ("torch", "onnx", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2")
 
@@ -27,11 +29,8 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
     """
     uses = STAGE_OPTIONS[verb]
     _require_writable(path)
-    if verb in _SHIPPING and settings.precision not in _SHIPPED_PRECISIONS:
-        shipped = ", ".join(_SHIPPED_PRECISIONS)
-        raise HwnasError(
-            f"only {shipped} networks can be shipped so far, not {settings.precision}; `hwnas profile` measures it"
-        )
+    if verb in _SHIPPING:
+        require_shippable(settings)
     check_source(settings.data, settings.test_data)
     for package in _PACKAGES:
         if find_spec(package) is None:
@@ -43,20 +42,25 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
         from hwnas.workers import make_workers
 
         make_workers(settings.workers)
-    _check_space(settings, verb)
+    space = _checked_space(settings, verb)
     if target is not None and settings.table is not None:
-        _check_table(settings, Path(settings.table), target)
+        _check_table(settings, space, Path(settings.table), target)
 
 
-def require_fit(table: LatencyTable, where: Path, target: Target, space: str, ops: Iterable[Op]) -> None:
-    """Raise `TableError` when the table in `where` is for another target, or lacks the time of an op of the space."""
-    table.provenance.target.require(target, f"the latency table {where}")
-    coverage = table.coverage(ops)
-    if lacking := [*coverage.missing, *coverage.failed]:
-        raise TableError(
-            f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
-            f"{len(lacking) + len(coverage.hit)} ops of {space}, first {lacking[0].key}; leave out --table"
+def require_shippable(settings: Settings) -> None:
+    """Raise `HwnasError` for a precision that can be measured so far, but not shipped."""
+    if settings.precision != "fp32":
+        raise HwnasError(
+            f"only fp32 networks can be shipped so far, not {settings.precision}; `hwnas profile` measures it"
         )
+
+
+def fitting_table(where: Path, target: Target, space: str, ops: Iterable[Op]) -> LatencyTable:
+    """The table in `where`; raises `TableError` when it is for another target, or lacks the time of an op."""
+    table = load_table(where)
+    table.provenance.target.require(target, f"the latency table {where}")
+    require_ops(table, where, space, ops)
+    return table
 
 
 def _require_writable(path: Path) -> None:
@@ -67,12 +71,10 @@ def _require_writable(path: Path) -> None:
         raise HwnasError(f"cannot write to {path}: Permission denied; choose another --out")
 
 
-def _check_space(settings: Settings, verb: str) -> None:
-    from hwnas.run.inputs import make_space  # late: torch takes a second
-
+def _checked_space(settings: Settings, verb: str) -> SearchSpace:
     space = make_space(settings)
     if is_own(settings.space):
-        from hwnas.spaces.contract import require_contract
+        from hwnas.spaces.contract import require_contract  # late: torch takes a second
 
         require_contract(space, settings.space)
     if verb != "profile" and not space.is_chain:
@@ -82,12 +84,10 @@ def _check_space(settings: Settings, verb: str) -> None:
             f"{space.name} has {space.size} networks and needs {LEAST_NETWORKS} or more: some calibrate the latency "
             "table, others show its error; give it more choices"
         )
+    return space
 
 
-def _check_table(settings: Settings, where: Path, target: Target) -> None:
+def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target) -> None:
     """The ops that follow from the number of classes are left for later: no image has been read yet."""
-    from hwnas.run.inputs import make_space
-
-    space = make_space(settings)
     others = set(make_space(settings, space.num_classes + 1).all_ops)
-    require_fit(load_table(where), where, target, space.name, [op for op in space.all_ops if op in others])
+    fitting_table(where, target, space.name, [op for op in space.all_ops if op in others])

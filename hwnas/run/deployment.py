@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,15 +19,16 @@ from deploy.manifest import FORMAT, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
-from hwnas.run.folder import RunFolder
+from hwnas.run.check import require_shippable
+from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.training import Batches, Curve, Recipe, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
 from hwnas.workers import InProcess, Workers
-from latency_tables import HwnasError
 from latency_tables.progress import Progress
+from latency_tables.storage.serialise import from_plain
 
 _TRAIN_BATCH = 64
 
@@ -42,21 +43,15 @@ class Trained:
     weights_sha256: str
 
 
-class Deployment:
+@dataclass(frozen=True)
+class Deployment(Stages):
     """What happens to the network that a search chose, or to any other of the space."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        profiling: Profiling,
-        accuracy_model: AccuracyModel,
-        budget: RunBudget,
-        workers: Workers,
-    ):
-        self.folder, self.settings, self.workers = folder, folder.settings, workers
-        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
-        self.inputs, self.space = accuracy_model.inputs, accuracy_model.space
-        self._trained: dict[str, Trained] = {}
+    profiling: Profiling
+    accuracy_model: AccuracyModel
+    budget: RunBudget
+    workers: Workers
+    _trained: dict[str, Trained] = field(default_factory=dict)
 
     def candidate(self, arch: Genotype) -> Path:
         """The folder of one architecture."""
@@ -70,13 +65,9 @@ class Deployment:
 
     def train(self, arch: Genotype) -> Trained:
         """Stage `train`: starts from the supernet's weights and continues with labels, with a checkpoint per epoch."""
-        text = self.space.to_text(arch)
-        if text not in self._trained:
-            self._trained[text] = self._train(arch, text)
-        return self._trained[text]
-
-    def _train(self, arch: Genotype, text: str) -> Trained:
-        final = self._weights(arch)
+        text, final = self.space.to_text(arch), self._weights(arch)
+        if text in self._trained:
+            return self._trained[text]
         underway = final.with_name("training.safetensors")
 
         def work(progress: Progress) -> Result:
@@ -89,7 +80,9 @@ class Deployment:
         load_weights(network, load_checkpoint(final).tensors, final)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         curve = Curve.from_json(result["curve"])
-        return Trained(network, curve, result["true_class_probability"], hashlib.sha256(final.read_bytes()).hexdigest())
+        digest = hashlib.sha256(final.read_bytes()).hexdigest()
+        self._trained[text] = Trained(network, curve, result["true_class_probability"], digest)
+        return self._trained[text]
 
     def best(self, archs: Sequence[Genotype]) -> int:
         """Which of several networks is best on validation once trained, by the mean probability of the true class."""
@@ -142,8 +135,7 @@ class Deployment:
 
     def export(self, arch: Genotype) -> Export:
         """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest."""
-        if self.settings.precision != "fp32":
-            raise HwnasError("only fp32 networks can be shipped so far; --precision is for profiling")
+        require_shippable(self.settings)
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
         text, data = self.space.to_text(arch), self.inputs.data
 
@@ -159,14 +151,12 @@ class Deployment:
     def verify(self, arch: Genotype) -> Verification:
         """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
         exported, table = self.export(arch), self.profiling.table
-        model_sha256 = hashlib.sha256(exported.path.read_bytes()).hexdigest()
-        budget_ms = self.budget.ms
         reference = self.profiling.table_folder / "reference.onnx"
 
         def work(progress: Progress) -> Result:
-            return asdict(verify(exported.path, reference, table, budget_ms, self.settings.runtime))
+            return asdict(verify(exported.path, reference, table, self.budget.ms, self.settings.runtime))
 
-        return _verification(self.folder.do(self._verification(arch, model_sha256), work))
+        return from_plain(Verification, self.folder.do(self._verification(arch, exported.path.read_bytes()), work))
 
     def known_verification(self, arch: Genotype) -> Verification | None:
         """What the device said of a network before, if it was asked."""
@@ -174,11 +164,12 @@ class Deployment:
             model = (self.candidate(arch) / "model.onnx").read_bytes()
         except OSError:
             return None
-        result = self.folder.find(self._verification(arch, hashlib.sha256(model).hexdigest()))
-        return None if result is None else _verification(result)
+        result = self.folder.find(self._verification(arch, model))
+        return None if result is None else from_plain(Verification, result)
 
-    def _verification(self, arch: Genotype, model_sha256: str) -> Stage:
-        inputs = {"model": model_sha256, "budget_ms": self.budget.ms, "table": self.profiling.table.digest}
+    def _verification(self, arch: Genotype, model: bytes) -> Stage:
+        digest = hashlib.sha256(model).hexdigest()
+        inputs = {"model": digest, "budget_ms": self.budget.ms, "table": self.profiling.table.digest}
         return Stage("verify", "measuring on the device", inputs, part=self.candidate(arch).name)
 
 
@@ -186,8 +177,3 @@ def _keep(tuned: FineTuned, text: str, path: Path) -> Result:
     """Write the weights of a trained network; what its stage says of it."""
     save_checkpoint(path, tuned.weights, {"arch": text})
     return {"arch": text, "curve": asdict(tuned.curve), "true_class_probability": tuned.true_class_probability}
-
-
-def _verification(result: Result) -> Verification:
-    low, high = result["measured_ci95_ms"]
-    return Verification(**{**result, "measured_ci95_ms": (low, high)})

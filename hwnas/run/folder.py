@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -23,20 +24,15 @@ class Display(Protocol):
 
     def stage(self, title: str) -> AbstractContextManager[Progress]:
         """Announce a stage; the context gives its progress callback."""
-
-    def say(self, text: str) -> None:
-        """One line worth knowing."""
-
-
-class SilentDisplay:
-    """Nobody watches."""
-
-    def stage(self, title: str) -> AbstractContextManager[Progress]:
-        """No announcement."""
         return nullcontext(silent)
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """One line worth knowing."""
+        return
+
+
+class SilentDisplay(Display):
+    """Nobody watches."""
 
 
 class RunFolder:
@@ -50,7 +46,13 @@ class RunFolder:
         self.path, self.settings = path, settings
         self.display: Display = display or SilentDisplay()
         self.done: dict[str, tuple[Stage, Record]] = {}
-        self._claim()
+        self._require_same_run()
+        try:
+            self._lock = open_locked(path / _LOCK)
+        except BlockingIOError:
+            raise HwnasError(f"another process is working in {path}; wait for it or stop it") from None
+        except OSError as e:
+            raise HwnasError(f"cannot write to {path}: {e.strerror}; choose another --out") from None
 
     @staticmethod
     def settings_of(path: Path) -> Settings:
@@ -65,16 +67,7 @@ class RunFolder:
 
     def store(self) -> None:
         """Make these settings the folder's own: what `--resume` and other verbs start from."""
-        write_signed(self.path / SETTINGS_FILE, self.settings.to_plain())
-
-    def _claim(self) -> None:
-        self._require_same_run()
-        try:
-            self._lock = open_locked(self.path / _LOCK)
-        except BlockingIOError:
-            raise HwnasError(f"another process is working in {self.path}; wait for it or stop it") from None
-        except OSError as e:
-            raise HwnasError(f"cannot write to {self.path}: {e.strerror}; choose another --out") from None
+        write_signed(self.path / SETTINGS_FILE, asdict(self.settings))
 
     def _require_same_run(self) -> None:
         begun = any((self.path / _STAGES).glob("*.json"))
@@ -121,7 +114,7 @@ class RunFolder:
     def record(self, stage: Stage, seconds: float, result: Result) -> Result:
         """Store that a stage is done, and give its result; for work that was not done by `do` itself."""
         record = stage.record(self.path, seconds, result)
-        record.write(self._file(stage))
+        write_signed(self._file(stage), asdict(record))
         self.done[stage.name] = stage, record
         return dict(record.result)
 

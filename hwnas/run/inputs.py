@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from hwnas.data import Dataset, load_dataset
+from hwnas.run.folder import RunFolder
 from hwnas.run.settings import Settings
 from hwnas.spaces import SearchSpace, Subspace, load_space
 
@@ -16,11 +18,11 @@ def make_space(settings: Settings, num_classes: int = 10) -> SearchSpace:
     return Subspace.of_texts(space, narrowed) if narrowed else space
 
 
+@dataclass(frozen=True)
 class Inputs:
     """Images and space; both are loaded when they are first asked for."""
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    settings: Settings
 
     @cached_property
     def data(self) -> Dataset:
@@ -33,3 +35,21 @@ class Inputs:
     def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
         return make_space(self.settings, self.data.num_classes)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Some stages of a run: the folder that keeps what they did, and what the run is about."""
+
+    folder: RunFolder
+    inputs: Inputs
+
+    @property
+    def settings(self) -> Settings:
+        """What the run was asked to do."""
+        return self.folder.settings
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space, with as many classes as the data has."""
+        return self.inputs.space

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from hwnas.run.check import require_fit
-from hwnas.run.folder import RunFolder
-from hwnas.run.inputs import Inputs
+from hwnas.run.check import fitting_table
+from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
-from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.spaces import Genotype
+from hwnas.spaces.sampling import random_networks
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
-from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
-from latency_tables.progress import Progress, silent
+from latency_tables.progress import Progress
 from latency_tables.storage.files import REFERENCE_FILE, ROWS_FILE
-from latency_tables.storage.networks import NETWORKS_FILE, networks_match, save_networks
+from latency_tables.storage.networks import NETWORKS_FILE, networks_match
 from profilers import Plan, Profiler, read_plan
 from profilers.protocol import OPS_PROTOCOL, networks_protocol
 from profilers.runtimes import make_profiler
@@ -29,16 +28,8 @@ Correction = tuple[Genotype, float]
 """A network the device contradicted, and the milliseconds it measured."""
 
 
-class Profiling:
+class Profiling(Stages):
     """The stages that need the device. Each property brings its inputs up to date first."""
-
-    def __init__(self, folder: RunFolder, inputs: Inputs):
-        self.folder, self.settings, self.inputs = folder, folder.settings, inputs
-
-    @property
-    def space(self) -> SearchSpace:
-        """The search space, with as many classes as the data has."""
-        return self.inputs.space
 
     @cached_property
     def profiler(self) -> Profiler:
@@ -58,18 +49,17 @@ class Profiling:
         inputs = {"ops": [op.key for op in ops], "space": self.space.name, "precision": precision}
         outputs = (where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops))))
 
-        def work(progress: Progress) -> Result:
-            return {"ops": len(self.bench.plan(progress).models)}
-
-        self.folder.do(Stage("ops", "op models", inputs, outputs), work)
+        stage = Stage("ops", "op models", inputs, outputs)
+        self.folder.do(stage, lambda progress: {"ops": len(self.bench.plan(progress).models)})
         return read_plan(where)
 
     @cached_property
     def table(self) -> LatencyTable:
         """Stage `profile`: every op measured on the device; or the table that was given, if it fits."""
+        where, target = self.table_folder, self.profiler.target()
         if self.settings.table is not None:
-            return self._given_table(Path(self.settings.table))
-        plan, where, target = self.plan, self.table_folder, self.profiler.target()
+            return fitting_table(where, target, self.space.name, self.space.all_ops)
+        plan = self.plan
         inputs = {
             "models": [m.sha256 for m in plan.models],
             "reference": plan.reference_sha256,
@@ -95,18 +85,12 @@ class Profiling:
         """Where the table is."""
         return Path(self.settings.table) if self.settings.table is not None else self.folder.path / "table"
 
-    def _given_table(self, where: Path) -> LatencyTable:
-        """A table measured before; raises `TableError` when it is for another target or lacks an op of the space."""
-        table = load_table(where)
-        require_fit(table, where, self.profiler.target(), self.space.name, self.space.all_ops)
-        return table
-
     @cached_property
     def _calibrated(self) -> tuple[LatencyModel, Agreement]:
         """Stage `calibrate`: whole networks, measured; then networks that the calibration has not seen."""
         s, table, bench, where = self.settings, self.table, self.bench, self.table_folder
         calibration, heldout = network_counts(self.space.size, s.calibration_networks, s.heldout_networks)
-        held = bench.random_networks([s.seed, 5], heldout)
+        held = random_networks(self.space, [s.seed, 5], heldout)
         most = bench.calibration_networks(table, s.seed, calibration, exclude=held)
         least = min(LEAST_CALIBRATION_NETWORKS, len(most))
         own = s.table is None  # a table that was given stays as it is
@@ -120,12 +104,11 @@ class Profiling:
         def work(progress: Progress) -> Result:
             calibrated = bench.calibrate(table, most, least, progress)
             if own:
-                texts = [self.space.to_text(a) for a in calibrated.archs]
-                save_networks(where, list(zip(texts, calibrated.measured_ms.tolist(), strict=True)))
+                calibrated.save(where, self.space)
             return {
-                "measured_ms": calibrated.measured_ms.tolist(),
-                "error_pct": {str(k): v for k, v in calibrated.error_pct.items()},
-                "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress).tolist(),
+                "measured_ms": calibrated.measured_ms,
+                "error_pct": calibrated.error_pct,
+                "heldout_measured_ms": bench.networks_ms(table, held, "heldout", progress),
             }
 
         stage = Stage(
@@ -142,10 +125,6 @@ class Profiling:
         # The error was seen on networks held out; the model that searches may use them all.
         everything = np.concatenate([most[: len(seen)], held]), np.concatenate([seen, unseen])
         return model.calibrated(*everything), agreement
-
-    def networks_ms(self, archs: Population, name: str, progress: Progress = silent) -> Floats:
-        """Milliseconds of whole networks [n, genes] at the table's quiet reference speed, [n]."""
-        return self.bench.networks_ms(self.table, archs, name, progress)
 
     @property
     def heldout(self) -> Agreement:

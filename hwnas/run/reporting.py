@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from deploy.manifest import read_manifest
+from deploy.verify import Verification
 from hwnas.report import Attempt, ReportData, Usage
-from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.deployment import Deployment
-from hwnas.run.folder import RunFolder
-from hwnas.run.outcome import Outcome
-from hwnas.run.profiling import Profiling
+from hwnas.run.feedback import Outcome
 from hwnas.training import Curve
 
 
@@ -18,15 +16,9 @@ def _arrays(curve: Curve) -> dict[str, np.ndarray]:
     return {name: np.array(values, dtype=float) for name, values in vars(curve).items()}
 
 
-def report_data(
-    folder: RunFolder,
-    profiling: Profiling,
-    accuracy_model: AccuracyModel,
-    deployment: Deployment,
-    outcome: Outcome,
-    test_accuracy: float,
-) -> ReportData:
+def report_data(deployment: Deployment, outcome: Outcome, test_accuracy: float) -> ReportData:
     """Gather the numbers of a finished run."""
+    folder, profiling, accuracy_model = deployment.folder, deployment.profiling, deployment.accuracy_model
     winner, choice, verification, export = outcome.winner, outcome.choice, outcome.verification, outcome.export
     latency, table, held = profiling.latency(), profiling.table, profiling.heldout
     assert latency.calibration is not None
@@ -86,30 +78,27 @@ def report_data(
             ("ONNX file", f"{export.megabytes:.2f} MB, {export.nodes} nodes"),
             ("largest difference from torch", f"{export.parity_max_abs:.1e}"),
         ),
-        provenance=_provenance(folder, profiling, accuracy_model, outcome),
+        provenance=_provenance(deployment, outcome.verification),
         seconds=folder.seconds_by_kind(),
     )
 
 
-def _provenance(
-    folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, outcome: Outcome
-) -> tuple[tuple[str, str], ...]:
-    provenance, data, verification = profiling.table.provenance, profiling.inputs.data, outcome.verification
-    target = provenance.target
+def _provenance(deployment: Deployment, verification: Verification) -> tuple[tuple[str, str], ...]:
+    table, data = deployment.profiling.table, deployment.inputs.data
+    provenance, target = table.provenance, table.provenance.target
     sizes = f"{len(data.train)} train, {len(data.validation)} validation, {len(data.test)} test"
-    rows = [
+    return (
         ("device", target.device),
         ("runtime", f"{target.runtime} {target.runtime_version}"),
         ("precision, batch, threads", f"{target.precision}, {target.batch}, {target.threads}"),
         ("power mode", target.power_mode),
-        ("table", f"{len(profiling.table.rows)} ops, measured {provenance.measured_at} in {provenance.seconds:.0f} s"),
+        ("table", f"{len(table.rows)} ops, measured {provenance.measured_at} in {provenance.seconds:.0f} s"),
         ("reference network", f"{provenance.reference_us:.1f} us at its quietest, {provenance.reference_sha256[:12]}"),
         ("protocol", ", ".join(f"{k} {v:g}" for k, v in provenance.protocol.items())),
         ("versions", ", ".join(f"{k} {v}" for k, v in provenance.versions.items())),
         ("wall clock of the shipped model", f"{verification.raw_median_ms:.4g} ms median"),
         ("machine speed when verified", f"reference ran {verification.slowdown:.3f} x its quiet time"),
         ("data", f"{data.name}: {sizes}, {data.digest[:12]}"),
-        ("supernet pairs", f"{len(accuracy_model.pairs.accuracy)}"),
-        ("seed", str(folder.settings.seed)),
-    ]
-    return tuple(rows)
+        ("supernet pairs", f"{len(deployment.accuracy_model.pairs.accuracy)}"),
+        ("seed", str(deployment.settings.seed)),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,16 @@ from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
 from hwnas.run.check import check_run
 from hwnas.run.deployment import Deployment
-from hwnas.run.feedback import Feedback
+from hwnas.run.feedback import Attempt, Feedback, Outcome
 from hwnas.run.folder import Display, RunFolder
 from hwnas.run.inputs import Inputs
-from hwnas.run.outcome import Attempt, Outcome
 from hwnas.run.profiling import Profiling
 from hwnas.run.reporting import report_data
 from hwnas.run.search import SearchStage
 from hwnas.run.settings import Settings
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
+from hwnas.training import Numerics
 from hwnas.workers import make_workers
 from latency_tables.progress import Progress
 from latency_tables.storage.files import digest_json, write_json
@@ -41,26 +40,14 @@ class Run:
         self.folder = RunFolder(path, self.settings, display)
         self.inputs = Inputs(self.settings)
         self.profiling = Profiling(self.folder, self.inputs)
+        self.accuracy_model = AccuracyModel(self.folder, self.inputs)
         self.budget = RunBudget(self.profiling)
-        self._deterministic = torch.are_deterministic_algorithms_enabled()
-        self._warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        parts = self.folder, self.inputs, self.profiling, self.accuracy_model, self.budget
+        self.search_stage = SearchStage(*parts)
+        self.deployment = Deployment(*parts, self.workers)
+        self._numerics = Numerics.current()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-    @cached_property
-    def accuracy_model(self) -> AccuracyModel:
-        """Supernet and predictor."""
-        return AccuracyModel(self.folder, self.inputs)
-
-    @cached_property
-    def search_stage(self) -> SearchStage:
-        """The search."""
-        return SearchStage(self.folder, self.profiling, self.accuracy_model, self.budget)
-
-    @cached_property
-    def deployment(self) -> Deployment:
-        """Train, export, verify."""
-        return Deployment(self.folder, self.profiling, self.accuracy_model, self.budget, self.workers)
 
     def check(self, verb: str = "run") -> None:
         """Raise `HwnasError` for what a verb of `STAGE_OPTIONS` could not bring to its end, before it does anything."""
@@ -74,15 +61,11 @@ class Run:
             f"{held.within_pct(5):.0f} % of {len(held.measured_ms)} networks within +-5 %"
         )
 
-    @property
-    def _feedback(self) -> Feedback:
-        return Feedback(self.search_stage, self.deployment, self.folder.display)
-
     def chosen(self) -> Genotype:
         """The architecture asked for, else the winner of the last search that the device has not contradicted."""
         if self.settings.arch is not None:
             return self.inputs.space.from_text(self.settings.arch)
-        feedback = self._feedback
+        feedback = Feedback(self.search_stage, self.deployment)
         while True:
             _, winner = feedback.ask()
             known = self.deployment.known_verification(winner.arch)
@@ -95,7 +78,7 @@ class Run:
         self.search_stage.require_feasible()
         self.profile()
         say(f"budget: {budget_ms:.4g} ms ({self.budget.source})")
-        feedback, attempts = self._feedback, list[Attempt]()
+        feedback, attempts = Feedback(self.search_stage, self.deployment), list[Attempt]()
         while True:
             choice, winner = feedback.ask()
             export = self.deployment.export(winner.arch)
@@ -147,10 +130,7 @@ class Run:
         path = self.folder.path / "report.html"
 
         def work(progress: Progress) -> Result:
-            data = report_data(
-                self.folder, self.profiling, self.accuracy_model, self.deployment, outcome, test_accuracy
-            )
-            write_report(data, self.folder.path)
+            write_report(report_data(self.deployment, outcome, test_accuracy), self.folder.path)
             return {}
 
         inputs = {"summary": digest_json(summary), "settings": self.settings.decisive}
@@ -158,7 +138,7 @@ class Run:
 
     def close(self) -> None:
         """Unlock the folder, and leave torch as it was."""
-        torch.use_deterministic_algorithms(self._deterministic, warn_only=self._warn_only)
+        self._numerics.apply()
         self.folder.close()
 
     def __enter__(self) -> Run:

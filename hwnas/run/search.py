@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hwnas.accuracy.pairs import Pairs
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
-from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.stage import Result, Stage
 from hwnas.search import (
@@ -37,6 +37,9 @@ SHORTLIST = 16
 LEAST_DIFFERENT_GENES = 3
 FAST_ENOUGH = 0.8  # of the budget: nothing is gained by networks that are faster still
 
+Found = tuple[Evaluated, Pairs, Population]
+"""What a search saw, what the supernet answered on its way, and the genotypes that may win."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -59,21 +62,22 @@ class Choice:
     cloud: Evaluated
 
 
-class SearchStage:
+@dataclass(frozen=True)
+class SearchStage(Stages):
     """Searches accuracy against latency, as often as the device contradicts the outcome."""
 
-    def __init__(self, folder: RunFolder, profiling: Profiling, accuracy_model: AccuracyModel, budget: RunBudget):
-        self.folder, self.settings = folder, folder.settings
-        self.profiling, self.accuracy_model, self.budget = profiling, accuracy_model, budget
-        self.space = profiling.space
+    profiling: Profiling
+    accuracy_model: AccuracyModel
+    budget: RunBudget
 
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
         require_feasible(self.space, self.profiling.latency(corrections), self.budget.ms)
 
-    def choose(self, attempt: int, corrections: Sequence[Correction] = ()) -> Choice:
-        """The finalists under the latency model as corrected so far. Attempts count from 1."""
+    def choose(self, corrections: Sequence[Correction] = ()) -> Choice:
+        """The finalists under the latency model as corrected so far, once for each search that was contradicted."""
         profiling, accuracy_model, s = self.profiling, self.accuracy_model, self.settings
+        attempt = len(corrections) + 1
         latency, budget_ms = profiling.latency(corrections), self.budget.ms
         assert latency.calibration is not None
         inputs = {
@@ -87,13 +91,11 @@ class SearchStage:
             "seed": s.seed,
         }
 
-        def work(progress: Progress) -> Result:
-            return self._search(latency, budget_ms, progress)
-
         if attempt == 1 and (complaint := self.budget.complaint):
             self.folder.display.say(complaint)
         title = "search" if attempt == 1 else f"search again ({attempt})"
-        result = self.folder.do(Stage("search", title, inputs, part=str(attempt)), work)
+        stage = Stage("search", title, inputs, part=str(attempt))
+        result = self.folder.do(stage, lambda progress: self._search(latency, budget_ms, progress))
         archs = np.array([self.space.from_text(text) for text in result["archs"]])
         ms = latency.predict(archs)
         columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
@@ -116,23 +118,23 @@ class SearchStage:
         budgets = (Budget.latency(latency, budget_ms),)
         problem = Problem(space, accuracy_model.predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
         look = self._among_predictions if self._asks_the_predictor else self._among_answers
-        found = look(problem, progress)
-        refitted = Problem(space, accuracy_model.predictor(found.answers), latency)
-        judged = refitted.evaluate(found.shortlist)
+        seen, answers, shortlist = look(problem, progress)
+        refitted = Problem(space, accuracy_model.predictor(answers), latency)
+        judged = refitted.evaluate(shortlist)
         best = np.argsort(-judged.accuracy, kind="stable")
         best = best[diverse(judged.population[best], s.finalists, LEAST_DIFFERENT_GENES)]
-        cloud = problem.evaluate(space.sample(np.random.default_rng([s.seed, 3]), 500))
+        random = space.sample(np.random.default_rng([s.seed, 3]), 500)
         finalists = judged.population[best]
         return {
             "archs": [space.to_text(a) for a in finalists],
-            "accuracy": judged.accuracy[best].tolist(),
+            "accuracy": judged.accuracy[best],
             "supernet_accuracy": accuracy_model.evaluate(finalists, "finalists", progress),
-            "evaluated": len(found.seen),
-            "front": _pack(refitted.evaluate(found.seen.population).front()),
-            "cloud": _pack(cloud),
+            "evaluated": len(seen),
+            "front": vars(refitted.evaluate(seen.population).front()),
+            "cloud": vars(problem.evaluate(random)),
         }
 
-    def _among_predictions(self, problem: Problem, progress: Progress) -> _Found:
+    def _among_predictions(self, problem: Problem, progress: Progress) -> Found:
         """A search over what the predictor says; the few that are worth it are asked of the supernet.
 
         A supernet's answer is more expensive and more accurate than a predictor's.
@@ -145,11 +147,9 @@ class SearchStage:
         seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
         order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
         shortlist = seen.population[order[diverse(seen.population[order], SHORTLIST, LEAST_DIFFERENT_GENES)]]
-        return _Found(
-            seen, Pairs(shortlist, np.array(self.accuracy_model.evaluate(shortlist, "shortlist", progress))), shortlist
-        )
+        return seen, Pairs(shortlist, self.accuracy_model.evaluate(shortlist, "shortlist", progress)), shortlist
 
-    def _among_answers(self, problem: Problem, progress: Progress) -> _Found:
+    def _among_answers(self, problem: Problem, progress: Progress) -> Found:
         """A strategy that asks the supernet itself; the pairs it began with may win too."""
         s = self.settings
         with self.accuracy_model.answers() as accuracy:
@@ -159,7 +159,7 @@ class SearchStage:
             strategy.observe(known)
             asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
         seen = concat([asked, supernet.inside(known)])
-        return _Found(seen, Pairs(asked.population, asked.accuracy), seen.population)
+        return seen, Pairs(asked.population, asked.accuracy), seen.population
 
     def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
         """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
@@ -169,15 +169,6 @@ class SearchStage:
             best = best_so_far(problem, problem.best(found), len(found))
             self.folder.display.say(f"the search ended early ({found.stopped}); {best}")
         return found.uninterrupted()
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a search saw, what the supernet answered on its way, and the genotypes that may win."""
-
-    seen: Evaluated
-    answers: Pairs
-    shortlist: Population
 
 
 def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:
@@ -193,10 +184,6 @@ def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]
         if all((arch != population[j]).sum() >= genes for j in picked):
             picked.append(i)
     return np.array(picked, dtype=np.int64)
-
-
-def _pack(evaluated: Evaluated) -> dict[str, list[float]]:
-    return {field.name: getattr(evaluated, field.name).tolist() for field in fields(Evaluated)}
 
 
 def _unpack(packed: dict[str, list[float]]) -> Evaluated:

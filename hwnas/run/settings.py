@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,6 @@ from latency_tables import HwnasError
 from latency_tables.storage.serialise import from_plain
 
 DIGITS = "digits"
-
-RANGES: Mapping[str, tuple[int, int]] = {
-    "limit": (1, 2**31 - 1),
-    "threads": (1, 1024),
-    "seed": (0, 2**32 - 1),  # what scikit-learn takes
-    "calibration_networks": (10, 100_000),
-    "heldout_networks": (1, 100_000),
-    "supernet_epochs": (1, 100_000),
-    "pairs": (10, 1_000_000),
-    "evaluations": (100, 10**9),
-    "queries": (1, 1_000_000),
-    "finalists": (1, 10_000),
-    "train_epochs": (1, 100_000),
-}
-"""The least and the most of every whole number."""
 
 _SPACE = ("space", "allow", "fix")
 _DATA = ("data", "test_data", "limit", "mirror")
@@ -51,6 +36,11 @@ STAGE_OPTIONS: Mapping[str, tuple[str, ...]] = {
 """The settings that each verb of a run uses; `arch` names the network where a verb is about one."""
 
 
+def _setting(default: Any, meaning: str, least: int | None = None, most: int | None = None) -> Any:
+    """A field of `Settings`: what it means, in a line, and the least and the most of a whole number."""
+    return field(default=default, metadata={"help": meaning, "range": (least, most)})
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides a run's result, and who works on it.
@@ -59,31 +49,50 @@ class Settings:
     `allow` and `fix` are texts such as "block*=mb3k3,mb3k5" that leave a part of the space to search in.
     """
 
-    space: str = "mbconv-32"
-    allow: tuple[str, ...] = ()
-    fix: tuple[str, ...] = ()
-    data: str = DIGITS
-    test_data: str | None = None
-    limit: int | None = None
-    mirror: bool | None = None
-    runtime: str = "onnxruntime"
-    threads: int = 1
-    precision: str = "fp32"
-    table: str | None = None
-    budget_ms: float | None = None
-    arch: str | None = None
-    seed: int = 0
-    calibration_networks: int = MOST_CALIBRATION_NETWORKS
-    heldout_networks: int = 20
-    supernet_epochs: int = 10
-    pairs: int = 80
-    strategy: str = "nsga2"
-    evaluations: int = 5000
-    queries: int = 40
-    search_minutes: float | None = None
-    finalists: int = 9
-    train_epochs: int = 6
-    workers: str = "here"
+    space: str = _setting("mbconv-32", "search space, see `hwnas spaces`; or your own: file.py:Class")
+    allow: tuple[str, ...] = _setting(
+        (), "GENE=VALUE,VALUE: only these values, e.g. 'block*=mb3k3,se6k5'; may repeat; genes: `hwnas spaces NAME`"
+    )
+    fix: tuple[str, ...] = _setting((), "GENE=VALUE: only this value, e.g. depth1=2; may repeat")
+    data: str = _setting(DIGITS, "'digits', an image .parquet file, or a folder of class folders")
+    test_data: str | None = _setting(None, "the test split, when it is a file or folder of its own")
+    limit: int | None = _setting(None, "use at most this many images of each file or folder", 1, 2**31 - 1)
+    mirror: bool | None = _setting(None, "whether mirrored images keep their label [default: no for digits, else yes]")
+    runtime: str = _setting("onnxruntime", "inference runtime, see `hwnas runtimes`; or your own: file.py:Class")
+    threads: int = _setting(1, "threads of the runtime", 1, 1024)
+    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8 (profile only so far)")
+    table: str | None = _setting(None, "use this latency table, made on this device, instead of profiling")
+    budget_ms: float | None = _setting(
+        None, "latency budget [default: the median predicted latency of random networks]"
+    )
+    arch: str | None = _setting(None, "take this architecture instead of the search's winner")
+    seed: int = _setting(0, "one seed makes a run repeatable", 0, 2**32 - 1)  # what scikit-learn takes
+    calibration_networks: int = _setting(
+        MOST_CALIBRATION_NETWORKS,
+        "at most so many whole networks calibrate the table; fewer when more would not help",
+        10,
+        100_000,
+    )
+    heldout_networks: int = _setting(20, "whole networks that show its error", 1, 100_000)
+    supernet_epochs: int = _setting(10, "epochs of supernet training", 1, 100_000)
+    pairs: int = _setting(80, "networks whose supernet accuracy the predictor learns from", 10, 1_000_000)
+    strategy: str = _setting(
+        "nsga2",
+        "nsga2 and bocs search the predictor; exact, prednas, weaknas, bananas, gp-ucb, evolution, local, pnas "
+        "and random ask the supernet itself",
+    )
+    evaluations: int = _setting(5000, "networks that nsga2 or bocs looks at", 100, 10**9)
+    queries: int = _setting(40, "networks that any other strategy asks the supernet about", 1, 1_000_000)
+    search_minutes: float | None = _setting(
+        None, "search for so many minutes at most and continue with the best so far [default: no limit]"
+    )
+    finalists: int = _setting(9, "networks that are trained; validation picks the winner among them", 1, 10_000)
+    train_epochs: int = _setting(6, "epochs of training each of them", 1, 100_000)
+    workers: str = _setting(
+        "here",
+        "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster "
+        "this machine belongs to), ray://host:10001",
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, naming the option."""
@@ -97,7 +106,10 @@ class Settings:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 bound = "finite" if value == math.inf else "more than 0"
                 raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
-        _require_strategy(self.strategy)
+        from hwnas.search.strategies.by_name import STRATEGIES  # late: what only reads settings needs no search
+
+        if self.strategy not in STRATEGIES:
+            raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join(STRATEGIES)}")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -125,28 +137,26 @@ class Settings:
             table=of(self.table),
         )
 
-    def to_plain(self) -> dict[str, Any]:
-        """A JSON object for the run folder."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
     @classmethod
     def from_plain(cls, value: object) -> Settings:
-        """Inverse of `to_plain`, every type checked; raises ValueError in one line naming the field."""
+        """Inverse of `asdict`, perhaps through JSON; raises ValueError in one line naming a field of another type."""
         try:
             return from_plain(cls, value)
         except HwnasError as e:
             raise ValueError(str(e)) from None
 
 
+HELP = {setting.name: setting.metadata["help"] for setting in fields(Settings)}
+"""What each setting means, in a line."""
+
+RANGES: Mapping[str, tuple[int, int]] = {
+    setting.name: setting.metadata["range"] for setting in fields(Settings) if None not in setting.metadata["range"]
+}
+"""The least and the most of every whole number."""
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _require_strategy(name: str) -> None:
-    from hwnas.search.strategies.by_name import STRATEGIES
-
-    if name not in STRATEGIES:
-        raise HwnasError(f"unknown --strategy {name!r}; there are {', '.join(STRATEGIES)}")
 
 
 def _absolute(path: str) -> str:

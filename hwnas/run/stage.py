@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from latency_tables.storage.files import digest_json, plain_json, read_file
-from latency_tables.storage.signed import read_signed, write_signed
+from latency_tables.storage.signed import read_signed
 
 Result = dict[str, Any]
 """What a stage says of its work: a JSON object."""
@@ -64,13 +64,9 @@ class Record:
     seconds: float
     result: Result
 
-    def write(self, path: Path) -> None:
-        """Store it with a SHA-256 over all of it; raises `HwnasError` when it cannot be written."""
-        write_signed(path, asdict(self))
-
 
 def read_record(path: Path) -> Record:
-    """Inverse of `Record.write`; raises OSError where there is none, ValueError when it was edited or damaged."""
+    """A record in a file of its own; raises OSError where there is none, ValueError when it was edited or damaged."""
     try:
         return Record(**read_signed(path))
     except TypeError:

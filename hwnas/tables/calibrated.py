@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hwnas.spaces import Population, SearchSpace
-from latency_tables import LatencyModel, LatencyTable, TableError
+from latency_tables import LatencyModel, LatencyTable, Op, TableError
 from latency_tables.model.calibration import MINIMUM_NETWORKS
 from latency_tables.storage.networks import NETWORKS_FILE, read_networks
 
 _ABSURD_PCT = 50.0
+
+
+def require_ops(table: LatencyTable, where: Path, space: str, ops: Iterable[Op]) -> None:
+    """Raise `TableError` when the table in `where` lacks the time of an op of the space."""
+    coverage = table.coverage(ops)
+    if lacking := [*coverage.missing, *coverage.failed]:
+        raise TableError(
+            f"the latency table {where} is for {table.provenance.space} and has no time for {len(lacking)} of "
+            f"{len(lacking) + len(coverage.hit)} ops of {space}, first {lacking[0].key}; profile this space"
+        )
 
 
 def load_model(folder: Path, table: LatencyTable, space: SearchSpace) -> tuple[LatencyModel, Population]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from scipy.stats import binom
 
-from hwnas.spaces import Population
+from hwnas.spaces.sampling import random_networks
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS, MOST_CALIBRATION_NETWORKS
 from hwnas.tables.calibrated import load_model
 from hwnas.tables.workbench import Workbench
-from latency_tables import HwnasError, LatencyModel, LatencyTable
+from latency_tables import HwnasError, LatencyTable
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import write_atomically
-from latency_tables.storage.networks import save_networks
+from latency_tables.storage.files import write_json
 
 _UNLIKELY = 1e-3
 _SLOWER = 1.25
@@ -55,16 +53,6 @@ class Check:
         return {**self.agreement.figures(), "slowdown": self.slowdown, "calibrated_on": self.calibrated_on}
 
 
-def calibrate_table(
-    folder: Path, table: LatencyTable, bench: Workbench, archs: Population, progress: Progress
-) -> tuple[LatencyModel, Population]:
-    """Measure as many of `archs` as it takes for a table that has none beside it, and keep them there."""
-    done = bench.calibrate(table, archs, LEAST_CALIBRATION_NETWORKS, progress)
-    texts = [bench.space.to_text(arch) for arch in done.archs]
-    save_networks(folder, list(zip(texts, done.measured_ms.tolist(), strict=True)))
-    return done.model, done.archs
-
-
 def check_table(
     folder: Path, table: LatencyTable, bench: Workbench, nets: int, seed: int, progress: Progress = silent
 ) -> Check:
@@ -74,12 +62,14 @@ def check_table(
     """
     table.provenance.target.require(bench.profiler.target(), f"the latency table {folder}")
     model, seen = load_model(folder, table, bench.space)
-    archs = bench.random_networks([seed, 2], nets, exclude=seen)
+    archs = random_networks(bench.space, [seed, 2], nets, exclude=seen)
     if len(archs) < nets:
         raise HwnasError(f"{bench.space.name} has only {len(archs)} networks beside those of the calibration")
     if model.calibration is None:
         others = bench.calibration_networks(table, seed, MOST_CALIBRATION_NETWORKS, exclude=archs)
-        model, seen = calibrate_table(folder, table, bench, others, progress)
+        calibrated = bench.calibrate(table, others, LEAST_CALIBRATION_NETWORKS, progress)
+        calibrated.save(folder, bench.space)
+        model, seen = calibrated.model, calibrated.archs
     measured = bench.networks(table, archs, f"check-{seed}", progress)
     slowdown = measured.quiet_reference_us / table.provenance.reference_us
     return Check(Agreement(model.predict(archs), measured.ms), slowdown, len(seen))
@@ -99,5 +89,5 @@ def write_check(check: Check, folder: Path, seed: int) -> None:
         "upper_ms": a.prediction.upper_ms.tolist(),
         "measured_ms": a.measured_ms.tolist(),
     }
-    write_atomically(folder / "check.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_json(folder / "check.json", content)
     agreement_plot([("fresh networks", a)]).savefig(folder / "check.png", dpi=150)

@@ -1,4 +1,4 @@
-"""Rows of a CSV file that a user wrote, and what is wrong with it in one line."""
+"""Networks that a user wrote, as rows of a CSV file or one by one, and what is wrong with them in one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from hwnas.spaces import Genotype, SearchSpace
 from latency_tables import HwnasError
 
 
@@ -28,3 +29,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, s
         named = f"column {columns[0]}" if len(columns) == 1 else f"columns {' and '.join(columns)}"
         raise HwnasError(f"{path} has no column {lacking[0]!r}; its first row must name the {named}")
     return rows
+
+
+def read_arch(space: SearchSpace, text: str | None, where: str) -> Genotype:
+    """The network that a text of the space names; raises `HwnasError` that begins with `where` it stands."""
+    try:
+        return space.from_text(text or "")
+    except HwnasError as e:
+        raise HwnasError(f"{where}: {e}") from None

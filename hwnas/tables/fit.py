@@ -6,7 +6,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from scipy import stats
 from hwnas.lowering.onnx_graph import onnx_from_module, weight_mb
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.cost import count_macs, count_params
-from hwnas.tables.csv_rows import read_rows
+from hwnas.spaces.sampling import random_networks
+from hwnas.tables.csv_rows import read_arch, read_rows
 from latency_tables import HwnasError, LatencyTable, Op, OpCost, Provenance, TableError, TableRow, Target
 from latency_tables.additive import Slots
 from latency_tables.arrays import Floats
@@ -31,6 +32,7 @@ from latency_tables.few_shot.fit import (
     leave_one_out_ms,
 )
 from latency_tables.few_shot.prior import OpPrior, op_prior
+from latency_tables.few_shot.which_networks import networks_to_time
 from latency_tables.model.calibration import COVERAGE
 
 _COLUMNS = ("arch", "ms")
@@ -82,11 +84,7 @@ def read_runs(path: Path, space: SearchSpace) -> Runs:
 
 
 def _timing(row: dict[str, str | None], space: SearchSpace, where: str) -> tuple[NDArray[np.int64], float]:
-    text = row["ms"] or ""
-    try:
-        arch = space.from_text(row["arch"] or "")
-    except HwnasError as e:
-        raise HwnasError(f"{where}: {e}") from None
+    arch, text = read_arch(space, row["arch"], where), row["ms"] or ""
     try:
         ms = float(text)
     except ValueError:
@@ -101,9 +99,9 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
 
     Raises `TableError` when a table of `like` is of another space or lacks an op.
     """
-    others, costs = tables_of_others(space, like), op_costs(space)
+    others, costs = _tables_of_others(space, like), _op_costs(space)
     countings = {
-        way: Counting(way, op_counts(space, runs.archs, way), space_prior(space, costs, others, way))
+        way: Counting(way, _op_counts(space, runs.archs, way), _space_prior(space, costs, others, way))
         for way in (_ALL, *space.prunings)
     }
     fit = fit_few_shot(list(countings.values()), runs.ms)
@@ -112,10 +110,33 @@ def fit_table(space: SearchSpace, runs: Runs, target: Target, like: Sequence[Lat
     left_out = leave_one_out_ms(fit, Counting(chosen.name, chosen.features[some], chosen.prior), runs.ms[some])
     errors = np.abs(runs.ms[some] / left_out - 1)
     error_pct = float(100 * np.abs(left_out / runs.ms[some] - 1).mean())
-    table = _table(costs, fit, target, space.name, {"timed_networks": len(runs.ms), "like_tables": len(like)})
-    random = op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
-    provenance = replace(table.provenance, relative_half_width=_relative_half_width(fit, random, errors))
-    return FittedTable(replace(table, provenance=provenance), fit, error_pct)
+    random = _op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), fit.counting)
+    provenance = Provenance(
+        target=target,
+        space=space.name,
+        reference_us=1.0,  # no reference network was timed: the times are the device's own
+        reference_sha256=hashlib.sha256(b"").hexdigest(),
+        protocol={"timed_networks": float(len(runs.ms)), "like_tables": float(len(like))},
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+        pruning="" if fit.counting == _ALL else fit.counting,
+        relative_half_width=_relative_half_width(fit, random, errors),
+    )
+    return FittedTable(LatencyTable(_rows(costs, fit), provenance, b""), fit, error_pct)
+
+
+def networks_to_fit_on(space: SearchSpace, k: int, like: Sequence[LatencyTable] = (), seed: int = 0) -> Population:
+    """The `k` of a thousand random networks whose timings tell most about all the others, [k, genes], best first.
+
+    `like` are tables of other devices, the prior as in `fit_table`. Raises `HwnasError` where the space has fewer than
+    `k` networks, `TableError` when a table of `like` is of another space or lacks an op.
+    """
+    candidates = random_networks(space, [seed, 6], _SAMPLE)
+    if len(candidates) < k:
+        raise HwnasError(f"cannot choose {k} of the {len(candidates)} networks of {space.name}; choose fewer")
+    prior = _space_prior(space, _op_costs(space), _tables_of_others(space, like))
+    return candidates[networks_to_time(_op_counts(space, candidates), k, prior)]
 
 
 def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Floats) -> float:
@@ -130,10 +151,10 @@ def _relative_half_width(fit: FewShotFit, features: Floats, left_out_errors: Flo
     return max(typical, float(t * np.sqrt(np.square(left_out_errors).mean())))
 
 
-def space_prior(space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[Floats], way: str = _ALL) -> OpPrior:
+def _space_prior(space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence[Floats], way: str = _ALL) -> OpPrior:
     """What is believed of a device before a network is timed on it, from the tables of others."""
     return op_prior(
-        op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
+        _op_counts(space, space.sample(np.random.default_rng(0), _SAMPLE), way),
         np.array([[c.macs, c.params, math.prod(op.in_shape)] for op, c in costs.items()], dtype=np.float64).T,
         _groups(space.all_ops),
         others,
@@ -143,23 +164,22 @@ def space_prior(space: SearchSpace, costs: Mapping[Op, OpCost], others: Sequence
     )
 
 
-def tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[Floats]:
-    """Other devices' tables for `space_prior`; raises `TableError` when one is of another space or lacks an op."""
+def _tables_of_others(space: SearchSpace, like: Sequence[LatencyTable]) -> list[Floats]:
+    """Other devices' tables for `_space_prior`; raises `TableError` when one is of another space or lacks an op."""
     return [np.append(_op_ms(table, space), 0.0) for table in like]
 
 
-def op_costs(space: SearchSpace) -> dict[Op, OpCost]:
+def _op_costs(space: SearchSpace) -> dict[Op, OpCost]:
     """What every op of the space costs on paper."""
-    return {op: _cost(space, op) for op in space.all_ops}
+    costs = {}
+    for op in space.all_ops:
+        module = space.build_op(op)
+        megabytes = weight_mb(onnx_from_module(module, op.in_shape))
+        costs[op] = OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
+    return costs
 
 
-def _cost(space: SearchSpace, op: Op) -> OpCost:
-    module = space.build_op(op)
-    megabytes = weight_mb(onnx_from_module(module, op.in_shape))
-    return OpCost(megabytes, count_macs(module, op.in_shape), count_params(module))
-
-
-def op_counts(space: SearchSpace, population: Population, way: str = _ALL) -> Floats:
+def _op_counts(space: SearchSpace, population: Population, way: str = _ALL) -> Floats:
     """How often each op of the space occurs in networks, [n, ops]."""
     slots = space.layout if way == _ALL else Slots(space.cardinalities, space.pruned_slots(way))
     ops = space.all_ops
@@ -191,12 +211,10 @@ def _op_ms(table: LatencyTable, space: SearchSpace) -> Floats:
     return np.array([(table[op].median_us or 0.0) / 1e3 for op in space.all_ops])
 
 
-def _table(
-    costs: Mapping[Op, OpCost], fit: FewShotFit, target: Target, space: str, counts: Mapping[str, int]
-) -> LatencyTable:
+def _rows(costs: Mapping[Op, OpCost], fit: FewShotFit) -> tuple[TableRow, ...]:
     op_ms = fit.non_negative(_LEAST_MS)[:-1]
     half_ms = 1.96 * fit.op_std_ms[:-1]
-    rows = tuple(
+    return tuple(
         TableRow(
             op,
             cost,
@@ -207,15 +225,3 @@ def _table(
         )
         for (op, cost), ms, half in zip(costs.items(), op_ms, half_ms, strict=True)
     )
-    provenance = Provenance(
-        target=target,
-        space=space,
-        reference_us=1.0,  # no reference network was timed: the times are the device's own
-        reference_sha256=hashlib.sha256(b"").hexdigest(),
-        protocol={name: float(count) for name, count in counts.items()},
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=0.0,
-        versions={"python": platform.python_version(), "numpy": np.__version__},
-        pruning="" if fit.counting == _ALL else fit.counting,
-    )
-    return LatencyTable(rows, provenance, b"")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from hwnas.accuracy import TabularBenchmark
-from hwnas.accuracy.pairs import HELD_OUT, Pairs, PredictorFit
+from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search import Budget, DeviceFront, Fleet
 from hwnas.spaces import Genotype, SearchSpace
-from hwnas.tables.calibrated import load_model
-from latency_tables import HwnasError, TableError, load_table
+from hwnas.tables.calibrated import load_model, require_ops
+from latency_tables import HwnasError, load_table
 from latency_tables.arrays import Floats
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.csv_export import csv_text
+from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.signed import read_signed
 
 LEAST_NETWORKS = 10
@@ -43,18 +41,15 @@ class BudgetUse:
     name: str
     limit: float
     cost: float
-
-    @property
-    def left_pct(self) -> float:
-        """What is left, in percent of the limit."""
-        return 100 * (1 - self.cost / self.limit)
+    left_pct: float  # of the limit
 
 
 @dataclass(frozen=True)
 class Chosen:
     """The one network for all devices: predicted accuracy, what no network within the budgets exceeds, and its costs.
 
-    `ms` and `upper_ms` are by device. `changed` is how many genes differ from the start, None without one.
+    `ms` and `upper_ms` are by device. `changed` is how many genes differ from the start, None without one. `limited_by`
+    is the budget of which the least is left.
     """
 
     arch: str
@@ -65,16 +60,7 @@ class Chosen:
     upper_ms: Mapping[str, float]
     budgets: tuple[BudgetUse, ...]
     changed: int | None
-
-    @property
-    def tightest(self) -> BudgetUse:
-        """The budget of which the least is left."""
-        return min(self.budgets, key=lambda spent: spent.left_pct)
-
-    def record(self) -> dict[str, Any]:
-        """All of it, as a JSON object."""
-        budgets = [{**asdict(spent), "left_pct": spent.left_pct} for spent in self.budgets]
-        return {**asdict(self), "budgets": budgets, "limited_by": self.tightest.name}
+    limited_by: str
 
 
 def read_pairs(path: Path, space: SearchSpace) -> Pairs:
@@ -107,14 +93,10 @@ def _pairs_of_run(path: Path, space: SearchSpace) -> Pairs:
     return Pairs(np.array([space.from_text(text) for text in texts]), accuracy)
 
 
-def fit_accuracy(space: SearchSpace, pairs: Pairs, seed: int = 0) -> FittedAccuracy:
+def fit_accuracy(space: SearchSpace, pairs: Pairs) -> FittedAccuracy:
     """Fit on four fifths of the pairs to see how well that ranks the fifth held out, then on all."""
-    order = np.random.default_rng(seed).permutation(len(pairs.accuracy))
-    cut = len(order) - max(2, round(HELD_OUT * len(order)))
-    known, out = order[:cut], order[cut:]
-    four_fifths = AdditivePredictor(space).fit(pairs.population[known], pairs.accuracy[known])
-    predicted = four_fifths.estimate(pairs.population[out]).mean
-    fit = PredictorFit(tuple(pairs.accuracy[out].tolist()), tuple(predicted.tolist()))
+    order = np.random.default_rng(0).permutation(len(pairs.accuracy))
+    fit = held_out_fit(AdditivePredictor(space), Pairs(pairs.population[order], pairs.accuracy[order]))
     return FittedAccuracy(AdditivePredictor(space).fit(pairs.population, pairs.accuracy), pairs, fit)
 
 
@@ -126,12 +108,7 @@ def load_fleet(space: SearchSpace, folders: Mapping[str, Path]) -> Fleet:
     devices = {}
     for name, folder in folders.items():
         table = load_table(folder)
-        coverage = table.coverage(space.all_ops)
-        if lacking := [*coverage.missing, *coverage.failed]:
-            raise TableError(
-                f"the latency table {folder} is for {table.provenance.space} and has no time for {len(lacking)} of "
-                f"{len(space.all_ops)} ops of {space.name}, first {lacking[0].key}"
-            )
+        require_ops(table, folder, space.name, space.all_ops)
         devices[name], _ = load_model(folder, table, space)
     return Fleet(space, devices)
 
@@ -148,6 +125,8 @@ def choose(
     answer = fleet.one_network(predictor.factors, budgets, time_limit_s)
     arch = answer.arch[None]
     ms, upper_ms = (dict(zip(fleet.devices, row[0].tolist(), strict=True)) for row in fleet.ms(arch))
+    costs = [float(budget.cost(arch)[0]) for budget in budgets]
+    used = tuple(BudgetUse(b.name, b.limit, c, 100 * (1 - c / b.limit)) for b, c in zip(budgets, costs, strict=True))
     bound = predictor.require_fitted().inverse(np.array([max(answer.bound, answer.value)]))
     return Chosen(
         fleet.space.to_text(answer.arch),
@@ -156,8 +135,9 @@ def choose(
         answer.proven(),
         ms,
         upper_ms,
-        tuple(BudgetUse(budget.name, budget.limit, float(budget.cost(arch)[0])) for budget in budgets),
+        used,
         None if start is None else int((answer.arch != start).sum()),
+        min(used, key=lambda use: use.left_pct).name,
     )
 
 
@@ -183,7 +163,7 @@ class FleetAnswer:
             "networks": len(self.accuracy.pairs.accuracy),
             "heldout_tau": None if np.isnan(tau) else tau,  # JSON has no NaN
             "devices": {name: self._device(i, name) for i, name in enumerate(self.fronts)},
-            "chosen": None if self.chosen is None else self.chosen.record(),
+            "chosen": None if self.chosen is None else asdict(self.chosen),
         }
 
     def _device(self, i: int, name: str) -> dict[str, Any]:
@@ -202,24 +182,21 @@ class FleetAnswer:
 
     def fronts_csv(self) -> str:
         """A row for each network of each front: its accuracy, and its ms on every device."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         ms_columns = (f"{kind}_{device}" for device in self.fleet.devices for kind in ("ms", "upper_ms"))
-        writer.writerow(["front", "arch", "accuracy", *ms_columns])
+        rows: list[list[Any]] = [["front", "arch", "accuracy", *ms_columns]]
         for name, front in self.fronts.items():
             ms = np.stack([front.ms, front.upper_ms], axis=2).reshape(len(front), -1)
             archs = map(self.fleet.space.to_text, front.population)
             for arch, accuracy, row in zip(archs, self.front_accuracy[name].tolist(), ms.tolist(), strict=True):
-                writer.writerow([name, arch, accuracy, *row])
-        return text.getvalue()
+                rows.append([name, arch, accuracy, *row])
+        return csv_text(rows)
 
 
 def write_fleet(answer: FleetAnswer, out: Path) -> None:
     """`fleet.json`, `fronts.csv` and `fleet.png` into the folder `out`."""
     from hwnas.report.fleet import Panel, fleet_plot
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "fleet.json", (json.dumps(answer.record(), indent=1) + "\n").encode())
+    write_json(out / "fleet.json", answer.record())
     write_atomically(out / "fronts.csv", answer.fronts_csv().encode())
     chosen = answer.chosen
     limits = {} if chosen is None else {spent.name: spent.limit for spent in chosen.budgets}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from hwnas.lowering.op_models import plan_networks, plan_ops
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.sampling import calibration_networks, random_networks
+from hwnas.spaces.sampling import calibration_networks
 from latency_tables import (
     HwnasError,
     LatencyModel,
@@ -23,10 +22,11 @@ from latency_tables import (
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
+from latency_tables.storage.networks import save_networks
 from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 
-_NO_LONGER_HELPS = 0.97
+_NO_LONGER_HELPS, _STEP = 0.97, 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Calibrated:
     measured_ms: Floats
     model: LatencyModel
     error_pct: dict[int, float]
+
+    def save(self, folder: Path, space: SearchSpace) -> None:
+        """Keep the networks beside the table in `folder`."""
+        texts = map(space.to_text, self.archs)
+        save_networks(folder, list(zip(texts, self.measured_ms.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -90,32 +95,21 @@ class Workbench:
         """Only their milliseconds, [n]."""
         return self.networks(table, archs, name, progress).ms
 
-    def calibrate(
-        self, table: LatencyTable, archs: Population, least: int, progress: Progress = silent, step: int = 20
-    ) -> Calibrated:
-        """Calibrate on as many of `archs` as it takes, at least `least`, then `step` by `step`.
+    def calibrate(self, table: LatencyTable, archs: Population, least: int, progress: Progress = silent) -> Calibrated:
+        """Calibrate on as many of `archs` as it takes, at least `least`, then twenty by twenty.
 
         Stops when another step hardly lowered the error on networks left out, or with the last one.
         """
-        model, used = LatencyModel(table, self.space), min(least, len(archs))
-        measured = self.networks_ms(table, archs[:used], f"calibration-{used}", progress)
-        model = model.calibrated(archs[:used], measured)
-        errors = {used: _error_pct(model)}
-        while used < len(archs):
-            more = archs[used : used + step]
-            measured = np.concatenate(
-                [measured, self.networks_ms(table, more, f"calibration-{used + len(more)}", progress)]
-            )
-            used += len(more)
-            before, model = _error_pct(model), model.calibrated(archs[:used], measured)
-            errors[used] = _error_pct(model)
-            if errors[used] > _NO_LONGER_HELPS * before:
-                break
-        return Calibrated(archs[:used], measured, model, errors)
-
-    def random_networks(self, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
-        """Different random networks of the space, [count, genes]; fewer where that many are hard to find."""
-        return random_networks(self.space, seed, count, exclude)
+        model, measured, errors = LatencyModel(table, self.space), np.empty(0), dict[int, float]()
+        before, error = np.inf, np.inf
+        while not errors or (len(measured) < len(archs) and error <= _NO_LONGER_HELPS * before):
+            more = archs[len(measured) :][: _STEP if errors else least]
+            used = len(measured) + len(more)
+            measured = np.append(measured, self.networks_ms(table, more, f"calibration-{used}", progress))
+            model = model.calibrated(archs[:used], measured)
+            before, error = error, _error_pct(model)
+            errors[used] = error
+        return Calibrated(archs[: len(measured)], measured, model, errors)
 
     def calibration_networks(
         self, table: LatencyTable, seed: int, count: int, exclude: Population | None = None

@@ -69,7 +69,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def plain_json(value: Any) -> Any:
-    """A value as it comes back from JSON: lists for tuples, None for NaN and infinity."""
+    """A value as it comes back from JSON: lists for tuples and arrays, None for NaN and infinity."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(name): plain_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

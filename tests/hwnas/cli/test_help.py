@@ -6,15 +6,10 @@ from dataclasses import fields
 import pytest
 
 from hwnas.cli.main import main
-from hwnas.cli.settings_help import HELP
 from hwnas.run import Settings
-from hwnas.run.settings import STAGE_OPTIONS
+from hwnas.run.settings import HELP, STAGE_OPTIONS
 
 RUN_VERBS = ["run", "profile", "train-supernet", "search", "train", "export", "verify", "report"]
-
-
-def test_there_is_an_option_for_every_setting_and_no_other():
-    assert set(HELP) == {f.name for f in fields(Settings)}
 
 
 def test_the_defaults_in_the_help_of_a_verb_are_the_real_ones(capsys):
@@ -67,6 +62,7 @@ def test_shells_can_complete(hwnas, monkeypatch):
 def test_the_help_lists_every_verb(arguments, capsys):
     assert main(arguments) == 0
     text = capsys.readouterr().out
+    assert "Hardware-aware neural architecture search" in text
     for verb in [*RUN_VERBS, "fleet", "kit", "doctor", "spaces", "runtimes", "table"]:
         assert re.search(rf"^ *{verb} ", text, re.MULTILINE), verb
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from hwnas.cli.machine import WHAT_FOR
 from hwnas.cli.main import main
-from hwnas.cli.spaces import WHAT_FOR
 from hwnas.spaces import Subspace, load_space
 from hwnas.spaces.load import SPACES
 from profilers.runtimes import RUNTIMES

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwnas.spaces import load_space
+from hwnas.spaces.sampling import random_networks
 from hwnas.tables.workbench import MeasuredOnDevice, Workbench
 from latency_tables import LatencyModel, LatencyTable, OpCost, Provenance, TableRow, Target
 
@@ -38,7 +39,7 @@ def table(bench):
 
 
 def test_stops_when_more_networks_no_longer_help(bench, table):
-    archs = bench.random_networks([0, 1], 100)
+    archs = random_networks(bench.space, [0, 1], 100)
     done = bench.calibrate(table, archs, 40)
     used = len(done.archs)
     assert 60 <= used <= 100
@@ -54,15 +55,7 @@ def test_stops_when_more_networks_no_longer_help(bench, table):
 
 
 def test_no_more_than_there_are(bench, table):
-    archs = bench.random_networks([0, 1], 30)
+    archs = random_networks(bench.space, [0, 1], 30)
     done = bench.calibrate(table, archs, 40)
     assert (len(done.archs), bench.asked) == (30, [("calibration-30", 30)])
     assert done.measured_ms.shape == (30,)
-
-
-def test_random_networks_are_different_and_new(bench):
-    first = bench.random_networks([3, 1], 50)
-    second = bench.random_networks([3, 2], 50, exclude=first)
-    everything = {tuple(a) for a in np.concatenate([first, second])}
-    assert len(everything) == 100
-    assert (bench.random_networks([3, 1], 50) == first).all()
