@@ -152,35 +152,35 @@ def _beginning_in_fp32(model: bytes) -> bytes:
     """An fp16 model whose first two blocks compute in fp32, with a cast before and behind them."""
     proto = onnx.load_model_from_string(model)
     graph = proto.graph
-    mine = [node for node in graph.node if node.name.startswith(("_0_", "_1_"))]
-    inside, source = {name for node in mine for name in node.output}, graph.input[0].name
-    weights = {name for node in mine for name in node.input}
-    for weight in graph.initializer:
-        if weight.name in weights:
-            floats = onnx.numpy_helper.to_array(weight).astype(np.float32)
-            weight.CopyFrom(onnx.numpy_helper.from_array(floats, weight.name))
-    cast = [onnx.helper.make_node("Cast", [source], ["begun"], "begun", to=onnx.TensorProto.FLOAT)]
-    for node in graph.node:
-        read = {name: "begun" if node in mine else f"{name}.half" for name in node.input}
-        crossing = [name for name in node.input if name == source if node in mine]
-        crossing += [name for name in node.input if name in inside and node not in mine]
-        for name in crossing:
-            if name != source and f"{name}.half" not in {made for c in cast for made in c.output}:
-                cast.append(onnx.helper.make_node("Cast", [name], [f"{name}.half"], to=onnx.TensorProto.FLOAT16))
-        node.input[:] = [read[name] if name in crossing else name for name in node.input]
-    ordered = [cast[0], *mine, *cast[1:], *(node for node in graph.node if node not in mine)]
+    first = [node for node in graph.node if node.name.startswith(("_0_", "_1_"))]
+    rest = [node for node in graph.node if node not in first]
+    _to_fp32(graph, {name for node in first for name in node.input})
+    made = {name for node in first for name in node.output}
+    leaving = dict.fromkeys(name for node in rest for name in node.input if name in made)
+    source = graph.input[0].name
+    begin = onnx.helper.make_node("Cast", [source], ["begin"], "begin", to=onnx.TensorProto.FLOAT)
+    end = [onnx.helper.make_node("Cast", [n], [f"{n}.half"], f"{n}.half", to=onnx.TensorProto.FLOAT16) for n in leaving]
+    for node in first:
+        node.input[:] = ["begin" if name == source else name for name in node.input]
+    for node in rest:
+        node.input[:] = [f"{name}.half" if name in leaving else name for name in node.input]
     del graph.node[:]
-    graph.node.extend(ordered)
+    graph.node.extend([begin, *first, *end, *rest])
     return bytes(proto.SerializeToString())
 
 
-def _mixed_types(model: bytes) -> bytes:
-    proto = onnx.load_model_from_string(model)
-    conv = next(node for node in proto.graph.node if node.op_type == "Conv")
-    for weight in proto.graph.initializer:
-        if weight.name == conv.input[1]:
+def _to_fp32(graph: onnx.GraphProto, names: set[str]) -> None:
+    for weight in graph.initializer:
+        if weight.name in names:
             floats = onnx.numpy_helper.to_array(weight).astype(np.float32)
             weight.CopyFrom(onnx.numpy_helper.from_array(floats, weight.name))
+
+
+def _mixed_types(model: bytes) -> bytes:
+    """An fp16 model whose first convolution has fp32 weights."""
+    proto = onnx.load_model_from_string(model)
+    conv = next(node for node in proto.graph.node if node.op_type == "Conv")
+    _to_fp32(proto.graph, {conv.input[1]})
     return bytes(proto.SerializeToString())
 
 

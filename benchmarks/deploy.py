@@ -1,6 +1,7 @@
 """Engines with proof: `python -m benchmarks.deploy --json`.
 
 `rtx`: TensorRT for RTX builds our models without a GPU (`pip install 'hwnas[tensorrt-rtx]'`).
+`answers`: what shipped files answer to real images on every runtime, in fp32 and int8.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks._answers import answers
 from benchmarks._rtx import rtx
 from benchmarks._speak import add_output_options, listed, publish
 
@@ -18,14 +20,17 @@ Part = Callable[[], tuple[dict[str, float], Mapping[str, Any]]]
 def main() -> None:
     """Measure the parts asked for, publish all figures together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="all", help="rtx; several with commas between")
+    parser.add_argument("--parts", default="all", help="rtx, answers; several with commas between")
     parser.add_argument("--networks", type=int, default=20, help="random networks per space")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="two networks per space")
     add_output_options(parser)
     args = parser.parse_args()
     networks = 2 if args.quick else args.networks
-    parts: dict[str, Part] = {"rtx": lambda: rtx(networks, args.seed)}
+    parts: dict[str, Part] = {
+        "rtx": lambda: rtx(networks, args.seed),
+        "answers": lambda: answers(networks, args.seed, 1 if args.quick else 10),
+    }
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     names = listed(parser, "part", args.parts, parts)

@@ -73,7 +73,7 @@ class _NcnnSession(Session):
         self._input = between_layers.clone()
 
     def _mat(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
-        pixels = inputs[self._model.image][0].astype(np.float32)  # ncnn's pixels are floats too
+        pixels = np.ascontiguousarray(inputs[self._model.image][0], np.float32)  # ncnn's pixels are floats too
         return self._ncnn.Mat(pixels).clone()  # a Mat does not keep the array it looks into
 
     def _opened(self, net: Any, param: str, weights: bytes) -> Any:
