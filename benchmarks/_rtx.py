@@ -72,7 +72,7 @@ def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]
         for arch in space.sample(np.random.default_rng(seed), networks):
             shipped = _network(space, arch, shipped=True)
             for precision in _PRECISIONS:
-                model = in_precision(shipped, precision, form=PRODUCT_INPUTS)
+                model = in_precision(shipped, precision, form="product-inputs")
                 for capability in _CAPABILITIES:
                     asked += 1
                     try:

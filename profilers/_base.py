@@ -19,6 +19,7 @@ from profilers.device.energy import EnergyMeter
 from profilers.engine import Engine
 
 DeviceKind = Literal["cpu", "gpu", "npu"]
+Int8Form = Literal["between-ops", "product-inputs"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ class Profiler(ABC):
     """
 
     device_kind: DeviceKind = "cpu"
+    int8_form: Int8Form = "between-ops"
+    """Where it wants 8-bit integers in a model; see `hwnas.lowering.precision.FORMS`."""
     quick_to_start: bool = False
     """Whether a fresh process per round costs little; a runtime that compiles for seconds stays in one process."""
     spec: RuntimeSetting | None = None

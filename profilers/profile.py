@@ -102,7 +102,7 @@ class MeasureRound(Request):
     def work(self, profiler: Profiler, progress: Progress) -> None:
         """Measure it; what this round builds, the next ones start."""
         journal = Path(self.journal)
-        profiler.keep_engines(journal.with_name("engines"))
+        profiler.keep_engines(Path(self.plan) / "engines")
         measure_here(read_plan(Path(self.plan)), profiler, journal, self.protocol, progress, [self.round])
 
 

@@ -17,13 +17,13 @@ from hwnas.spaces.space import SearchSpace
 from latency_tables import Op, OpCost
 from latency_tables.arrays import Genotype
 from latency_tables.progress import Progress, silent
-from profilers import Plan, write_plan
+from profilers import Int8Form, Plan, write_plan
 
 _REFERENCE_SHAPE = (16, 28, 28)
 _MEAN, _STD = 0.5, 0.25  # of the images of networks that are only timed
 
 
-def reference_network(precision: str = "fp32") -> bytes:
+def reference_network(precision: str = "fp32", form: Int8Form = "between-ops") -> bytes:
     """The fixed small network every latency is compared with, about a third of a millisecond on a CPU core in fp32."""
     channels = _REFERENCE_SHAPE[0]
     layers: list[nn.Module] = []
@@ -31,7 +31,7 @@ def reference_network(precision: str = "fp32") -> bytes:
         layers += [nn.Conv2d(channels, outputs, 3, stride, 1), nn.ReLU()]
         channels = outputs
     network = nn.Sequential(*layers)
-    return in_precision(_model(network, _REFERENCE_SHAPE), precision)
+    return in_precision(_model(network, _REFERENCE_SHAPE), precision, form=form)
 
 
 def _model(module: nn.Module, in_shape: tuple[int, ...]) -> bytes:
@@ -39,10 +39,16 @@ def _model(module: nn.Module, in_shape: tuple[int, ...]) -> bytes:
     return onnx_from_module(module, in_shape)
 
 
-def plan_ops(space: SearchSpace, folder: Path, precision: str = "fp32", progress: Progress = silent) -> Plan:
+def plan_ops(
+    space: SearchSpace,
+    folder: Path,
+    precision: str = "fp32",
+    form: Int8Form = "between-ops",
+    progress: Progress = silent,
+) -> Plan:
     """Write one small ONNX model of every op that `space` can use into `folder`; costs are those of fp32.
 
-    In int8 an op takes and gives 8-bit integers, as inside a network, but for the image and for the logits.
+    In int8 with integers between ops an op takes and gives them, as inside a network, but for the image and the logits.
     """
     firsts = {op for ops in space.slots[0].options for op in ops[:1]}
     lasts = {op for ops in space.slots[-1].options for op in ops[-1:]}
@@ -53,14 +59,20 @@ def plan_ops(space: SearchSpace, folder: Path, precision: str = "fp32", progress
             module = space.build_op(op)
             model = _model(module, op.in_shape)
             cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
-            yield op.key, op, cost, in_precision(model, precision, float_input=op in firsts, float_output=op in lasts)
+            ends = {"float_input": op in firsts, "float_output": op in lasts} if form == "between-ops" else {}
+            yield op.key, op, cost, in_precision(model, precision, form=form, **ends)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
 
-    return write_plan(folder, space.name, reference_network(precision), models())
+    return write_plan(folder, space.name, reference_network(precision, form), models())
 
 
 def plan_networks(
-    space: SearchSpace, archs: Sequence[Genotype], folder: Path, reference: bytes, precision: str = "fp32"
+    space: SearchSpace,
+    archs: Sequence[Genotype],
+    folder: Path,
+    reference: bytes,
+    precision: str = "fp32",
+    form: Int8Form = "between-ops",
 ) -> Plan:
     """Write whole networks into `folder`, each keyed by its architecture text, in the form in which they ship.
 
@@ -73,6 +85,6 @@ def plan_networks(
         for arch in archs:
             model = _model(space.build(arch), space.input_shape)
             shipped = with_image_input(model, [_MEAN] * channels, [_STD] * channels)
-            yield space.to_text(arch), None, None, in_precision(shipped, precision)
+            yield space.to_text(arch), None, None, in_precision(shipped, precision, form=form)
 
     return write_plan(folder, space.name, reference, models())

@@ -7,6 +7,7 @@ Quantised models have QuantizeLinear / DequantizeLinear pairs, and 8-bit weights
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from latency_tables import HwnasError
+from profilers import Int8Form
 
 Samples: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -69,11 +71,15 @@ PRODUCT_INPUTS = QuantisedForm(_PRODUCTS, signed=True, inputs_only=True)
 """Only the inputs and weights of matrix products: what TensorRT takes, which refuses zero points and integer biases."""
 
 
+FORMS: Mapping[Int8Form, QuantisedForm] = {"between-ops": BETWEEN_OPS, "product-inputs": PRODUCT_INPUTS}
+"""The forms by the names under which a runtime says what it wants (`profilers.Profiler.int8_form`)."""
+
+
 def in_precision(
     model: bytes,
     precision: str,
     *,
-    form: QuantisedForm = BETWEEN_OPS,
+    form: Int8Form = "between-ops",
     float_input: bool = True,
     float_output: bool = True,
 ) -> bytes:
@@ -87,7 +93,7 @@ def in_precision(
         case "fp16":
             return halved(model)
         case "int8":
-            return quantised(model, form=form, float_input=float_input, float_output=float_output)
+            return quantised(model, form=FORMS[form], float_input=float_input, float_output=float_output)
     raise HwnasError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")
 
 

@@ -66,7 +66,8 @@ class Workbench:
 
     def plan(self, progress: Progress = silent) -> Plan:
         """One ONNX model of every op of the space, in the runtime's precision."""
-        return plan_ops(self.space, self.folder / "ops", precision=self.profiler.target().precision, progress=progress)
+        precision, form = self.profiler.target().precision, self.profiler.int8_form
+        return plan_ops(self.space, self.folder / "ops", precision=precision, form=form, progress=progress)
 
     def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
         """Every op measured, in interleaved rounds."""
@@ -80,8 +81,8 @@ class Workbench:
         if not len(archs):
             raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
         where = self.folder / "networks" / name
-        precision = table.provenance.target.precision
-        plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision)
+        precision, form = table.provenance.target.precision, self.profiler.int8_form
+        plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision, form=form)
         protocol = networks_protocol(self.profiler.target().threads)
         visits = by_key(self._measure(plan, name, protocol, progress))
         if failed := [v.error for mine in visits.values() for v in mine if v.error]:

@@ -31,6 +31,8 @@ class TensorRtProfiler(ShippedRuntime):
     next query ahead, so its figure is closer to throughput. Raises `ProfilerError` without the package or a GPU.
     """
 
+    int8_form = "product-inputs"
+
     def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32", package: str = TENSORRT):
         self._package = find_tensorrt(package)
         self._cuda = open_cuda()

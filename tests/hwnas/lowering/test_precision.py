@@ -8,7 +8,7 @@ from torch import nn
 
 from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.lowering.op_models import plan_networks, plan_ops, reference_network
-from hwnas.lowering.precision import PRECISIONS, halved, in_precision, quantised
+from hwnas.lowering.precision import FORMS, PRECISIONS, PRODUCT_INPUTS, halved, in_precision, quantised
 from hwnas.spaces import load_space
 from hwnas.spaces.modules import initialise
 from latency_tables import HwnasError
@@ -52,9 +52,10 @@ def models():
     }
 
 
-def test_answers_stay_close(models):
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_answers_stay_close(models, form):
     for key, (model, inputs) in models.items():
-        before, after = answers(model, inputs), answers(quantised(model), inputs)
+        before, after = answers(model, inputs), answers(quantised(model, form=form), inputs)
         assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.98, key
         assert np.abs(before - after).max() > 0, key  # it is not the same model
 
@@ -74,6 +75,37 @@ def test_every_product_is_in_integers_to_openvino(models):
     for model, _ in models.values():
         profiler.open(quantised(model)).close()
         profiler.open(quantised(model, float_input=False, float_output=False)).close()
+
+
+def test_products_whose_inputs_alone_are_integers(models):
+    """What TensorRT takes: signed, around zero, biases as they are; openvino runs it as integers, too."""
+    pytest.importorskip("openvino")
+    from profilers.runtimes.openvino import OpenVinoProfiler
+
+    profiler = OpenVinoProfiler(precision="int8")
+    for key, (model, _) in models.items():
+        form = quantised(model, form=PRODUCT_INPUTS)
+        graph, arrays = graph_of(form), arrays_of(form)
+        ends = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+        zeros = [arrays[node.input[2]] for node in ends if len(node.input) > 2]
+        assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros), key
+        biases = [node.input[2] for node in graph.node if node.op_type in ("Conv", "Gemm") and len(node.input) > 2]
+        assert all(arrays[bias].dtype == np.float32 for bias in biases), key
+        read = {name for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul") for name in node.input}
+        assert all(node.output[0] in read for node in ends if node.op_type == "DequantizeLinear"), key
+        profiler.open(form).close()
+
+
+def test_tensorrt_builds_products_whose_inputs_alone_are_integers(models):
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'hwnas[tensorrt-rtx]'")
+    from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
+    from profilers.runtimes.tensorrt.package import TENSORRT_RTX, find_tensorrt
+
+    for model, _ in models.values():
+        engine, _ = build_plan(
+            find_tensorrt(TENSORRT_RTX), quantised(model, form=PRODUCT_INPUTS), "int8", BuildSettings("8.6")
+        )
+        assert engine.proof.share_pct == 100, engine.proof.offenders
 
 
 def test_weights_have_a_scale_for_each_channel_and_are_off_by_half_a_step():
