@@ -1,6 +1,7 @@
 """Engines with proof: `python -m benchmarks.deploy --json`.
 
 `rtx`: TensorRT for RTX builds our models without a GPU (`pip install 'hwnas[tensorrt-rtx]'`).
+`int8`: whether int8 pays on this processor, in which form.
 `answers`: what shipped files answer to real images on every runtime, in fp32 and int8.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks._answers import answers
+from benchmarks._int8_speed import int8_speed
 from benchmarks._rtx import rtx
 from benchmarks._speak import add_output_options, listed, publish
 
@@ -20,7 +22,7 @@ Part = Callable[[], tuple[dict[str, float], Mapping[str, Any]]]
 def main() -> None:
     """Measure the parts asked for, publish all figures together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="all", help="rtx, answers; several with commas between")
+    parser.add_argument("--parts", default="all", help="rtx, int8, answers; several with commas between")
     parser.add_argument("--networks", type=int, default=20, help="random networks per space")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="two networks per space")
@@ -29,6 +31,7 @@ def main() -> None:
     networks = 2 if args.quick else args.networks
     parts: dict[str, Part] = {
         "rtx": lambda: rtx(networks, args.seed),
+        "int8": lambda: int8_speed(networks, args.seed),
         "answers": lambda: answers(networks, args.seed, 1 if args.quick else 10),
     }
     figures: dict[str, float] = {}
