@@ -141,7 +141,8 @@ def report(run: Run) -> Answer:
       hwnas report --out runs/photos
     """
     result = run.result()
-    return Answer(result, str(run.folder.path / "report.html"), 0 if result["verified"] else 1)
+    verdict, code = ("PASS", 0) if result["verified"] else ("FAIL", 1)
+    return Answer(result, f"{verdict}: {run.folder.path / 'report.html'}", code)
 
 
 VERBS = (run, profile, train_supernet, search, train, export, verify, report)

@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from profilers import read_plan, write_plan
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # The options of `hwnas run` that turn the effort down, and the same as settings of Python.
 LESS = {
+    "limit": 300,
     "supernet_epochs": 1,
     "pairs": 10,
     "evaluations": 300,
@@ -129,4 +132,7 @@ def demo(reader):
     done = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     shutil.copytree(reader / "runs" / "demo" / "table", reader / "runs" / "last-month" / "table")
+    plan = read_plan(reader / "runs" / "demo" / "ops")
+    few = [(m.key, m.op, m.cost, plan.model(m)) for m in plan.models[:5]]
+    write_plan(reader / "runs" / "few-ops", plan.space, plan.reference(), few)
     return reader

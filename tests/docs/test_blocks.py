@@ -20,7 +20,7 @@ NO_RUN = {"README.md": 1, "CONTRIBUTING.md": 1, "install.md": 3, "own_device.md"
 FINDINGS = {
     "run": r"^FAIL|\"verified\": false",
     "verify": r"^FAIL|\"verified\": false",
-    "report": r"\"verified\": false",
+    "report": r"^FAIL|\"verified\": false",
     "table check": "the table does not fit",
     "doctor": r"\S",
 }
@@ -32,9 +32,13 @@ def verb(words):
 
 
 def options(words, less):
-    """The options of a command line, with less effort where a run begins."""
+    """The options of a command line, with less effort where a run begins or something is measured."""
     if words[1] == "kit":
         return [*words[1:], "--networks=4"]
+    if words[1:3] == ["table", "check"]:
+        return [*words[1:], "--nets=5"]
+    if words[1:3] == ["table", "resources"]:
+        return [*words[1:], "--ops=runs/few-ops"]
     fresh = words[1] == "run" and "--resume" not in words
     return [*words[1:], *(f"--{name.replace('_', '-')}={value}" for name, value in less.items() if fresh)]
 
