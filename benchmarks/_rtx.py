@@ -20,8 +20,8 @@ from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, in_precision, 
 from hwnas.spaces import SearchSpace, load_space
 from hwnas.spaces.modules import initialise
 from latency_tables import Op, ProfilerError
-from profilers.engine import Engine
-from profilers.layers import EngineLayer
+from profilers.engines.engine import Engine
+from profilers.engines.layers import EngineLayer
 from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
 from profilers.runtimes.tensorrt.package import TENSORRT_RTX, find_tensorrt
 
@@ -195,12 +195,12 @@ def _equal_kernels(networks: int, seed: int) -> tuple[dict[str, float], dict[str
             model = in_precision(_network(space, arch, shipped=False), "fp16")
             layers = _built(model, "fp16").layers
             blocks = _by_block(layers)
-            without += sum(1 for layer in layers if not layer.onnx_nodes and layer.kind not in _MOVES)
+            without += sum(len(_blocks_of(layer)) != 1 for layer in layers[1:])  # the first turns the image round
             for index, op in enumerate(space.ops(arch)):
                 if op.key not in alone:
                     built = _built(in_precision(_op_model(space, op), "fp16"), "fp16")
-                    alone[op.key] = Counter(layer.kind for layer in built.layers if layer.onnx_nodes)
-                inside = Counter(layer.kind for layer in blocks.get(index, ()))
+                    alone[op.key] = Counter(layer.kernel for layer in built.layers if layer.onnx_nodes)
+                inside = Counter(layer.kernel for layer in blocks.get(index, ()))
                 compared += 1
                 equal += inside == alone[op.key]
                 if inside != alone[op.key]:
@@ -210,15 +210,17 @@ def _equal_kernels(networks: int, seed: int) -> tuple[dict[str, float], dict[str
     return figures, {"compared": compared, "differ": sorted(set(differ))}
 
 
-_MOVES = ("kgen",)  # format conversions at the ends of a network have no node
-
-
 def _by_block(layers: Sequence[EngineLayer]) -> dict[int, list[EngineLayer]]:
     blocks: dict[int, list[EngineLayer]] = {}
     for layer in layers:
-        for index in {int(node.split("_")[1]) for node in layer.onnx_nodes}:
+        for index in _blocks_of(layer):
             blocks.setdefault(index, []).append(layer)
     return blocks
+
+
+def _blocks_of(layer: EngineLayer) -> set[int]:
+    """The ops of a network whose work a layer does: a node's name begins with the place of its block."""
+    return {int(node.split("_")[1]) for node in layer.onnx_nodes}
 
 
 def _reproducible(seed: int) -> bool:

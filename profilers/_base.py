@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError, Target
 from profilers.device.conditions import Conditions, read_conditions
 from profilers.device.energy import EnergyMeter
-from profilers.engine import Engine
+from profilers.engines.engine import Engine
 
 DeviceKind = Literal["cpu", "gpu", "npu"]
 Int8Form = Literal["between-ops", "product-inputs"]

@@ -15,10 +15,10 @@ from profilers.device.conditions import Conditions, power_mode
 from profilers.device.energy import EnergyCounter, EnergyMeter
 from profilers.device.machine import cpu_name
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engine import Engine
-from profilers.engine_store import EngineStore
-from profilers.layers import EngineLayer
-from profilers.proof import Proof
+from profilers.engines.engine import Engine
+from profilers.engines.layers import EngineLayer
+from profilers.engines.proof import Proof
+from profilers.engines.store import EngineStore
 
 
 @dataclass(frozen=True)

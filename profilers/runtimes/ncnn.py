@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session, random_inputs
-from profilers.engine import Engine
-from profilers.layers import EngineLayer, EngineTensor
-from profilers.proof import prove_kernels
+from profilers.engines.engine import Engine
+from profilers.engines.layers import EngineLayer, EngineTensor
+from profilers.engines.proof import prove_kernels
 from profilers.runtimes._runtime import Compiled, ShippedRuntime
 from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph

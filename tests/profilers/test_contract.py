@@ -6,7 +6,7 @@ import pytest
 from latency_tables import ProfilerError
 from profilers import InputSpec
 from profilers.contract import check_profiler
-from profilers.engine import Engine
+from profilers.engines.engine import Engine
 
 MODEL = b"100 us"
 

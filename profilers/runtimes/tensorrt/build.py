@@ -11,8 +11,8 @@ from typing import Any
 
 from latency_tables import ProfilerError
 from latency_tables.progress import Progress, silent
-from profilers.engine import Engine
-from profilers.proof import Product, prove_products
+from profilers.engines.engine import Engine
+from profilers.engines.proof import Product, prove_products
 from profilers.runtimes.tensorrt.layers import layers_of_log
 from profilers.runtimes.tensorrt.package import TensorRt
 

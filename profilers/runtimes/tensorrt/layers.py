@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from latency_tables import ProfilerError
-from profilers.layers import EngineLayer, EngineTensor
+from profilers.engines.layers import EngineLayer, EngineTensor
 
 _START, _END = "Layers:", "\nI/O Tensors:"
 _NODE = re.compile(r"\[ONNX Layer: ([^\]]+)\]")

@@ -14,7 +14,7 @@ from latency_tables import ProfilerError
 from profilers._base import InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.device.cuda import Cuda, open_cuda
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engine import Engine
+from profilers.engines.engine import Engine
 from profilers.runtimes._runtime import Compiled, ShippedRuntime
 from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
 from profilers.runtimes.tensorrt.package import TENSORRT, TensorRt, find_tensorrt

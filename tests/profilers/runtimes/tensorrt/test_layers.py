@@ -3,7 +3,7 @@ import json
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.layers import EngineLayer, EngineTensor
+from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.runtimes.tensorrt.layers import layers_of_json, layers_of_log
 
 CONV = "Name: conv_0, LayerType: correlation, Inputs: [ { Name: x, Dimensions: [1,3,8,8], Strides: [192,64,8,1], "

@@ -12,9 +12,9 @@ from latency_tables import Target
 from latency_tables.storage.files import write_atomically
 from latency_tables.storage.serialise import from_plain
 from latency_tables.storage.signed import parse_signed, signed_bytes
-from profilers.engine import Engine
-from profilers.layers import EngineLayer
-from profilers.proof import Proof
+from profilers.engines.engine import Engine
+from profilers.engines.layers import EngineLayer
+from profilers.engines.proof import Proof
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import pytest
 
 from latency_tables import ProfilerError
-from profilers.layers import EngineLayer, EngineTensor
-from profilers.proof import Offender, Product, Proof, prove_kernels, prove_products
+from profilers.engines.layers import EngineLayer, EngineTensor
+from profilers.engines.proof import Offender, Product, Proof, prove_kernels, prove_products
 
 CONV = Product("conv", "Conv", (16, 3, 3, 3))
 GEMM = Product("fc", "Gemm", (384, 10))

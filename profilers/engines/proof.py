@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from latency_tables import ProfilerError
-from profilers.layers import EngineLayer, EngineTensor
+from profilers.engines.layers import EngineLayer, EngineTensor
 
 
 @dataclass(frozen=True)

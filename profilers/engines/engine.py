@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from profilers.layers import EngineLayer
-from profilers.proof import Proof
+from profilers.engines.layers import EngineLayer
+from profilers.engines.proof import Proof
 
 
 @dataclass(frozen=True)

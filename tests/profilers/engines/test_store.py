@@ -4,9 +4,9 @@ import pytest
 
 from latency_tables import Target
 from profilers import Engine
-from profilers.engine_store import EngineStore
-from profilers.layers import EngineLayer, EngineTensor
-from profilers.proof import Proof
+from profilers.engines.layers import EngineLayer, EngineTensor
+from profilers.engines.proof import Proof
+from profilers.engines.store import EngineStore
 
 TARGET = Target("device", "runtime", "1", "fp32", 1, 1, "performance")
 TENSOR = EngineTensor((1, 3), "fp32", "NHWC")
