@@ -1,6 +1,6 @@
 """What the files that ship answer to real images: every runtime against torch, int8 against fp32, on trained networks.
 
-The networks have the weights of a supernet of `mbconv-32` that was trained for some epochs. No times are taken.
+The networks have the weights of a supernet of `mbconv-32`, trained as in the main job. No times are taken.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hwnas.data import Dataset, load_dataset
 from hwnas.lowering.image_input import with_image_input
 from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, QuantisedForm, quantised
+from hwnas.run.accuracy_model import SUPERNET_BATCH
 from hwnas.spaces import load_space
 from hwnas.training import Batches, Recipe, recalibrate, train_supernet
 from profilers import Engine, Session
@@ -79,10 +80,10 @@ def _data() -> Iterator[tuple[str, Dataset]]:
 
 
 def _networks(data: Dataset, images: NDArray[np.uint8], count: int, seed: int, epochs: int) -> Iterator[_Network]:
-    space, batches = load_space("mbconv-32", data.num_classes), Batches(data)
+    space, batches = load_space("mbconv-32", data.num_classes), Batches(data, SUPERNET_BATCH)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "supernet.safetensors"
-        supernet, _ = train_supernet(space, batches, Recipe(epochs), seed, path)
+        supernet, _ = train_supernet(space, batches, Recipe(epochs, learning_rate=1e-2), seed, path)
     mean, std = data.mean_std
     normalised = (images / np.float32(255) - mean[:, None, None]) / std[:, None, None]
     for arch in space.sample(np.random.default_rng(seed), count):
