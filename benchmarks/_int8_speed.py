@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks._speak import say
-from hwnas.lowering.image_input import with_image_input
-from hwnas.lowering.onnx_graph import onnx_from_module
-from hwnas.lowering.op_models import reference_network
+from hwnas.lowering.op_models import network_to_time, reference_network
 from hwnas.lowering.precision import FORMS, in_precision
 from hwnas.spaces import load_space
-from hwnas.spaces.modules import initialise
 from latency_tables import Measurement, summarise
 from profilers import Int8Form, Protocol
 from profilers.device.machine import quiet
@@ -53,9 +49,7 @@ def _models(networks: int, seed: int) -> dict[str, dict[str, bytes]]:
     space = load_space("mbconv-32")
     found = {}
     for arch in space.sample(np.random.default_rng(seed), networks):
-        network = space.build(arch)
-        initialise(network, torch.Generator().manual_seed(0))
-        model = with_image_input(onnx_from_module(network, space.input_shape), [0.5] * 3, [0.25] * 3)
+        model = network_to_time(space, arch)
         forms: dict[str, bytes] = {form: in_precision(model, "int8", form=form) for form in FORMS}
         found[space.to_text(arch)] = {"fp32": model} | forms
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,10 @@ import numpy as np
 import onnx
 
 from benchmarks._speak import say
-from hwnas.lowering.image_input import with_image_input
-from hwnas.lowering.onnx_graph import onnx_from_module
+from benchmarks._timing import timed
+from hwnas.lowering.op_models import model_to_time, network_to_time
 from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, in_precision, quantised
 from hwnas.spaces import SearchSpace, load_space
-from hwnas.spaces.modules import initialise
 from latency_tables import Op, ProfilerError
 from profilers.engines.engine import Engine
 from profilers.engines.layers import EngineLayer
@@ -44,23 +45,16 @@ def rtx(networks: int, seed: int) -> tuple[dict[str, float], Mapping[str, Any]]:
     return figures, details
 
 
-def _network(space: SearchSpace, arch: Any, *, shipped: bool) -> bytes:
-    module = space.build(arch)
-    initialise(module, _generator())
-    model = onnx_from_module(module, space.input_shape)
-    channels = space.input_shape[0]
-    return with_image_input(model, [0.5] * channels, [0.25] * channels) if shipped else model
-
-
-def _generator() -> Any:
-    import torch
-
-    return torch.Generator().manual_seed(0)
+def _network(space: SearchSpace, arch: Any) -> bytes:
+    """A network without the part that takes raw images: ends as its ops have them."""
+    return model_to_time(space.build(arch), space.input_shape)
 
 
 def _built(model: bytes, precision: str, capability: str = "8.6") -> Engine:
     package = find_tensorrt(TENSORRT_RTX)
-    return build_plan(package, model, precision, BuildSettings(capability))[0]
+    (made, _), seconds = timed(partial(build_plan, package, model, precision, BuildSettings(capability)))
+    digest = hashlib.sha256(model).hexdigest()
+    return Engine(digest, made.content, made.layers, made.proof, made.settings, seconds)
 
 
 def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
@@ -70,7 +64,7 @@ def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]
     for name in _SPACES:
         space = load_space(name)
         for arch in space.sample(np.random.default_rng(seed), networks):
-            shipped = _network(space, arch, shipped=True)
+            shipped = network_to_time(space, arch)
             for precision in _PRECISIONS:
                 model = in_precision(shipped, precision, form="product-inputs")
                 for capability in _CAPABILITIES:
@@ -98,9 +92,7 @@ def _builds(networks: int, seed: int) -> tuple[dict[str, float], dict[str, Any]]
 
 
 def _op_model(space: SearchSpace, op: Op) -> bytes:
-    module = space.build_op(op)
-    initialise(module, _generator())
-    return onnx_from_module(module, op.in_shape)
+    return model_to_time(space.build_op(op), op.in_shape)
 
 
 def _ops() -> dict[str, float]:
@@ -113,7 +105,7 @@ def _ops() -> dict[str, float]:
 def _wrong_forms() -> tuple[float, dict[str, str]]:
     """Files that are not what they are called; each must be refused, or its proof must name an offending node."""
     space = load_space("mbconv-32")
-    model = _network(space, space.sample(np.random.default_rng(0), 1)[0], shipped=False)
+    model = _network(space, space.sample(np.random.default_rng(0), 1)[0])
     cases = {
         "onnxruntime's int8 form": (quantised(model, form=BETWEEN_OPS), "int8"),
         "unsigned with zero point 0": (_unsigned(quantised(model, form=PRODUCT_INPUTS)), "int8"),
@@ -192,7 +184,7 @@ def _equal_kernels(networks: int, seed: int) -> tuple[dict[str, float], dict[str
         space = load_space(name)
         alone: dict[str, Counter[Any]] = {}
         for arch in space.sample(np.random.default_rng(seed), networks):
-            model = in_precision(_network(space, arch, shipped=False), "fp16")
+            model = in_precision(_network(space, arch), "fp16")
             layers = _built(model, "fp16").layers
             blocks = _by_block(layers)
             without += sum(len(_blocks_of(layer)) != 1 for layer in layers[1:])  # the first turns the image round
@@ -226,7 +218,7 @@ def _blocks_of(layer: EngineLayer) -> set[int]:
 def _reproducible(seed: int) -> bool:
     """Whether two processes build the same bytes."""
     space = load_space("mbconv-32")
-    model = in_precision(_network(space, space.sample(np.random.default_rng(seed), 1)[0], shipped=True), "fp16")
+    model = in_precision(network_to_time(space, space.sample(np.random.default_rng(seed), 1)[0]), "fp16")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model)

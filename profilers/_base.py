@@ -62,12 +62,12 @@ def random_inputs(inputs: Mapping[str, InputSpec]) -> dict[str, NDArray[Any]]:
 class Session(ABC):
     """One opened model with its inputs already in place. Use as a context manager."""
 
+    input_specs: Mapping[str, InputSpec] = MappingProxyType({})
+    """What `infer` takes, by the names of the model's inputs."""
+
     @abstractmethod
     def run(self) -> None:
         """Run the model once and wait until the device has finished; raises `ProfilerError` when it cannot."""
-
-    input_specs: Mapping[str, InputSpec] = MappingProxyType({})
-    """What `infer` takes, by the names of the model's inputs."""
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """What the model answers to these inputs, in the graph's order; those in place stay. Not timed.

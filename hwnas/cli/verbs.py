@@ -20,7 +20,7 @@ def run(run: Run) -> Answer:
       hwnas run --resume --out runs/photos
     """
     result = run.result()
-    verdict = "PASS" if result["verified"] else "FAIL"
+    verdict, code = _verdict(result["verified"])
     text = (
         f"{verdict}: {result['arch']}\n"
         f"  measured {result['measured_ms']:.4g} ms, predicted {result['predicted_ms']:.4g} ms "
@@ -28,7 +28,7 @@ def run(run: Run) -> Answer:
         f"  test accuracy {100 * result['test_accuracy']:.2f} %\n"
         f"  report {run.folder.path / 'report.html'}"
     )
-    return Answer(result, text, 0 if result["verified"] else 1)
+    return Answer(result, text, code)
 
 
 def profile(run: Run) -> Answer:
@@ -129,8 +129,9 @@ def verify(run: Run) -> Answer:
     """
     v = run.deployment.verify(run.chosen())
     low, high = v.measured_ci95_ms
-    text = f"{v.verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
-    return Answer(asdict(v), text, 0 if v.verified else 1)
+    verdict, code = _verdict(v.verified)
+    text = f"{verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"
+    return Answer(asdict(v), text, code)
 
 
 def report(run: Run) -> Answer:
@@ -141,8 +142,13 @@ def report(run: Run) -> Answer:
       hwnas report --out runs/photos
     """
     result = run.result()
-    verdict, code = ("PASS", 0) if result["verified"] else ("FAIL", 1)
+    verdict, code = _verdict(result["verified"])
     return Answer(result, f"{verdict}: {run.folder.path / 'report.html'}", code)
+
+
+def _verdict(verified: bool) -> tuple[str, int]:
+    """The word for people and the exit code."""
+    return ("PASS", 0) if verified else ("FAIL", 1)
 
 
 VERBS = (run, profile, train_supernet, search, train, export, verify, report)

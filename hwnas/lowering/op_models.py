@@ -31,12 +31,20 @@ def reference_network(precision: str = "fp32", form: Int8Form = "between-ops") -
         layers += [nn.Conv2d(channels, outputs, 3, stride, 1), nn.ReLU()]
         channels = outputs
     network = nn.Sequential(*layers)
-    return in_precision(_model(network, _REFERENCE_SHAPE), precision, form=form)
+    return in_precision(model_to_time(network, _REFERENCE_SHAPE), precision, form=form)
 
 
-def _model(module: nn.Module, in_shape: tuple[int, ...]) -> bytes:
+def model_to_time(module: nn.Module, in_shape: tuple[int, ...]) -> bytes:
+    """The fp32 model of an op or network that is only timed: its weights are random, the same every time."""
     initialise(module, torch.Generator().manual_seed(0))
     return onnx_from_module(module, in_shape)
+
+
+def network_to_time(space: SearchSpace, arch: Genotype) -> bytes:
+    """The fp32 model of a whole network that is only timed, in the form in which it ships: raw images in."""
+    channels = space.input_shape[0]
+    model = model_to_time(space.build(arch), space.input_shape)
+    return with_image_input(model, [_MEAN] * channels, [_STD] * channels)
 
 
 def plan_ops(
@@ -57,9 +65,9 @@ def plan_ops(
         for i, op in enumerate(space.all_ops):
             progress(i, len(space.all_ops), op.key)
             module = space.build_op(op)
-            model = _model(module, op.in_shape)
+            model = model_to_time(module, op.in_shape)
             cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
-            ends = {"float_input": op in firsts, "float_output": op in lasts} if form == "between-ops" else {}
+            ends = {"float_input": op in firsts, "float_output": op in lasts}
             yield op.key, op, cost, in_precision(model, precision, form=form, **ends)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
 
@@ -79,12 +87,8 @@ def plan_networks(
     `reference` is the reference model's own bytes: the one of the table, so of its precision.
     """
 
-    channels = space.input_shape[0]
-
     def models() -> Iterator[tuple[str, None, None, bytes]]:
         for arch in archs:
-            model = _model(space.build(arch), space.input_shape)
-            shipped = with_image_input(model, [_MEAN] * channels, [_STD] * channels)
-            yield space.to_text(arch), None, None, in_precision(shipped, precision, form=form)
+            yield space.to_text(arch), None, None, in_precision(network_to_time(space, arch), precision, form=form)
 
     return write_plan(folder, space.name, reference, models())

@@ -117,7 +117,7 @@ def quantised(
     `samples` [n, ...] are inputs to calibrate the ranges of all values on; without them standard normal numbers are
     taken, or uniform ones where it takes 8-bit images: enough to time a model but not to ship it. A model that ships
     keeps the types of its ends; a piece of a network whose neighbours are 8-bit too takes and gives 8-bit integers
-    where not `float_input`, `float_output`.
+    where not `float_input`, `float_output`, unless floats flow between ops in this form.
     Raises `HwnasError` when there are no samples for one batch.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType
@@ -143,6 +143,8 @@ def quantised(
         op_types_to_quantize=list(form.ops),
         extra_options=form.options(),
     )
+    if form.inputs_only:  # then floats are what flows between ops, too
+        float_input = float_output = True
     # Ends that no quantised op reads or writes are quantised too where the neighbour's are.
     ends = [*(proto.graph.input if not float_input else ()), *(proto.graph.output if not float_output else ())]
     for value in ends:

@@ -11,6 +11,16 @@ from profilers.engines.proof import Proof
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """What a runtime made of a model: what it opens, its layers, the proof of its precision, settings worth telling."""
+
+    content: bytes
+    layers: tuple[EngineLayer, ...]
+    proof: Proof
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Engine:
     """A built model: `content` is what its builder opens, as often and in as many processes as one likes."""
 

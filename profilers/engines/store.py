@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from latency_tables import Target
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import digest_json, write_atomically
 from latency_tables.storage.serialise import from_plain
 from latency_tables.storage.signed import parse_signed, signed_bytes
 from profilers.engines.engine import Engine
@@ -36,8 +34,7 @@ class EngineStore:
     """
 
     def __init__(self, folder: Path, target: Target):
-        key = json.dumps(vars(target) | {"power_mode": ""}, sort_keys=True)
-        self._folder = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._folder = folder / digest_json(vars(target) | {"power_mode": ""})[:16]
 
     def load(self, model: bytes, model_sha256: str) -> Engine | None:
         """The engine of a model, None when it is to be built."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from pathlib import Path
 
 from latency_tables import ProfilerError, Target
@@ -15,20 +14,8 @@ from profilers.device.conditions import Conditions, power_mode
 from profilers.device.energy import EnergyCounter, EnergyMeter
 from profilers.device.machine import cpu_name
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engines.engine import Engine
-from profilers.engines.layers import EngineLayer
-from profilers.engines.proof import Proof
+from profilers.engines.engine import Compiled, Engine
 from profilers.engines.store import EngineStore
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What a runtime made of a model: what it opens, its layers, the proof of its precision, settings worth telling."""
-
-    content: bytes
-    layers: tuple[EngineLayer, ...]
-    proof: Proof
-    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class ShippedRuntime(Profiler):

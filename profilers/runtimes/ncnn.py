@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session, random_inputs
-from profilers.engines.engine import Engine
+from profilers.engines.engine import Compiled, Engine
 from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.engines.proof import prove_kernels
-from profilers.runtimes._runtime import Compiled, ShippedRuntime
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes.ncnn_model import KNOWN_OPS, NcnnModel, ncnn_from_graph
 from profilers.runtimes.onnx_reader import read_graph
 
@@ -42,9 +42,7 @@ class NcnnProfiler(ShippedRuntime):
         """The model in ncnn's own format."""
         graph = read_graph(model, 1, "ncnn", KNOWN_OPS)
         layers = tuple(_layer(name, array) for name, array in graph.weights.items())
-        proof = prove_kernels("fp32", layers)
-        proof.require("ncnn")
-        return Compiled(ncnn_from_graph(graph).to_bytes(), layers, proof)
+        return Compiled(ncnn_from_graph(graph).to_bytes(), layers, prove_kernels("fp32", layers))
 
     def start(self, engine: Engine) -> Session:
         """A session with a random image in place that has run once, so that what fails fails here."""

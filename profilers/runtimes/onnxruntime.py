@@ -15,10 +15,10 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engines.engine import Engine
+from profilers.engines.engine import Compiled, Engine
 from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.engines.proof import prove_kernels
-from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
+from profilers.runtimes._runtime import ShippedRuntime, first_line
 
 CPU, CUDA, TENSORRT, OPENVINO = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt", "OpenVINO"))
 _PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "onnxruntime-openvino"}

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import DeviceKind, InputSpec, RuntimeSetting, Session, random_inputs
-from profilers.engines.engine import Engine
+from profilers.engines.engine import Compiled, Engine
 from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.engines.proof import prove_kernels
-from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
+from profilers.runtimes._runtime import ShippedRuntime, first_line
 
 # In int8 the model says what is quantised; the rest stays fp32, where CPUs with AMX would take bf16 by themselves.
 _HINTS = {"fp32": "f32", "fp16": "f16", "int8": "f32"}

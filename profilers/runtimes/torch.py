@@ -14,10 +14,10 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import RuntimeSetting, Session, random_inputs
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engines.engine import Engine
+from profilers.engines.engine import Compiled, Engine
 from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.engines.proof import prove_kernels
-from profilers.runtimes._runtime import Compiled, ShippedRuntime, first_line
+from profilers.runtimes._runtime import ShippedRuntime, first_line
 from profilers.runtimes.onnx_reader import OnnxGraph, OnnxNode, read_graph
 from profilers.runtimes.torch_module import KNOWN_OPS, module_from_graph
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 
@@ -81,12 +80,3 @@ class Cuda(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def upload(self, array: NDArray[Any]) -> int:
-        """The address of a copy of `array` on the GPU."""
-        host = self.pinned(array.shape, array.dtype.name)
-        np.copyto(host, array)
-        address = self.allocate(max(host.nbytes, 1))
-        self.to_device(address, host)
-        self.synchronise()
-        return address

@@ -22,7 +22,8 @@ class DriverCuda(Cuda):
     """GPU `index`. Raises `ProfilerError` when the driver or the GPU is not there."""
 
     def __init__(self, index: int = 0):
-        self._call = Driver().call
+        driver = Driver()
+        self._call = driver.call
         self._device, self._context = c_int(), c_void_p()
         self._memory: list[c_void_p] = []
         self._host: list[c_void_p] = []
@@ -34,7 +35,7 @@ class DriverCuda(Cuda):
         stream = c_void_p()
         self._call("cuStreamCreate", byref(stream), c_uint(_NON_BLOCKING))
         self.stream = stream.value or 0
-        self._graphs = Graphs(Driver(), self.stream)
+        self._graphs = Graphs(driver, self.stream)
 
     def _attribute(self, number: int) -> int:
         value = c_int()

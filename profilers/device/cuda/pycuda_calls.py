@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from latency_tables import ProfilerError
-from latency_tables.errors import NotInstalledError
+from latency_tables.errors import installed
 from profilers.device.cuda._base import Cuda
 from profilers.device.cuda.driver import Driver, Graphs, kernel_driver
 
@@ -19,11 +19,7 @@ class PycudaCuda(Cuda):
     """GPU `index`. Raises `ProfilerError` when pycuda, the driver or the GPU is not there."""
 
     def __init__(self, index: int = 0):
-        try:
-            import pycuda.driver as cuda
-        except ImportError:
-            raise NotInstalledError("pycuda", "pycuda") from None
-        self._cuda: Any = cuda
+        self._cuda = cuda = installed("pycuda", "pycuda", "pycuda.driver")
         try:
             cuda.init()
             self._device = cuda.Device(index)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from latency_tables import ProfilerError
 from latency_tables.progress import Progress, silent
-from profilers.engines.engine import Engine
+from profilers.engines.engine import Compiled
 from profilers.engines.proof import Product, prove_products
 from profilers.runtimes.tensorrt.layers import layers_of_log
 from profilers.runtimes.tensorrt.package import TensorRt
@@ -23,7 +21,7 @@ _PARSED_NODE = re.compile(r"(\S+) \[(\w+)\] inputs: ")
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """How a plan is built; all of it stands in the engine's `built_with`.
+    """How a plan is built; all of it is among the plan's own `settings`.
 
     `capability` ("8.6") is the GPU to build for where the package can build for another one (TensorRT for RTX); None:
     the one that is there. `batches` (least, usual, most) are those of a model whose batch is dynamic. Hardware
@@ -47,14 +45,14 @@ def build_plan(
     settings: BuildSettings,
     cache: bytes | None = None,
     progress: Progress = silent,
-) -> tuple[Engine, bytes | None]:
-    """The engine of a model and the timing cache after it (None where the package keeps none).
+) -> tuple[Compiled, bytes | None]:
+    """The plan of a model and the timing cache after it (None where the package keeps none).
 
     Inner edges of the graph, those with more channels than an image has, are channels-last: else every op built
     alone gets transposing kernels that it has not in a network. Raises `ProfilerError` in one line that names node and
-    operator when the model is refused, and when a product does not run in `precision`. Ctrl-C ends a build cleanly.
+    operator when the model is refused; whether its products run in `precision` is for the proof to say. Ctrl-C ends a
+    build cleanly.
     """
-    started = time.monotonic()
     with package.listening() as said:
         builder = package.trt.Builder(package.logger)
         network = builder.create_network(package.strongly_typed())
@@ -71,11 +69,8 @@ def build_plan(
             raise ProfilerError(f"{package.name} cannot build the model: {_reason(said)}")
         layers = layers_of_log(said)
         products = _products(package, network)
-    proof = prove_products(precision, products, layers)
-    built_with = {"package": package.name, "version": package.version}
-    built_with |= {name: str(value) for name, value in asdict(settings).items()}
-    digest, seconds = hashlib.sha256(model).hexdigest(), time.monotonic() - started
-    return Engine(digest, bytes(plan), layers, proof, built_with, seconds), kept()
+    used = {name: str(value) for name, value in asdict(settings).items()}
+    return Compiled(bytes(plan), layers, prove_products(precision, products, layers), used), kept()
 
 
 def _parse(package: TensorRt, network: Any, model: bytes, said: list[str]) -> None:

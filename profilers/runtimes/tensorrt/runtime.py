@@ -14,8 +14,8 @@ from latency_tables import ProfilerError
 from profilers._base import InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.device.cuda import Cuda, open_cuda
 from profilers.device.nvidia import NvidiaGpu
-from profilers.engines.engine import Engine
-from profilers.runtimes._runtime import Compiled, ShippedRuntime
+from profilers.engines.engine import Compiled, Engine
+from profilers.runtimes._runtime import ShippedRuntime
 from profilers.runtimes.tensorrt.build import BuildSettings, build_plan
 from profilers.runtimes.tensorrt.package import TENSORRT, TensorRt, find_tensorrt
 from profilers.runtimes.tensorrt.timing_cache import TimingKey, read_timing_cache, write_timing_cache
@@ -52,15 +52,19 @@ class TensorRtProfiler(ShippedRuntime):
         cache, key = b"", TimingKey(**self._info, tensorrt=self._package.version, level=self._settings.level)
         if self._timings is not None:
             cache = read_timing_cache(self._timings, key)
-        engine, cache_after = build_plan(self._package, model, self._target.precision, self._settings, cache)
+        compiled, cache_after = build_plan(self._package, model, self._target.precision, self._settings, cache)
         if self._timings is not None and cache_after:
             write_timing_cache(self._timings, key, cache_after)
-        assert engine.proof is not None
-        return Compiled(engine.content, engine.layers, engine.proof, engine.built_with)
+        return compiled
 
     def start(self, engine: Engine) -> Session:
         """A session with random inputs in place that has run once, so that what fails fails here."""
-        return _TensorRtSession(self._package, self._cuda, engine.content, self._target.batch)
+        cuda = open_cuda()  # of its own, so that closing the session frees its memory
+        try:
+            return _TensorRtSession(self._package, cuda, engine.content, self._target.batch)
+        except BaseException:
+            cuda.close()
+            raise
 
 
 class _TensorRtSession(Session):
@@ -85,10 +89,10 @@ class _TensorRtSession(Session):
                 self._outputs[name] = cuda.pinned(tuple(self._context.get_tensor_shape(name)), dtype)
         self.input_specs = specs
         self._in_place = random_inputs(specs)
-        for name, array in self._in_place.items():
-            self._addresses[name] = cuda.upload(array)
-        for name, array in self._outputs.items():
+        self._inputs = {name: cuda.pinned(spec.shape, spec.dtype) for name, spec in specs.items()}
+        for name, array in (self._inputs | self._outputs).items():
             self._addresses[name] = cuda.allocate(max(array.nbytes, 1))
+        self._put(self._in_place)
         for name, address in self._addresses.items():
             self._context.set_tensor_address(name, address)
         self._start, self._end = cuda.event(), cuda.event()
@@ -134,11 +138,11 @@ class _TensorRtSession(Session):
         return answers
 
     def _put(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        for name, spec in self.input_specs.items():
-            host = self._cuda.pinned(spec.shape, spec.dtype)
+        for name, host in self._inputs.items():
             np.copyto(host, inputs[name])
             self._cuda.to_device(self._addresses[name], host)
         self._cuda.synchronise()
 
     def close(self) -> None:
         del self._context, self._engine, self._runtime
+        self._cuda.close()

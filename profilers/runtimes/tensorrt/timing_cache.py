@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from latency_tables import ProfilerError
-from latency_tables.storage.files import write_atomically
+from latency_tables.storage.files import write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
 
 
@@ -47,7 +46,7 @@ def write_timing_cache(path: Path, key: TimingKey, content: bytes) -> None:
     """Keep the cache and its key; the key goes last, so that a half-written cache reads as none."""
     _key_path(path).unlink(missing_ok=True)
     write_atomically(path, content)
-    write_atomically(_key_path(path), json.dumps(asdict(key), indent=1).encode())
+    write_json(_key_path(path), asdict(key))
 
 
 def _key_path(path: Path) -> Path:

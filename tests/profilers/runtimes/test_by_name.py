@@ -52,7 +52,9 @@ def test_a_model_is_built_once(runtime, onnx_model, monkeypatch):
     for model in (small, large, small):
         profiler.open(model).close()
     assert seen == [small, large]
-    assert profiler.build(small).layers
+    engine = profiler.build(small)
+    assert engine.layers
+    assert engine.built_with["version"] == profiler.target().runtime_version
 
 
 @pytest.fixture(scope="module")
