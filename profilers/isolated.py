@@ -22,7 +22,7 @@ from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
 from profilers._base import Profiler, RuntimeSetting
 from profilers.device.machine import quiet
-from profilers.protocol import Protocol, visit_model
+from profilers.protocol import Protocol, known_quiet_us, visit_model
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,10 @@ class MeasureModel(Request):
         with quiet(self.spec.threads), profiler.open(reference_model) as reference:
             for _ in range(20):
                 reference.run()
-            rounds = range(self.rounds)
-            visits = [visit_model(profiler, model, reference, self.protocol, "network", round_) for round_ in rounds]
+            visits: list[Measurement] = []
+            for round_ in range(self.rounds):
+                quiet_us = known_quiet_us(visits)
+                visits.append(visit_model(profiler, model, reference, self.protocol, "network", round_, quiet_us))
         return asdict(ModelVisits(tuple(visits), profiler.target()))
 
 

@@ -87,10 +87,10 @@ class Workbench:
         visits = by_key(self._measure(plan, name, protocol, progress))
         if failed := [v.error for mine in visits.values() for v in mine if v.error]:
             raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
-        ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])
         every = [visit for mine in visits.values() for visit in mine]
-        last_s = max(visit.started_unix_s for visit in every)
-        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every), last_s)
+        quiet_us, last_s = quiet_reference_us(every), max(visit.started_unix_s for visit in every)
+        ratios = np.array([summarise(visits[m.key], quiet_us).ratio for m in plan.models])
+        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_us, last_s)
 
     def networks_ms(self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent) -> Floats:
         """Only their milliseconds, [n]."""

@@ -11,7 +11,7 @@ from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import NETWORKS, OPS, RECORD, BoardRecord
 from profilers.plan import Plan, read_plan
 from profilers.profile import journal_header, table_from_plan
-from profilers.protocol import Protocol, by_key, stop_reason
+from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason
 
 NetworkTimes = list[tuple[str, float]]
 """(architecture text, milliseconds at the table's quiet reference speed) of each whole network."""
@@ -46,15 +46,15 @@ def import_results(folder: Path) -> BoardResults:
     if path.exists():
         of_networks, more = _visits(path, networks, record.target, record.network_protocol)
         damaged += more
-    seen = by_key(of_networks)
+    seen, quiet_us, protocol = by_key(of_networks), known_quiet_us(of_networks), record.network_protocol
     reference_ms = table.provenance.reference_us / 1e3
-    done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), record.network_protocol)]
-    return BoardResults(table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done], damaged)
+    done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol, quiet_us)]
+    return BoardResults(table, [(key, summarise(mine, quiet_us).ratio * reference_ms) for key, mine in done], damaged)
 
 
-def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
+def _is_done(visits: list[Measurement], protocol: Protocol, quiet_us: float | None) -> bool:
     """Whether a network has had all its visits and one of them at least says a time."""
-    return stop_reason(visits, protocol) not in (None, "error") and any(v.ratios for v in visits)
+    return stop_reason(visits, protocol, quiet_us) not in (None, "error") and any(v.ratios for v in visits)
 
 
 def _visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> tuple[list[Measurement], int]:

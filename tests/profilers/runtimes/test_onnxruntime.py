@@ -141,7 +141,7 @@ def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when
     models = {small: onnx_model(1, side=16), large: onnx_model(12, side=16), broken: model_that_fails_when_run}
     entries = [(op.key, op, OpCost(0.1, 1, 1), model) for op, model in models.items()]
     plan = write_plan(tmp_path, "tiny", onnx_model(2, side=16), entries)
-    protocol = Protocol(group_us=500, maximum_runs=8, minimum_rounds=2, maximum_rounds=2)
+    protocol = Protocol(group_us=500, maximum_runs=8, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
     profiler = OnnxRuntimeProfiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", protocol)
     table = table_from_plan(plan, profiler.target(), visits, protocol)
