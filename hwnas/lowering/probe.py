@@ -12,13 +12,14 @@ _CHANNELS, _SIZE = 16, 8
 
 
 def require_precision(profiler: Profiler) -> None:
-    """Build a 3x3 convolution in the profiler's precision, as a runtime may fall back to another without a word.
+    """Build a 3x3 convolution in the profiler's precision: a runtime may fall back to another without a word.
 
     Raises `HwnasError` for an unknown precision, and `ProfilerError` when the runtime falls back or refuses it.
     """
     precision, form = profiler.target().precision, profiler.int8_form
     if precision != "fp32":
-        profiler.build(in_precision(_convolution(), precision, form=form))
+        model = in_precision(_convolution(), precision, form=form, float_input=False, float_output=False)
+        profiler.build(model)
 
 
 def _convolution() -> bytes:

@@ -88,7 +88,8 @@ def test_a_lower_precision_keeps_the_ends_and_says_what_it_costs(model, data, ru
     assert how.fp32_accuracy == share_right(answers(model, images), labels) > 0.7
     found = answers(lowered.model, images)
     assert found.dtype == np.float32
-    assert 0 < np.abs(found - answers(model, images)).max() < 0.5
+    assert np.corrcoef(found.ravel(), answers(model, images).ravel())[0, 1] > 0.98
+    assert np.abs(found - answers(model, images)).max() > 0
     assert how.accuracy == pytest.approx(share_right(found, labels), abs=1.5 / len(labels))  # a tie may fall elsewhere
     assert how.drop_points == pytest.approx(100 * (how.fp32_accuracy - how.accuracy))
 
