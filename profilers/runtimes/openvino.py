@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from io import BytesIO
 from itertools import zip_longest
 from typing import Any
@@ -15,7 +14,7 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers._base import DeviceKind, InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.engines.engine import Compiled, Engine
-from profilers.engines.layers import EngineLayer, EngineTensor, LayerTime
+from profilers.engines.layers import EngineLayer, EngineTensor
 from profilers.engines.proof import prove_kernels
 from profilers.runtimes._runtime import ShippedRuntime, first_line
 
@@ -60,20 +59,8 @@ class OpenVinoProfiler(ShippedRuntime):
 
     def start(self, engine: Engine) -> Session:
         """A session with random inputs in place."""
-        return self._start(engine, self._config())
-
-    def layer_times(self, engine: Engine, runs: int) -> tuple[LayerTime, ...]:
-        """By openvino's own counters, each the mean of all runs in whole microseconds."""
-        session = self._start(engine, self._config() | {"PERF_COUNT": True})
-        for _ in range(runs):
-            session.run()
-        us, nodes = session.layers_us(), {layer.name: layer.onnx_nodes for layer in engine.layers}
-        session.close()
-        return tuple(LayerTime(nodes.get(name, ()), time_us) for name, time_us in us)
-
-    def _start(self, engine: Engine, config: Mapping[str, Any]) -> _OpenVinoSession:
         try:
-            compiled = self._core.import_model(BytesIO(engine.content), self._device, config)
+            compiled = self._core.import_model(BytesIO(engine.content), self._device, self._config())
         except Exception as e:
             raise ProfilerError(f"openvino refuses the engine: {first_line(e)}") from None
         return _OpenVinoSession(self._openvino, compiled)
@@ -135,11 +122,6 @@ class _OpenVinoSession(Session):
         except (RuntimeError, TypeError) as e:
             raise ProfilerError(f"openvino cannot run the model: {first_line(e)}") from None
         return [np.array(answer) for answer in answers.values()]
-
-    def layers_us(self) -> list[tuple[str, float]]:
-        """The layers that ran and their mean microseconds, where openvino was told to count."""
-        counted = (info for info in self._request.profiling_info if info.status == info.Status.EXECUTED)
-        return [(info.node_name, info.real_time / timedelta(microseconds=1)) for info in counted]
 
     def close(self) -> None:
         del self._request, self._compiled
