@@ -13,6 +13,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ from latency_tables import HwnasError, LatencyModel, LatencyTable, Measurement, 
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
 from latency_tables.model.calibration import MINIMUM_NETWORKS
+from latency_tables.storage.files import write_json
 from latency_tables.storage.journal import read_journal
 from latency_tables.storage.serialise import from_plain
 from profilers import Plan, Profiler, table_from_plan
 from profilers.isolated import run_isolated
-from profilers.layer_profile import LAYER_ROUNDS, LAYER_RUNS, PlanLayers, ProfileLayers
+from profilers.layer_profile import LAYER_ROUNDS, LAYER_RUNS, LayerRound, ProfileLayers
 from profilers.profile import MeasureRound
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, Protocol, by_key
 from profilers.runtimes import make_profiler
@@ -55,7 +57,7 @@ class Measured:
     fresh: int
     op_visits: list[Measurement]
     network_visits: list[Measurement]
-    layers: list[PlanLayers]
+    layers: list[LayerRound]
     writing_s: Mapping[str, float]
     rounds_s: Mapping[str, list[float]]
 
@@ -80,17 +82,14 @@ class Measured:
         done = by_key([v for v in self.network_visits if v.round in rounds])
         return np.array([summarise(done[model.key]).ratio for model in self.networks.models])
 
-    def table(self, source: str, rounds: int, networks: int, network_rounds: int) -> LatencyTable:
+    def table(self, source: str, rounds: int, networks: int) -> LatencyTable:
         """The table that fewer rounds, or networks, would have given."""
         if source == "ops":
             visits = [v for v in self.op_visits if v.round < rounds]
             return table_from_plan(self.ops, self.target, visits, OPS_PROTOCOL)
         plan = replace(self.networks, models=self.networks.models[:networks])
-        keys = {model.key for model in plan.models}
-        visits = [v for v in self.network_visits if v.round < network_rounds and v.key in keys]
-        of, costs = self.archs[:networks], self.ops.costs
-        layers = self.layers[:rounds]
-        return table_from_networks(self.space, of, plan, self.target, visits, layers, costs, NETWORKS_PROTOCOL)
+        profiled, costs = self.layers[:rounds], self.ops.costs
+        return table_from_networks(self.space, self.archs[:networks], plan, self.target, profiled, costs)
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,10 @@ def measure(space: SearchSpace, profiler: Profiler, folder: Path, networks: int,
     plan, networks_s = timed(
         lambda: plan_networks(space, list(archs), folder / "networks", ops.reference(), precision, form)
     )
+    assert profiler.spec is not None
     visits: dict[str, list[Measurement]] = {}
     rounds_s: dict[str, list[float]] = {"ops": [], "networks": [], "layers": []}
-    layers: list[PlanLayers] = []
+    layers: list[LayerRound] = []
     for round_ in range(max(OPS_PROTOCOL.maximum_rounds, NETWORKS_PROTOCOL.maximum_rounds)):
         for name, which, protocol in (("ops", ops, OPS_PROTOCOL), ("networks", plan, NETWORKS_PROTOCOL)):
             if round_ < protocol.maximum_rounds:
@@ -131,8 +131,9 @@ def measure(space: SearchSpace, profiler: Profiler, folder: Path, networks: int,
                 rounds_s[name].append(seconds)
         if round_ < LAYER_ROUNDS:
             asked = ProfileLayers(profiler.spec, str(plan.folder), LAYER_RUNS, round_)
-            answer, seconds = timed(lambda asked=asked: run_isolated(asked))
-            layers.append(from_plain(PlanLayers, answer))
+            answer, seconds = timed(partial(run_isolated, asked))
+            write_json(folder / f"layers-{round_}.json", answer)
+            layers.append(from_plain(LayerRound, answer))
             rounds_s["layers"].append(seconds)
         say(f"round {round_ + 1}: " + ", ".join(f"{name} {s[-1]:.1f} s" for name, s in rounds_s.items()))
     writing_s = {"ops": ops_s, "networks": networks_s}
@@ -158,7 +159,7 @@ class _Round:
 
 def split(m: Measured, source: str, rounds: int, networks: int, network_rounds: int) -> Split | None:
     """A table of so many networks against the fresh ones; None where it lacks an op of theirs."""
-    table = m.table(source, rounds, networks, network_rounds)
+    table = m.table(source, rounds, networks)
     ms_per_ratio = table.provenance.reference_us / 1e3
     seen, held = m.archs[:networks], m.archs[m.usable :]
     truth_ms = m.ratios()[m.usable :] * ms_per_ratio
@@ -201,8 +202,8 @@ def compare(m: Measured, budgets: Sequence[float]) -> tuple[dict[str, float], di
     named = as_shipped(m)
     for budget in budgets:
         for source in _ROUNDS:
-            found = splits_within(m, source, budget)
-            named[f"{source}_{budget:g}s"] = min(found, key=lambda s: s.agreement.mape_pct, default=None)
+            tried = splits_within(m, source, budget)
+            named[f"{source}_{budget:g}s"] = min(tried, key=lambda s: s.agreement.mape_pct, default=None)
     half = len(_ALL_ROUNDS) // 2
     first, then = (m.ratios(rounds)[m.usable :] for rounds in (_ALL_ROUNDS[:half], _ALL_ROUNDS[half:]))
     figures = {"noise_floor_pct": float(np.abs(then / first - 1).mean() * 100)}
@@ -227,12 +228,12 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=30, help="networks to be predicted")
     parser.add_argument("--budgets", default="20,30,60", help="seconds, with commas between")
     parser.add_argument("--seed", type=int, default=1, help="which networks")
-    parser.add_argument("--quick", action="store_true", help="40 and 12 networks of mbconv-32")
-    parser.add_argument("--out", type=Path, help="keep models and journals here")
+    parser.add_argument("--quick", action="store_true", help="60 and 12 networks of mbconv-32")
+    parser.add_argument("--out", type=Path, help="keep models, journals and profiles here")
     add_output_options(parser)
     args = parser.parse_args()
     if args.quick:
-        args.space, args.networks, args.fresh = "mbconv-32", 40, 12
+        args.space, args.networks, args.fresh = "mbconv-32", 60, 12
     with tempfile.TemporaryDirectory() as scratch:
         profiler, folder = make_profiler("onnxruntime", 1, 1, "fp32"), args.out or Path(scratch)
         measured = measure(load_space(args.space), profiler, folder.resolve(), args.networks, args.fresh, args.seed)

@@ -140,7 +140,7 @@ class Profiler(ABC):
     def layer_times(self, engine: Engine, runs: int) -> tuple[LayerTime, ...]:
         """The layers of an engine in the order they run, each with its time in `runs` profiled runs.
 
-        To profile costs time in every layer: what the times say is how a run divides, not how long it takes.
+        They do not add up to the time of a run: to profile costs time, and something runs between layers, too.
         Raises `ProfilerError` where the runtime does not tell.
         """
         raise ProfilerError(f"{self.target().runtime} does not tell the times of layers; measure op by op")

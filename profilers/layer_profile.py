@@ -1,8 +1,9 @@
-"""How the time of whole networks divides over their layers: the runtime's own profile, in fresh processes."""
+"""How long the layers of whole networks take by the runtime's own profile, beside a fixed reference network."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,25 +11,35 @@ from typing import Any
 
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
-from profilers._base import Profiler
+from profilers._base import Profiler, Session
 from profilers.device.machine import quiet
 from profilers.engines.layers import LayerTime
 from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan, read_plan
+from profilers.protocol import OPS_PROTOCOL
 
 LAYER_RUNS, LAYER_ROUNDS = 10, 2
 
 
 @dataclass(frozen=True)
-class PlanLayers:
-    """The layers of every model of a plan, by its key, with their times."""
+class LayerVisit:
+    """The layers of one network, and the fastest runs of the reference network just before and just after."""
 
-    of: Mapping[str, tuple[LayerTime, ...]]
+    started_unix_s: float
+    layers: tuple[LayerTime, ...]
+    reference_us: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LayerRound:
+    """One visit to every model of a plan, by its key."""
+
+    visits: Mapping[str, LayerVisit]
 
 
 @dataclass(frozen=True)
 class ProfileLayers(Request):
-    """One round of profiled runs of every model of the plan in the folder `plan`; answers `PlanLayers`."""
+    """One round of profiled runs of every model of the plan in the folder `plan`; answers `LayerRound`."""
 
     plan: str
     runs: int
@@ -42,7 +53,7 @@ class ProfileLayers(Request):
 
 def profile_layers(
     plan: Plan, profiler: Profiler, rounds: int = LAYER_ROUNDS, runs: int = LAYER_RUNS, progress: Progress = silent
-) -> list[PlanLayers]:
+) -> list[LayerRound]:
     """Profile every model of a plan once per round, in a new order each round.
 
     Every round has a fresh process, under the same conditions as `measure_plan`. Raises `ProfilerError` where the
@@ -53,16 +64,24 @@ def profile_layers(
         return [profile_here(plan, profiler, runs, round_, progress) for round_ in range(rounds)]
     folder = str(plan.folder.resolve())
     asked = (ProfileLayers(spec, folder, runs, round_) for round_ in range(rounds))
-    return [from_plain(PlanLayers, run_isolated(request, progress)) for request in asked]
+    return [from_plain(LayerRound, run_isolated(request, progress)) for request in asked]
 
 
-def profile_here(plan: Plan, profiler: Profiler, runs: int, round_: int = 0, progress: Progress = silent) -> PlanLayers:
+def profile_here(plan: Plan, profiler: Profiler, runs: int, round_: int = 0, progress: Progress = silent) -> LayerRound:
     """One round in this process."""
     models = list(plan.models)
     random.Random(round_).shuffle(models)
-    found = {}
-    with quiet(profiler.target().threads):
+    visits = {}
+    with quiet(profiler.target().threads), profiler.open(plan.reference()) as reference:
         for i, model in enumerate(models):
             progress(i, len(models), f"layers: {model.key}")
-            found[model.key] = profiler.layer_times(profiler.build(plan.model(model)), runs)
-    return PlanLayers(found)
+            engine, started = profiler.build(plan.model(model)), time.time()
+            before = _fastest_us(reference)
+            layers = profiler.layer_times(engine, runs)
+            visits[model.key] = LayerVisit(started, layers, (before, _fastest_us(reference)))
+    return LayerRound(visits)
+
+
+def _fastest_us(reference: Session) -> float:
+    reference.run()
+    return float(reference.time_us(OPS_PROTOCOL.reference_runs).min())

@@ -95,10 +95,9 @@ class Workbench:
         target = self.profiler.target()
         reference = reference_network(target.precision, self.profiler.int8_form)
         plan, visits = self._visited(archs, reference, name, progress)
-        layers = profile_layers(plan, self.profiler, progress=progress)
+        rounds = profile_layers(plan, self.profiler, progress=progress)
         costs = {op: op_cost(self.space, op) for op in self.space.all_ops}
-        protocol = networks_protocol(target.threads)
-        table = table_from_networks(self.space, archs, plan, target, visits, layers, costs, protocol)
+        table = table_from_networks(self.space, archs, plan, target, rounds, costs)
         ms = _ratios(plan, visits) * table.provenance.reference_us / 1e3
         model = LatencyModel(table, self.space).calibrated(archs, ms)
         return Calibrated(archs, ms, model, {len(archs): _error_pct(model)})

@@ -15,10 +15,12 @@ def plan(tmp_path, onnx_model):
 def test_every_layer_of_every_model_has_a_time(plan):
     pytest.importorskip("onnxruntime")
     rounds = profile_layers(plan, make_profiler("onnxruntime", 1, 1), rounds=2, runs=4)
-    assert [set(profiled.of) for profiled in rounds] == [{"one", "three"}] * 2
+    assert [set(profiled.visits) for profiled in rounds] == [{"one", "three"}] * 2
     for profiled in rounds:
         for key, convolutions in (("one", 1), ("three", 3)):
-            layers = profiled.of[key]
+            visit = profiled.visits[key]
+            layers = visit.layers
+            assert min(visit.reference_us) > 0
             assert all(layer.us >= 0 for layer in layers)
             assert sum(layer.us for layer in layers) > 0
             assert len(layers) >= convolutions
@@ -29,7 +31,7 @@ def test_in_this_process_where_no_other_can_make_the_runtime(plan, onnx_model):
     from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 
     (profiled,) = profile_layers(plan, OnnxRuntimeProfiler(), rounds=1, runs=2)
-    assert set(profiled.of) == {"one", "three"}
+    assert set(profiled.visits) == {"one", "three"}
 
 
 def test_a_runtime_that_does_not_tell(make_plan, fake_profiler):
