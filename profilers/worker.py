@@ -12,11 +12,14 @@ from typing import Any
 from latency_tables import HwnasError
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.isolated import MeasureModel, Request
+from profilers.layer_profile import ProfileLayers
 from profilers.profile import MeasureRound
 from profilers.resources import MeasureResources
 from profilers.runtimes import make_profiler
 
-_KINDS: Mapping[str, type[Request]] = {kind.__name__: kind for kind in (MeasureRound, MeasureModel, MeasureResources)}
+_KINDS: Mapping[str, type[Request]] = {
+    kind.__name__: kind for kind in (MeasureRound, MeasureModel, MeasureResources, ProfileLayers)
+}
 
 
 def _read_request(content: bytes) -> Request:

@@ -156,7 +156,9 @@ def quick_kit(make_kit, tmp_path_factory):
 @pytest.fixture(scope="session")
 def slow_kit(make_kit, tmp_path_factory):
     """A kit that takes a second or two, so that something can happen meanwhile."""
-    protocol = Protocol(group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4, disturbed_rounds=0)
+    protocol = Protocol(
+        group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4, disturbed_rounds=0
+    )
     return make_kit(tmp_path_factory.mktemp("slow"), protocol)
 
 

@@ -247,7 +247,12 @@ def large_kit(onnx_model, tmp_path_factory):
     """A kit of several megabytes."""
     folder, op = tmp_path_factory.mktemp("large"), Op.of("net", (1,))
     plan = write_plan(folder, "large", onnx_model(1), [(op.key, op, OpCost(0.1, 1, 1), onnx_model(24, 64))])
-    pack_kit(plan, None, KitSettings(protocol=Protocol(minimum_rounds=1, maximum_rounds=1, disturbed_rounds=0)), folder / "kit.pyz")
+    pack_kit(
+        plan,
+        None,
+        KitSettings(protocol=Protocol(minimum_rounds=1, maximum_rounds=1, disturbed_rounds=0)),
+        folder / "kit.pyz",
+    )
     return folder / "kit.pyz"
 
 
