@@ -18,7 +18,7 @@ from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan, read_plan
 from profilers.protocol import OPS_PROTOCOL
 
-LAYER_RUNS, LAYER_ROUNDS = 10, 2
+LAYER_RUNS, LAYER_ROUNDS = 20, 2
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def test_rows_are_the_times_inside_networks(space, costs, tmp_path):
     assert [row.median_us for row in table.rows] == pytest.approx([us[row.op] for row in table.rows])
     ms = LatencyModel(table, space).predict(archs[:3]).ms
     assert ms == pytest.approx([sum(us[op] for op in space.ops(arch)) / 1e3 for arch in archs[:3]])
-    assert table.provenance.protocol == {"profiled_networks": 60, "layer_rounds": 2, "layer_runs": 10}
+    assert table.provenance.protocol == {"profiled_networks": 60, "layer_rounds": 2, "layer_runs": 20}
     save_table(table, tmp_path / "table")
     assert load_table(tmp_path / "table") == table
 
