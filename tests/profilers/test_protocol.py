@@ -6,8 +6,8 @@ import pytest
 
 from latency_tables import Measurement, summarise
 from profilers import Protocol
-from tests.profilers.conftest import FakeSession
 from profilers.protocol import NETWORKS_PROTOCOL, by_key, networks_protocol, stop_reason, visit, visit_model
+from tests.profilers.conftest import FakeSession
 
 PROTOCOL = Protocol(warmup_runs=3, group_us=1000, minimum_runs=4, maximum_runs=64, reference_runs=6, groups=2)
 
