@@ -5,7 +5,7 @@ Nothing of the folder is run but its models, each in a process of its own, and n
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,6 @@ from deploy.formats.requests import isolated_answers
 from hwnas.data import Split
 from latency_tables import ProfilerError
 from latency_tables.progress import Progress, silent
-from profilers import RuntimeSetting
 from profilers.runtimes import make_profiler
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -98,7 +97,7 @@ def verify_folder(
             findings = checker.timed(findings, shipped)
         models.append(findings)
     progress(len(models), len(models), "")
-    return _judged(models, chosen.name, budget_ms)
+    return judge(models, chosen.name, budget_ms)
 
 
 @dataclass(frozen=True)
@@ -118,19 +117,23 @@ class _Checker:
             make_profiler(setting.runtime, setting.threads, setting.batch, setting.precision)
         except ProfilerError as e:
             return replace(found, notes=(f"not asked: {e}",))
+        opened = may_open(self._manifest, model, self.trusted)
+        if not opened:
+            note = "the engine was not opened: nobody vouches for it; give --trust SHA256, or take the rebuilt one"
+            found = replace(found, notes=(note,))
+        questions = [(True, self._probe), *([(False, self._probe)] if opened else [])]
+        if self.images is not None:
+            questions.append((not opened, self.images.images))
+        files, source = self.contents.files_of(model) if opened else {}, self.contents.files[model.source]
         try:
-            rebuilt = self._logits(model, setting, rebuild=True)
+            rebuilt, *others = isolated_answers(model.format, files, setting, questions, source)
             found = replace(found, rebuilt_off=self._off(model, rebuilt))
-            if self._may_open(model):
-                found = replace(found, file_off=self._off(model, self._logits(model, setting, rebuild=False)))
-            else:
-                note = "the engine was not opened: nobody vouches for it; give --trust SHA256, or take the rebuilt one"
-                found = replace(found, notes=(note,))
-            if self.images is not None:
-                logits = self._logits(model, setting, not self._may_open(model), self.images.images)
-                found = replace(found, accuracy=float((logits.argmax(axis=1) == self.images.labels).mean()))
+            if opened:
+                found = replace(found, file_off=self._off(model, others[0]))
         except ProfilerError as e:
             return replace(found, failures=(str(e),))
+        if self.images is not None:
+            found = replace(found, accuracy=float((others[-1].argmax(axis=1) == self.images.labels).mean()))
         limit, failures = TOLERANCES[model.precision], []
         for what, off in (("built here from ONNX", found.rebuilt_off), ("as it lies here", found.file_off)):
             if off is not None and not off <= limit:
@@ -141,26 +144,14 @@ class _Checker:
         """With its milliseconds; an engine that nobody vouches for is built here first."""
         setting, files = model.setting(self._manifest.threads), self.contents.files_of(model)
         try:
-            if not self._may_open(model):
+            if not may_open(self._manifest, model, self.trusted):
                 source = self.contents.files[model.source]
                 files = FORMATS[model.format]().build(source, setting).files
             return replace(found, measured=measure_files(model.format, files, setting))
         except ProfilerError as e:
             return replace(found, notes=(*found.notes, f"not measured: {e}"))
 
-    def _may_open(self, model: ShippedModel) -> bool:
-        return may_open(self._manifest, model, self.trusted)
-
-    def _logits(
-        self,
-        model: ShippedModel,
-        setting: RuntimeSetting,
-        rebuild: bool,
-        images: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.float32]:
-        files = {FILE: self.contents.files[model.source]} if rebuild else self.contents.files_of(model)
-        return isolated_answers(model.format, files, setting, self._probe() if images is None else images, rebuild)
-
+    @property
     def _probe(self) -> NDArray[np.uint8]:
         return np.frombuffer(self.contents.files[PROBE], np.uint8).reshape(self._manifest.probe_shape)
 
@@ -175,7 +166,9 @@ class _Checker:
         if model.answers:
             return np.array(model.answers, np.float32)
         setting = replace(model.setting(self._manifest.threads), runtime=OnnxFormat.runtime)
-        return isolated_answers(OnnxFormat.name, {FILE: self.contents.files[model.source]}, setting, self._probe())
+        files = {FILE: self.contents.files[model.source]}
+        (logits,) = isolated_answers(OnnxFormat.name, files, setting, [(False, self._probe)])
+        return logits
 
 
 def _require_classes(model: ShippedModel, classes: Collection[str], images: Split) -> None:
@@ -186,7 +179,8 @@ def _require_classes(model: ShippedModel, classes: Collection[str], images: Spli
         raise FolderError(f"the images are {list(images.images.shape[1:])}, not {list(contract.input.shape[1:])}")
 
 
-def _judged(models: list[ModelFindings], chosen: str, budget_ms: float | None) -> FolderVerdict:
+def judge(models: Sequence[ModelFindings], chosen: str, budget_ms: float | None) -> FolderVerdict:
+    """The verdict over all findings; the budget is about the model `chosen`."""
     failures = [f"{m.name}: {failure}" for m in models for failure in m.failures]
     notes = [f"{m.name}: {note}" for m in models for note in m.notes]
     said = next(m for m in models if m.name == chosen)

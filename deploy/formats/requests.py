@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from deploy.formats._base import Files
 from deploy.formats.answers import answers
 from deploy.formats.by_name import make_format
-from deploy.formats.onnx_file import FILE as ONNX
+from deploy.onnx_file import checked_onnx
 from latency_tables import Measurement
 from latency_tables.progress import Progress
 from latency_tables.storage.files import write_atomically
@@ -24,41 +25,63 @@ from profilers.device.machine import quiet
 from profilers.isolated import Request, run_isolated
 from profilers.protocol import visit
 
-_REFERENCE = "reference.onnx"
+_REFERENCE, _SOURCE = "reference.model", "source.model"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Images [n, c, h, w], whose bytes are in a file; `rebuilt`: of the model that is built from ONNX meanwhile."""
+
+    rebuilt: bool
+    images: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class FileRequest(Request):
-    """Work on the files of a model, which lie in `folder`.
-
-    `rebuild`: the one file is ONNX, and those of the format are made of it first.
-    """
+    """Work on the files of a model in some format, which lie in `folder`."""
 
     worker: ClassVar[str] = "deploy.formats.worker"
     format: str
-    rebuild: bool
     folder: str
     names: tuple[str, ...]
 
     def files(self) -> Files:
-        """The files of the model, in its format."""
-        files = {name: (Path(self.folder) / name).read_bytes() for name in self.names}
-        return make_format(self.format).build(files[ONNX], self.spec).files if self.rebuild else files
+        """The files of the model."""
+        return {name: (Path(self.folder) / name).read_bytes() for name in self.names}
 
 
 @dataclass(frozen=True)
-class AnswerImages(FileRequest):
-    """The logits of each of the images, whose bytes are in the file `images`."""
+class AskModel(FileRequest):
+    """The logits of every question's images. The ONNX model to build from lies beside the files."""
 
-    images: str
-    shape: tuple[int, ...]
+    questions: tuple[Question, ...]
 
-    def work(self, profiler: Profiler, progress: Progress) -> list[list[float]]:
-        """Open the model and ask it."""
-        pixels = np.fromfile(self.images, np.uint8).reshape(self.shape)
-        with make_format(self.format).open(self.files(), self.spec) as session:
-            logits: list[list[float]] = answers(session, pixels).tolist()
+    def work(self, profiler: Profiler, progress: Progress) -> list[list[list[float]]]:
+        """Build and open what is asked, once."""
+        with ExitStack() as stack:
+            sessions: dict[bool, Session] = {}
+            for rebuilt in {q.rebuilt for q in self.questions}:
+                sessions[rebuilt] = stack.enter_context(self._open(rebuilt))
+            return [self._logits(sessions[q.rebuilt], q) for q in self.questions]
+
+    def _open(self, rebuilt: bool) -> Session:
+        files, format_ = self.files(), make_format(self.format)
+        if rebuilt:
+            files = format_.build(checked(Path(self.folder) / _SOURCE), self.spec).files
+        return format_.open(files, self.spec)
+
+    def _logits(self, session: Session, question: Question) -> list[list[float]]:
+        pixels = np.fromfile(question.images, np.uint8).reshape(question.shape)
+        logits: list[list[float]] = answers(session, pixels).tolist()
         return logits
+
+
+def checked(path: Path) -> bytes:
+    """An ONNX file that onnx's own checker accepts; raises `HwnasError`."""
+    content = path.read_bytes()
+    checked_onnx(content, "the ONNX model")
+    return content
 
 
 @dataclass(frozen=True)
@@ -85,18 +108,26 @@ class TimeFiles(FileRequest):
 
 
 def isolated_answers(
-    format: str, files: Files, setting: RuntimeSetting, images: NDArray[np.uint8], rebuild: bool = False
-) -> NDArray[np.float32]:
-    """`answers` of a model's files in a process of its own, which may die of them; [n, classes].
+    format: str,
+    files: Files,
+    setting: RuntimeSetting,
+    questions: Sequence[tuple[bool, NDArray[np.uint8]]],
+    source: bytes = b"",
+) -> list[NDArray[np.float32]]:
+    """`answers` of a model's files to each question's images, in a process of its own, which may die of them.
 
-    `rebuild`: the one file is an ONNX model, from which those of the format are made there. Raises `ProfilerError`.
+    A question says whether it is put to the files, or (True) to those that are made there of the ONNX model `source`.
+    Raises `ProfilerError` in one line.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _write(folder, files)
-        pixels = Path(folder) / "images.u8"
-        pixels.write_bytes(np.ascontiguousarray(images).tobytes())
-        asked = AnswerImages(setting, format, rebuild, folder, tuple(files), str(pixels), images.shape)
-        return np.array(run_isolated(asked), np.float32)
+        _write(folder, {**files, _SOURCE: source})
+        asked = []
+        for i, (rebuilt, images) in enumerate(questions):
+            pixels = Path(folder) / f"{i}.images"
+            pixels.write_bytes(np.ascontiguousarray(images).tobytes())
+            asked.append(Question(rebuilt, str(pixels), images.shape))
+        said = run_isolated(AskModel(setting, format, folder, tuple(files), tuple(asked)))
+        return [np.array(logits, np.float32) for logits in said]
 
 
 def isolated_visits(
@@ -105,7 +136,7 @@ def isolated_visits(
     """Visits to a model's files beside the reference network, in a process of its own. Raises `ProfilerError`."""
     with tempfile.TemporaryDirectory() as folder:
         _write(folder, {**files, _REFERENCE: reference})
-        asked = TimeFiles(setting, format, False, folder, tuple(files), visits, round_)
+        asked = TimeFiles(setting, format, folder, tuple(files), visits, round_)
         return from_plain(_Visits, {"visits": run_isolated(asked)}).visits
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from deploy.formats.requests import AnswerImages, TimeFiles
+from deploy.formats.requests import AskModel, TimeFiles
 from profilers.worker import main
 
 if __name__ == "__main__":
-    sys.exit(main({kind.__name__: kind for kind in (AnswerImages, TimeFiles)}))
+    sys.exit(main({kind.__name__: kind for kind in (AskModel, TimeFiles)}))

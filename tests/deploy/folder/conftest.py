@@ -50,6 +50,13 @@ def whole(handed, tmp_path_factory):
 
 
 @pytest.fixture
+def one(handed, tmp_path):
+    """A folder of one fp32 ONNX model that a test may do anything to."""
+    write_folder(handed, Wanted(measure=False), tmp_path / "one")
+    return tmp_path / "one"
+
+
+@pytest.fixture
 def own(whole, tmp_path):
     """A copy that a test may do anything to."""
     return shutil.copytree(whole, tmp_path / "own")
@@ -59,3 +66,9 @@ def own(whole, tmp_path):
 def _own_state(monkeypatch, tmp_path):
     """The record of engines that were built here is the test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    """Times are taken in one process, which is enough to see that they are."""
+    monkeypatch.setattr("deploy.folder.measure._PROCESSES", 1)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from deploy.folder import FolderError, Wanted, manifest_of, verify_folder, write_folder
-from deploy.folder.manifest import FileRecord
+from deploy.folder.manifest import FileRecord, Milliseconds
 from deploy.folder.trust import built_here, record_built
+from deploy.folder.verify import ModelFindings, judge
 from deploy.formats.onnx_file import OnnxFormat
 from hwnas.cli.main import main
 from latency_tables.storage.signed import signed_bytes
@@ -75,15 +76,15 @@ def test_paths_that_lead_out(own, path):
     assert "is no path inside the folder" in failed(own)
 
 
-def test_a_forged_manifest_is_held_against_the_models(own):
-    manifest = manifest_of(own)
-    first, *others = manifest.models
+def test_a_forged_manifest_is_held_against_the_models(one):
+    manifest = manifest_of(one)
+    (first,) = manifest.models
     wrong = replace(first, answers=tuple(row[::-1] for row in first.answers))
-    forge(own, manifest, models=(wrong, *others))
-    assert "built here from ONNX it answers otherwise than stored" in failed(own)
+    forge(one, manifest, models=(wrong,))
+    assert "built here from ONNX it answers otherwise than stored" in failed(one)
     swapped = replace(first, contract=replace(first.contract, classes=("bright", "dark")))
-    forge(own, manifest, models=(swapped, *others))
-    assert "says other things of light-fp32-onnxruntime than" in failed(own)
+    forge(one, manifest, models=(swapped,))
+    assert "says other things of light-fp32-onnxruntime than" in failed(one)
 
 
 def test_a_model_that_asks_for_more_than_its_file(own):
@@ -131,13 +132,25 @@ def test_images_of_other_classes(whole, handed):
 
 
 @pytest.mark.measures
-def test_budgets(handed, tmp_path):
-    write_folder(handed, Wanted(measure=False), tmp_path / "f")
-    assert verify_folder(tmp_path / "f", budget_ms=1e6).verdict == "PASS"
-    assert " budget 1e-06 ms" in failed(tmp_path / "f", budget_ms=1e-6)
-    said = verify_folder(tmp_path / "f", budget_ms=1e6)
+@pytest.mark.usefixtures("one_process")
+def test_budgets(one):
+    said = verify_folder(one, budget_ms=1e6)
+    assert said.verdict == "PASS"
     (found,) = said.models
     assert found.measured.low_ms <= found.measured.ms <= found.measured.high_ms
+    assert " budget 1e-06 ms" in failed(one, budget_ms=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(1, 2, "PASS"), (1, 3, "PASS"), (2, 4, "INCONCLUSIVE"), (3, 4, "INCONCLUSIVE"), (4, 5, "FAIL")],
+)
+def test_a_budget_of_3_ms(low, high, verdict):
+    """Inside is PASS, outside FAIL; an interval that holds the budget decides nothing."""
+    found = ModelFindings("m", rebuilt_off=0.0, measured=Milliseconds((low + high) / 2, low, high))
+    assert judge([found], "m", 3.0).verdict == verdict
+    assert judge([replace(found, measured=None)], "m", 3.0).verdict == "INCONCLUSIVE"
+    assert judge([replace(found, failures=("it died",))], "m", 3.0).reasons == ("m: it died",)
 
 
 def test_engines_that_were_built_here_are_remembered(tmp_path):
@@ -150,14 +163,14 @@ def test_engines_that_were_built_here_are_remembered(tmp_path):
     assert built_here() == frozenset()
 
 
-def test_the_command_line(whole, own, capsys, monkeypatch):
-    assert main(["verify", str(whole), "--json"]) == 0
+def test_the_command_line(one, capsys):
+    assert main(["verify", str(one), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert (said["verdict"], said["model"]) == ("PASS", manifest_of(whole).recommended)
-    (own / "infer.py").write_text("print('never run')")
-    assert main(["verify", str(own)]) == 1
+    assert (said["verdict"], said["model"]) == ("PASS", "light-fp32-onnxruntime")
+    (one / "infer.py").write_text("print('never run')")
+    assert main(["verify", str(one)]) == 1
     assert "FAIL\n  infer.py has 18 bytes" in capsys.readouterr().out
-    assert main(["verify", str(whole), "--threads", "2"]) == 2
+    assert main(["verify", str(one), "--threads", "2"]) == 2
     assert "--threads does not go with a folder" in capsys.readouterr().err
     assert main(["verify", "--trust", "0" * 64]) == 2
 
@@ -183,13 +196,13 @@ def test_plans_are_built_without_a_gpu(handed, tmp_path):
     assert names[0] in failed(tmp_path / "f")
 
 
-def test_an_engine_is_opened_only_when_vouched_for(handed, own, monkeypatch, tmp_path):
+def test_an_engine_is_opened_only_when_vouched_for(one, monkeypatch):
     """Here ONNX files count as engines: what decides is the same for every format."""
     monkeypatch.setattr(OnnxFormat, "is_engine", True)
-    manifest, name = manifest_of(own), "light-fp32-onnxruntime"
+    manifest, name = manifest_of(one), "light-fp32-onnxruntime"
 
     def opened(**options):
-        found = next(m for m in verify_folder(own, **options).models if m.name == name)
+        (found,) = verify_folder(one, **options).models
         assert found.rebuilt_off is not None
         return found.file_off is not None
 

@@ -125,6 +125,7 @@ def test_a_precision_that_loses_too_much_is_left_out(handed, tmp_path):
 
 
 @pytest.mark.measures
+@pytest.mark.usefixtures("one_process")
 def test_the_fastest_is_recommended(handed, tmp_path):
     manifest = write_folder(handed, Wanted(precisions=("fp32", "int8"), max_drop_points=100), tmp_path / "f")
     times = {m.name: m.measured for m in manifest.models}
