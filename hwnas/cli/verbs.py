@@ -117,8 +117,10 @@ def export(run: Run) -> Answer:
       hwnas export --to onnx,openvino --precision fp32,int8 --out runs/photos
     """
     done = run.deployment.export(run.chosen())
-    record = {**asdict(done), "path": str(done.path)}
-    return Answer(record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most")
+    how = done.lowering
+    record = {**asdict(done), "path": str(done.path), "lowering": None if how is None else how.to_json()}
+    text = f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
+    return Answer(record, text if how is None else f"{text} in fp32\n  {done.precision}: {how.describe()}")
 
 
 def verify(run: Run) -> Answer:

@@ -112,6 +112,8 @@ class Run:
             "macs": outcome.export.macs,
             "params": outcome.export.params,
             "parity_max_abs": outcome.export.parity_max_abs,
+            "precision": outcome.export.precision,
+            "lowering": None if (how := outcome.export.lowering) is None else how.to_json(),
             "heldout_mape_pct": self.profiling.heldout.mape_pct,
             "heldout_within5_pct": self.profiling.heldout.within_pct(5),
             "predictor_tau": None if np.isnan(tau) else tau,

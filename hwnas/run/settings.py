@@ -19,7 +19,7 @@ _DATA = ("data", "test_data", "limit", "mirror")
 _PROFILING = ("runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
 _ACCURACY = ("supernet_epochs", "pairs")
 _SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
-_TRAINING = ("train_epochs", "workers")
+_TRAINING = ("train_epochs", "max_drop", "workers")
 _WHOLE_JOB = (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, *_TRAINING, "seed")
 _ONE_NETWORK = (*_WHOLE_JOB, "arch")
 
@@ -60,7 +60,7 @@ class Settings:
     mirror: bool | None = _setting(None, "whether mirrored images keep their label [default: no for digits, else yes]")
     runtime: str = _setting("onnxruntime", "inference runtime, see `hwnas runtimes`; or your own: file.py:Class")
     threads: int = _setting(1, "threads of the runtime", 1, 1024)
-    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8 (profile only so far)")
+    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8")
     table: str | None = _setting(None, "use this latency table, made on this device, instead of profiling")
     budget_ms: float | None = _setting(
         None, "latency budget [default: the median predicted latency of random networks]"
@@ -88,6 +88,7 @@ class Settings:
     )
     finalists: int = _setting(9, "networks that are trained; validation picks the winner among them", 1, 10_000)
     train_epochs: int = _setting(6, "epochs of training each of them", 1, 100_000)
+    max_drop: float = _setting(1.0, "points of validation accuracy that fp16 or int8 may cost at most, 0 to 100")
     workers: str = _setting(
         "here",
         "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster "
@@ -106,6 +107,8 @@ class Settings:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 bound = "finite" if value == math.inf else "more than 0"
                 raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
+        if not 0 <= self.max_drop <= 100:
+            raise HwnasError(f"--max-drop must be 0 to 100 points, got {self.max_drop:g}")
         from hwnas.search.strategies.by_name import STRATEGIES  # late: what only reads settings needs no search
 
         if self.strategy not in STRATEGIES:

@@ -108,6 +108,13 @@ def test_an_endless_budget_or_limit_names_the_option(option):
         Settings(**{option: math.inf})
 
 
+@pytest.mark.parametrize("value", [-0.1, 100.5, math.nan, math.inf])
+def test_a_drop_is_in_points(value):
+    assert [Settings(max_drop=points).max_drop for points in (0, 0.5, 100)] == [0, 0.5, 100]
+    with pytest.raises(HwnasError, match=r"^--max-drop must be 0 to 100 points, got "):
+        Settings(max_drop=value)
+
+
 def test_paths_mean_the_same_in_every_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -144,6 +151,7 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
         "queries": 9,
         "workers": "local:2",
         "search_minutes": 0.5,
+        "max_drop": 2.0,
     }
     for name, value in efforts.items():
         assert Settings(**{name: value}).identity == base.identity, name
