@@ -82,7 +82,7 @@ def _exported(where: Path, seed: int) -> tuple[Handed, float]:
     started = time.monotonic()
     export_network(network, data, path, architecture=space.to_text(arch), space=space.name)
     seconds = time.monotonic() - started
-    return Handed("random", path.read_bytes(), read_manifest(path), data), seconds
+    return Handed("random", ((path.read_bytes(), read_manifest(path), "between-ops"),), data), seconds
 
 
 def _outcome(folder: Path) -> str:

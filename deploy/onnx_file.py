@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from latency_tables import HwnasError
 
@@ -27,7 +26,7 @@ def read_onnx(content: bytes, where: str) -> onnx.ModelProto:
         raise OnnxFileError(f"{where} has {len(content)} bytes; at most {MOST_BYTES} are read")
     try:
         proto = onnx.load_model_from_string(content)
-    except DecodeError:
+    except Exception:  # protobuf's own errors, whose package has no types
         raise OnnxFileError(f"{where} is no ONNX model") from None
     graph = proto.graph
     if proto.functions or any(a.g.ByteSize() or a.graphs for node in graph.node for a in node.attribute):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.folder.manifest import MANIFEST, FolderError, FolderManifest, ShippedModel, parse_folder_manifest
 from deploy.folder.on_disk import paths_in, read_listed
-from deploy.manifest import METADATA_KEY
+from deploy.formats import Files
+from deploy.manifest import METADATA_KEY, parse_manifest
 from deploy.onnx_file import MOST_BYTES, OnnxFileError, read_onnx
-from latency_tables.storage.files import plain_json, read_file
-from latency_tables.storage.serialise import parse_json
+from latency_tables.storage.files import read_file
 
 _MOST_FILES, _MOST_MANIFEST = 1000, 2**25
 
@@ -25,7 +24,7 @@ class Contents:
     manifest: FolderManifest
     files: Mapping[str, bytes] = field(repr=False)
 
-    def files_of(self, model: ShippedModel) -> dict[str, bytes]:
+    def files_of(self, model: ShippedModel) -> Files:
         """Those of one model, by name."""
         return {name: self.files[path] for name, path in model.file_paths(self.manifest.files).items()}
 
@@ -73,10 +72,10 @@ def _require_contract(model: ShippedModel, source: bytes) -> None:
         raise FolderError(str(e)) from None
     inside = {p.key: p.value for p in proto.metadata_props}.get(METADATA_KEY, "")
     try:
-        said = parse_json(inside.encode(errors="replace"))
+        same = parse_manifest(inside.encode(errors="replace")) == replace(model.contract, sha256=None)
     except ValueError:
-        said = None
-    if said != json.loads(json.dumps(plain_json(asdict(replace(model.contract, sha256=None))))):
+        same = False
+    if not same:
         raise FolderError(f"{MANIFEST} says other things of {model.name} than {model.source} itself")
     for end, named in ((proto.graph.input[0], model.contract.input), (proto.graph.output[0], model.contract.output)):
         sizes = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in end.type.tensor_type.shape.dim)

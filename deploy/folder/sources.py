@@ -6,15 +6,12 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 import onnx
-from onnx import helper
 
 from deploy.folder.wanted import Handed
+from deploy.lowered import lower_to
 from deploy.manifest import Manifest
 from deploy.onnx_file import checked_onnx, with_batch
-from hwnas.lowering.precision import FORMS, halved, quantised
 from profilers import Int8Form
-
-_CALIBRATION_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,6 @@ class Sources:
 
     def __init__(self, handed: Handed):
         self._handed = handed
-        self._lowered: dict[tuple[str, str], bytes] = {}
         self._made: dict[tuple[str, str, int], Source] = {}
 
     def get(self, precision: str, form: Int8Form, batch: int) -> Source:
@@ -41,34 +37,29 @@ class Sources:
         return self._made[key]
 
     def _make(self, precision: str, form: Int8Form, batch: int) -> Source:
-        contract, content = self._handed.contract, self._lower(precision, form)
-        if (precision, batch) != (contract.precision, 1):
-            content = content if batch == 1 else with_batch(content, batch)
-            contract = _contract(contract, precision, batch, content)
-            content = contract.into(content)
-        checked_onnx(content, f"the {precision} model")
-        return Source(content, replace(contract, sha256=hashlib.sha256(content).hexdigest()))
+        if batch == 1:
+            return self._one(precision, form)
+        one = self.get(precision, form, 1)
+        content = with_batch(one.content, batch)
+        contract = replace(
+            one.contract,
+            input=replace(one.contract.input, shape=(batch, *one.contract.input.shape[1:])),
+            output=replace(one.contract.output, shape=(batch, *one.contract.output.shape[1:])),
+        )
+        return _source(contract.into(content), contract)
 
-    def _lower(self, precision: str, form: Int8Form) -> bytes:
-        key = (precision, form if precision == "int8" else "")
-        if key not in self._lowered:
-            model = self._handed.model
-            if precision == "fp16":
-                model = halved(model)
-            elif precision == "int8":
-                images = self._handed.data.train.images[:_CALIBRATION_IMAGES]
-                model = quantised(model, images, form=FORMS[form])
-            self._lowered[key] = model
-        return self._lowered[key]
+    def _one(self, precision: str, form: Int8Form) -> Source:
+        """For one image: the file that is there already, else made of the fp32 one."""
+        for content, contract, its_form in self._handed.files:
+            if contract.precision == precision and (precision != "int8" or its_form == form):
+                return _source(content, contract)
+        (content, contract, _), *_ = self._handed.files
+        lowered = lower_to(content, self._handed.data, precision, form)
+        opset = onnx.load_model_from_string(lowered.model).opset_import[0].version
+        contract = replace(contract, precision=precision, lowering=lowered.lowering, opset=opset)
+        return _source(contract.into(lowered.model), contract)
 
 
-def _contract(fp32: Manifest, precision: str, batch: int, content: bytes) -> Manifest:
-    """That of the fp32 model of one image, for another precision and batch."""
-    (output,) = onnx.load_model_from_string(content).graph.output
-    dtype = helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type).name
-    return replace(
-        fp32,
-        precision=precision,
-        input=replace(fp32.input, shape=(batch, *fp32.input.shape[1:])),
-        output=replace(fp32.output, shape=(batch, *fp32.output.shape[1:]), dtype=dtype),
-    )
+def _source(content: bytes, contract: Manifest) -> Source:
+    checked_onnx(content, f"the {contract.precision} model")
+    return Source(content, replace(contract, sha256=hashlib.sha256(content).hexdigest()))

@@ -12,7 +12,7 @@ from deploy.manifest import Manifest
 from deploy.onnx_file import DYNAMIC
 from hwnas.data import Dataset
 from hwnas.lowering.precision import PRECISIONS
-from profilers import RuntimeSetting
+from profilers import Int8Form, RuntimeSetting
 
 _DYNAMIC = "dynamic"
 
@@ -52,14 +52,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Handed:
-    """A trained network: its fp32 ONNX file for one image with the contract inside, and the data it is about.
+    """A trained network, and the data it is about.
 
-    `predicted` is the latency model's word for a setting, None where it has none.
+    `files` are ONNX files of it for one image, their contracts inside: the fp32 one, then those of other precisions
+    that there are already, each with its form of int8. `predicted` is the latency model's word for a setting, None
+    where it has none.
     """
 
     name: str
-    model: bytes
-    contract: Manifest
+    files: tuple[tuple[bytes, Manifest, Int8Form], ...]
     data: Dataset
     predicted: Callable[[RuntimeSetting], Milliseconds | None] = lambda setting: None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.answers import accuracy, logits
 from deploy.folder.card import card
 from deploy.folder.infer_script import INFER as INFER_SCRIPT
 from deploy.folder.manifest import (
@@ -32,7 +33,7 @@ from deploy.folder.sources import Source, Sources
 from deploy.folder.triton import config
 from deploy.folder.trust import record_built
 from deploy.folder.wanted import Handed, Wanted, model_name
-from deploy.formats import Built, Files, Format, answers
+from deploy.formats import Built, Files, Format
 from deploy.formats.onnx_file import FILE, OnnxFormat
 from deploy.onnx_file import DYNAMIC
 from latency_tables import HwnasError, ProfilerError
@@ -80,7 +81,7 @@ class _Maker:
 
     def __post_init__(self) -> None:
         self._sources = Sources(self.handed)
-        self._probe = probe_images(_PROBES, self.handed.contract.input.shape[1:])
+        self._probe = probe_images(_PROBES, self.handed.files[0][1].input.shape[1:])
         fp32 = self._sources.get("fp32", "between-ops", 1)
         self._fp32 = self._ask(OnnxFormat(), {FILE: fp32.content}, self._bare("", fp32, OnnxFormat(), 1))
 
@@ -137,7 +138,8 @@ class _Maker:
         try:
             said = self._ask(format_, built.files, bare)
         except ProfilerError as e:
-            return replace(model, unchecked=f"not checked: {e}")
+            how = bare.contract.lowering  # by onnxruntime, for want of the device
+            return replace(model, unchecked=f"not checked: {e}", drop_points=None if how is None else how.drop_points)
         model = replace(
             model,
             answers=tuple(tuple(map(float, row)) for row in said.probe),
@@ -153,11 +155,8 @@ class _Maker:
     def _ask(self, format_: Format, files: Files, model: ShippedModel) -> _Said:
         data = self.handed.data
         with format_.open(files, model.setting(self.wanted.threads)) as session:
-            shares = [
-                float((answers(session, split.images).argmax(axis=1) == split.labels).mean())
-                for split in (data.validation, data.test)
-            ]
-            return _Said(answers(session, self._probe), *shares)
+            shares = [accuracy(logits(session, split.images), split.labels) for split in (data.validation, data.test)]
+            return _Said(logits(session, self._probe), *shares)
 
     def finish(self) -> tuple[FolderManifest, Mapping[str, bytes]]:
         """The manifest, and all files but that one."""

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.answers import logits
 from deploy.formats._base import Files
-from deploy.formats.answers import answers
 from deploy.formats.by_name import make_format
 from deploy.onnx_file import checked_onnx
 from latency_tables import Measurement
@@ -73,8 +73,8 @@ class AskModel(FileRequest):
 
     def _logits(self, session: Session, question: Question) -> list[list[float]]:
         pixels = np.fromfile(question.images, np.uint8).reshape(question.shape)
-        logits: list[list[float]] = answers(session, pixels).tolist()
-        return logits
+        said: list[list[float]] = logits(session, pixels).tolist()
+        return said
 
 
 def checked(path: Path) -> bytes:
@@ -114,7 +114,7 @@ def isolated_answers(
     questions: Sequence[tuple[bool, NDArray[np.uint8]]],
     source: bytes = b"",
 ) -> list[NDArray[np.float32]]:
-    """`answers` of a model's files to each question's images, in a process of its own, which may die of them.
+    """`logits` of a model's files to each question's images, in a process of its own, which may die of them.
 
     A question says whether it is put to the files, or (True) to those that are made there of the ONNX model `source`.
     Raises `ProfilerError` in one line.

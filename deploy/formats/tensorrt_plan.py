@@ -23,7 +23,8 @@ class TensorRtFormat(Format):
     Every matrix product must run in the precision asked for.
     """
 
-    name, runtime, triton, is_engine = "tensorrt", TENSORRT, 'platform: "tensorrt_plan"', True
+    name, runtime, is_engine = "tensorrt", TENSORRT, True
+    triton: ClassVar[str | None] = 'platform: "tensorrt_plan"'
     int8_form = TensorRtProfiler.int8_form
 
     def __init__(self, capabilities: Sequence[str] = ()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,6 @@ _OF_IMAGES = ("data", "test_data", "limit")
 _TO = typer.Option(help="write a folder to hand over, in these formats: onnx, openvino, tensorrt, tensorrt-rtx")
 _BATCH = typer.Option(help="with --to: batches, e.g. 1,8,dynamic")
 _CAPABILITY = typer.Option(help="with --to: compute capabilities to build for, e.g. 8.6 [default: the GPU here]")
-_MAX_DROP = typer.Option(help="with --to: percentage points of accuracy that int8 and fp16 may lose", min=0)
 _MEASURE = typer.Option(help="with --to: measure every model in fresh processes")
 _HANDED = typer.Option(help="with --to: where it is written [default: OUT/handover]")
 _FOLDER = typer.Argument(help="a folder of `hwnas export --to`; none: the run's winner")
@@ -43,7 +42,6 @@ def export_verb() -> Callable[..., Answer]:
         to: Annotated[str | None, _TO] = None,
         batch: Annotated[str, _BATCH] = "1",
         capability: Annotated[str, _CAPABILITY] = "",
-        max_drop: Annotated[float, _MAX_DROP] = 1.0,
         measure: Annotated[bool, _MEASURE] = True,
         folder: Annotated[Path | None, _HANDED] = None,
         **options: Any,
@@ -55,13 +53,14 @@ def export_verb() -> Callable[..., Answer]:
         precisions = options.pop("precision", None)  # those of the files; the run keeps its own
         from deploy.folder import Wanted
 
-        wanted = Wanted.of_texts(to, precisions or "fp32", batch, capability, max_drop_points=max_drop, measure=measure)
+        wanted = Wanted.of_texts(to, precisions or "fp32", batch, capability, measure=measure)
 
         def export(run: Run) -> Answer:
             from hwnas.run.handover import hand_over
 
             where = folder or run.folder.path / "handover"
-            return _handed(hand_over(run, wanted, where), where)
+            mine = wanted if precisions else replace(wanted, precisions=(run.settings.precision,))
+            return _handed(hand_over(run, mine, where), where)
 
         return with_settings(export)(precision=None, **options)
 

@@ -36,7 +36,7 @@ def handed(tmp_path_factory):
         optimiser.step()
     path = tmp_path_factory.mktemp("trained") / "model.onnx"
     export_network(network, data, path, architecture="two layers", space="by hand")
-    return Handed("light", path.read_bytes(), read_manifest(path), data)
+    return Handed("light", ((path.read_bytes(), read_manifest(path), "between-ops"),), data)
 
 
 @pytest.fixture(scope="session")
