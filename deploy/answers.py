@@ -29,14 +29,18 @@ def open_to_answer(model: bytes, profiler: Profiler | None = None) -> Session:
 def logits(session: Session, images: NDArray[Any]) -> NDArray[np.float32]:
     """float32 [n, classes] of images [n, c, h, w] as the model takes them, one batch of the model's size at a time.
 
-    Models that ship take uint8, one image at a time. Raises `ProfilerError` for images of another shape or type.
+    The last batch is filled up. Models that ship take uint8, most of them one image at a time. Raises `ProfilerError`
+    for images of another shape or type, and for a model that does not answer a row per image.
     """
     ((name, spec),) = session.input_specs.items()
     size, *shape = spec.shape
-    if list(images.shape[1:]) != shape or len(images) % size or not len(images):
+    if list(images.shape[1:]) != shape or not len(images):
         raise ProfilerError(f"the model takes images {[size, *shape]}, these are {list(images.shape)}")
-    parts = [session.infer({name: images[start : start + size]})[0] for start in range(0, len(images), size)]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    filled = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, axis=0)])
+    parts = [session.infer({name: filled[start : start + size]})[0] for start in range(0, len(filled), size)]
+    if any(part.ndim != 2 or len(part) != size for part in parts):
+        raise ProfilerError(f"the model answers {list(parts[0].shape)} to {size} images, not a row per image")
+    return np.concatenate(parts)[: len(images)].astype(np.float32, copy=False)
 
 
 def accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -14,7 +14,7 @@ from hwnas.data import Dataset, Split
 from hwnas.lowering.precision import FORMS, PRECISIONS, halved, quantised
 from hwnas.lowering.ranges import RANGE_METHODS, calibrate
 from latency_tables import HwnasError
-from profilers import Profiler
+from profilers import Int8Form, Profiler
 
 _CALIBRATION_IMAGES, _VALIDATION_IMAGES = 256, 2000
 _LARGEST_FP16 = float(np.finfo(np.float16).max)
@@ -55,12 +55,16 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     images, and answers that are not finite; `ProfilerError` when the runtime refuses a file or runs a matrix product
     of it in another precision.
     """
-    precision = profiler.target().precision
+    return lower_to(model, data, profiler.target().precision, profiler.int8_form, profiler)
+
+
+def lower_to(model: bytes, data: Dataset, precision: str, form: Int8Form, profiler: Profiler | None = None) -> Lowered:
+    """The same for a runtime that need not be here: without a profiler onnxruntime answers, and nothing is proven."""
     seen, validation = _spread(data.train, _CALIBRATION_IMAGES), _spread(data.validation, _VALIDATION_IMAGES)
-    files = _files(model, precision, profiler, seen.images)
-    answers = {method: _answers(file, validation.images, profiler) for method, file in files.items()}
+    files = _files(model, precision, form, seen.images)
+    answers = {method: _answers(file, validation.images, precision, profiler) for method, file in files.items()}
     best = max(answers, key=lambda method: true_class_probability(answers[method], validation.labels))
-    proof = profiler.build(files[best]).proof
+    proof = None if profiler is None else profiler.build(files[best]).proof
     with open_to_answer(model) as session:
         fp32_accuracy = accuracy(logits(session, validation.images), validation.labels)
     lowering = Lowering(
@@ -72,7 +76,7 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     return Lowered(files[best], precision, lowering)
 
 
-def _files(model: bytes, precision: str, profiler: Profiler, images: NDArray[np.uint8]) -> Mapping[str, bytes]:
+def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint8]) -> Mapping[str, bytes]:
     """The model in the lower precision, by every method that there is."""
     if precision not in PRECISIONS[1:]:
         raise PrecisionError(f"no lower precision: {precision!r}; there are {', '.join(PRECISIONS[1:])}")
@@ -86,18 +90,17 @@ def _files(model: bytes, precision: str, profiler: Profiler, images: NDArray[np.
                 f"{_LARGEST_FP16:g}; ship fp32 or int8"
             )
         return {"conversion": halved(model, float_output=True)}
-    form = FORMS[profiler.int8_form]
     return {
-        name: quantised(model, {value: method(of) for value, of in seen.items()}, form=form)
+        name: quantised(model, {value: method(of) for value, of in seen.items()}, form=FORMS[form])
         for name, method in RANGE_METHODS.items()
     }
 
 
-def _answers(model: bytes, images: NDArray[np.uint8], profiler: Profiler) -> NDArray[np.float32]:
+def _answers(model: bytes, images: NDArray[np.uint8], precision: str, profiler: Profiler | None) -> NDArray[np.float32]:
     with open_to_answer(model, profiler) as session:
         answers = logits(session, images)
     if not np.isfinite(answers).all():
-        raise PrecisionError(f"the network in {profiler.target().precision} answers what is not finite; ship fp32")
+        raise PrecisionError(f"the network in {precision} answers what is not finite; ship fp32")
     return answers
 
 

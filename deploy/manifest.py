@@ -171,7 +171,7 @@ def read_manifest(model: Path) -> Manifest:
     """
     path = manifest_path(model)
     try:
-        manifest, content = _parsed(path.read_bytes()), model.read_bytes()
+        manifest, content = parse_manifest(path.read_bytes()), model.read_bytes()
     except OSError as e:
         raise ManifestError(f"cannot read {e.filename}: {e.strerror}; export the network again") from None
     except ValueError as e:
@@ -179,7 +179,7 @@ def read_manifest(model: Path) -> Manifest:
     if manifest.sha256 != hashlib.sha256(content).hexdigest():
         raise ManifestError(f"{path} is the manifest of another file than {model}; export the network again")
     inside = {p.key: p.value for p in onnx.load_model_from_string(content).metadata_props}.get(METADATA_KEY)
-    if inside is None or _parsed(inside.encode()) != replace(manifest, sha256=None):
+    if inside is None or parse_manifest(inside.encode()) != replace(manifest, sha256=None):
         raise ManifestError(f"{path} says other things than {model} itself; export the network again")
     return manifest
 
@@ -194,7 +194,8 @@ def _readable(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _parsed(content: bytes) -> Manifest:
+def parse_manifest(content: bytes) -> Manifest:
+    """A manifest from JSON; raises ValueError in one line for anything else."""
     value: Any = parse_json(content)
     if isinstance(value, dict) and value.get("format") != FORMAT:
         raise ValueError(f"format {value.get('format')!r}, this version reads {FORMAT}")

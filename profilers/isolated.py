@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from latency_tables import Measurement, ProfilerError, Target
 from latency_tables.progress import Progress, silent
@@ -27,9 +27,13 @@ from profilers.protocol import Protocol, known_quiet_us, visit_model
 
 @dataclass(frozen=True)
 class Request(ABC):
-    """Work for a process of its own, which makes the runtime from `spec`. Its fields are plain values: no paths."""
+    """Work for a process of its own, which makes the runtime from `spec`. Its fields are plain values: no paths.
+
+    `worker` is the module that does it, which must know this class.
+    """
 
     spec: RuntimeSetting
+    worker: ClassVar[str] = "profilers.worker"
 
     @abstractmethod
     def work(self, profiler: Profiler, progress: Progress) -> Any:
@@ -73,13 +77,13 @@ def measure_model(model: Path, reference: Path, spec: RuntimeSetting, protocol: 
 
 
 def run_isolated(request: Request, progress: Progress = silent) -> Any:
-    """What `profilers.worker` answers to a request in a new interpreter, as plain JSON values.
+    """What its worker answers to a request in a new interpreter, as plain JSON values.
 
     Raises `ProfilerError` with the last words of the process when it fails. However this call ends, the process is
     gone then.
     """
     # -P: a folder called profilers where the user stands must not be taken for ours.
-    command = [sys.executable, "-P", "-m", "profilers.worker"]
+    command = [sys.executable, "-P", "-m", request.worker]
     answer = None
     with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True)

@@ -109,11 +109,12 @@ def train(run: Run) -> Answer:
 
 
 def export(run: Run) -> Answer:
-    """Export the winner, or the network given by --arch, to checked ONNX.
+    """Export the winner, or the network given by --arch, to checked ONNX; with --to, to a folder to hand over.
 
     \b
     Example:
       hwnas export --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7 --out runs/photos
+      hwnas export --to onnx,openvino --precision fp32,int8 --out runs/photos
     """
     done = run.deployment.export(run.chosen())
     how = done.lowering
@@ -125,9 +126,12 @@ def export(run: Run) -> Answer:
 def verify(run: Run) -> Answer:
     """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL.
 
+    With FOLDER: check a folder of `hwnas export --to`, whoever made it; 3 is the exit code of INCONCLUSIVE.
+
     \b
     Example:
       hwnas verify --budget-ms 0.3 --out runs/photos
+      hwnas verify --budget-ms 0.3 runs/photos/handover
     """
     v = run.deployment.verify(run.chosen())
     low, high = v.measured_ci95_ms
@@ -153,4 +157,5 @@ def _verdict(verified: bool) -> tuple[str, int]:
     return ("PASS", 0) if verified else ("FAIL", 1)
 
 
-VERBS = (run, profile, train_supernet, search, train, export, verify, report)
+VERBS = (run, profile, train_supernet, search, train, report)
+"""Those without more than a run's options; for `export` and `verify` see `hwnas.cli.handover`."""

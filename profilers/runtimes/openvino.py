@@ -44,8 +44,15 @@ class OpenVinoProfiler(ShippedRuntime):
 
     def compile(self, model: bytes) -> Compiled:
         """Compile a model for the batch asked; what `start` imports is openvino's own form of it."""
+        return self._compiled(model)
+
+    def compile_ir(self, xml: bytes, weights: bytes) -> Compiled:
+        """The same of a model in openvino's own files, model.xml and model.bin."""
+        return self._compiled(xml, weights)
+
+    def _compiled(self, *model: bytes) -> Compiled:
         try:
-            graph = self._core.read_model(model)
+            graph = self._core.read_model(*model)
             graph.reshape({port: [self._size(n) for n in port.get_partial_shape()] for port in graph.inputs})
             compiled = self._core.compile_model(graph, self._device, self._config())
         except Exception as e:  # openvino raises bare RuntimeErrors

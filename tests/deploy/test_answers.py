@@ -40,8 +40,7 @@ def test_a_model_of_more_images_at_once():
     session = open_to_answer(onnx_from_module(network, (3, 8, 8), batch=2))
     with torch.no_grad():
         np.testing.assert_allclose(logits(session, images.numpy()), network(images).numpy(), atol=1e-5)
-    with pytest.raises(ProfilerError, match=r"takes images \[2, 3, 8, 8\], these are \[3, 3, 8, 8\]"):
-        logits(session, images[:3].numpy())
+    np.testing.assert_array_equal(logits(session, images[:3].numpy()), logits(session, images.numpy())[:3])
 
 
 @pytest.mark.parametrize(

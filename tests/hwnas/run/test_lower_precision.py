@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deploy.folder import manifest_of
 from deploy.manifest import read_manifest
 from hwnas.cli.main import main
 from hwnas.lowering.ranges import RANGE_METHODS
@@ -42,3 +43,9 @@ def test_a_run_in_int8(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["lowering"] == how
     after = {p.stem: p.stat().st_mtime_ns for p in (run / "stages").glob("*.json")}
     assert {name.partition("-")[0] for name in after if after[name] != before[name]} == {"export"}
+    # The folder to hand over has the very file of the run, and the fp32 one that it was made from.
+    assert main(["export", "--to", "onnx", "--no-measure", "--max-drop", "99", "--out", str(run)]) == 0
+    (int8,) = manifest_of(run / "handover").models
+    assert (run / "handover" / int8.source).read_bytes() == model.read_bytes()
+    assert int8.accuracy == pytest.approx(result["test_accuracy"])
+    assert int8.predicted is not None
