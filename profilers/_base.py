@@ -136,6 +136,10 @@ class Profiler(ABC):
         """Build a model and start it."""
         return self.start(self.build(model))
 
+    def command_line(self, model: Path) -> str | None:
+        """How to call the runtime's own benchmark whose median should be that of `Session.time_us`, if it has one."""
+        return None
+
     def conditions(self) -> Conditions:
         """How the device is doing now. Override where it is not this machine's processor."""
         return read_conditions()

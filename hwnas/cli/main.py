@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwnas.cli import boards, machine, table_fit, table_predict, table_show, verbs
+from hwnas.cli import boards, machine, table_fit, table_predict, table_show, timing, verbs
 from hwnas.cli.answer import Answer, answering, print_answer, printable
 from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
@@ -48,7 +48,8 @@ def _options(
 
 def build_app() -> typer.Typer:
     """All verbs."""
-    app = _group(*map(with_settings, verbs.VERBS), fleet, boards.kit, machine.doctor, machine.spaces, machine.runtimes)
+    of_machine = machine.doctor, machine.spaces, machine.runtimes
+    app = _group(*map(with_settings, verbs.VERBS), fleet, timing.time_, boards.kit, *of_machine)
     app.callback()(_options)
     on_tables = _group(
         table_show.ls,
