@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latency_tables import LatencyTable, Measurement, ProfilerError, TableError, quiet_reference_us, summarise
 from profilers import RuntimeSetting
-from profilers.isolated import measure_model
+from profilers.isolated import ModelVisits, measure_model
 from profilers.protocol import Protocol
 
-_PROCESSES = 5  # memory placement makes one process in thirty differ by 2-9 %
+PROCESSES = 5  # memory placement makes one process in thirty differ by 2-9 %
 _VISITS = 4
 
 
@@ -46,18 +47,15 @@ def verify(
     the table knows only by the name it gives itself. Raises `ProfilerError` when the model cannot be run and
     `TableError` when the table was made for another target or with another reference.
     """
-    target, protocol = table.provenance.target, Protocol()
+    target = table.provenance.target
     digest = _sha256(model, "model")
     if _sha256(reference, "reference model") != table.provenance.reference_sha256:
         raise TableError(f"{reference} is not the reference model of the latency table; use the one beside its rows")
     spec = RuntimeSetting(runtime or target.runtime, target.threads, target.batch, target.precision)
     visits: list[Measurement] = []
-    for process in range(_PROCESSES):
-        fresh = measure_model(model, reference, spec, protocol, _VISITS)
+    for fresh in fresh_processes(model, reference, spec):
         target.require(fresh.target, "the latency table")
-        if failed := [v.error for v in fresh.visits if v.error]:
-            raise ProfilerError(f"{model}: {failed[0]}")
-        visits += [replace(v, round=process) for v in fresh.visits]
+        visits += fresh.visits
     quiet_us = quiet_reference_us(visits)
     s = summarise(visits, quiet_us)
     quiet_ms = table.provenance.reference_us / 1e3
@@ -71,6 +69,18 @@ def verify(
         slowdown=quiet_us / table.provenance.reference_us,
         verified=high <= budget_ms,
     )
+
+
+def fresh_processes(model: Path, reference: Path, spec: RuntimeSetting) -> Iterator[ModelVisits]:
+    """Visits of a model beside a reference in one fresh process after another, `PROCESSES` in all, each a round.
+
+    Raises `ProfilerError` when the model cannot be run.
+    """
+    for process in range(PROCESSES):
+        fresh = measure_model(model, reference, spec, Protocol(), _VISITS)
+        if failed := [v.error for v in fresh.visits if v.error]:
+            raise ProfilerError(f"{model}: {failed[0]}")
+        yield replace(fresh, visits=tuple(replace(v, round=process) for v in fresh.visits))
 
 
 def _sha256(path: Path, what: str) -> str:

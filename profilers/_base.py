@@ -145,6 +145,10 @@ class Profiler(ABC):
         """
         raise ProfilerError(f"{self.target().runtime} does not tell the times of layers; measure op by op")
 
+    def command_line(self, model: Path) -> str | None:
+        """How to call the runtime's own benchmark whose median should be that of `Session.time_us`, if it has one."""
+        return None
+
     def conditions(self) -> Conditions:
         """How the device is doing now. Override where it is not this machine's processor."""
         return read_conditions()

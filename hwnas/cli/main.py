@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwnas.cli import boards, handover, machine, table_fit, table_predict, table_show, verbs
+from hwnas.cli import boards, handover, machine, table_fit, table_predict, table_show, timing, verbs
 from hwnas.cli.answer import Answer, answering, print_answer, printable
 from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
@@ -52,7 +52,8 @@ def _options(
 def build_app() -> typer.Typer:
     """All verbs."""
     of_run = *map(with_settings, verbs.VERBS), handover.export_verb(), handover.verify_verb()
-    app = _group(*of_run, fleet, boards.kit, machine.doctor, machine.spaces, machine.runtimes)
+    of_machine = machine.doctor, machine.spaces, machine.runtimes
+    app = _group(*of_run, fleet, timing.time_, boards.kit, *of_machine)
     app.callback()(_options)
     on_tables = _group(
         table_show.ls,

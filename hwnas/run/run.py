@@ -15,6 +15,7 @@ from hwnas.run.check import check_run
 from hwnas.run.deployment import Deployment
 from hwnas.run.feedback import Attempt, Feedback, Outcome
 from hwnas.run.folder import Display, RunFolder
+from hwnas.run.front import Front
 from hwnas.run.inputs import Inputs
 from hwnas.run.profiling import Profiling
 from hwnas.run.reporting import report_data
@@ -45,6 +46,7 @@ class Run:
         parts = self.folder, self.inputs, self.profiling, self.accuracy_model, self.budget
         self.search_stage = SearchStage(*parts)
         self.deployment = Deployment(*parts, self.workers)
+        self.front = Front(self.folder, self.inputs, self.profiling, self.search_stage)
         self._numerics = Numerics.current()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)

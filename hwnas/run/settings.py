@@ -28,12 +28,15 @@ STAGE_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "profile": (*_SPACE, *_DATA, *_PROFILING, "seed"),
     "train-supernet": (*_SPACE, *_DATA, *_ACCURACY, "seed"),
     "search": (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, "seed"),
+    "pareto": (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, "seed", "verify"),
     "train": _ONE_NETWORK,
     "export": _ONE_NETWORK,
     "verify": _ONE_NETWORK,
     "report": _WHOLE_JOB,
 }
-"""The settings that each verb of a run uses; `arch` names the network where a verb is about one."""
+"""The settings that each verb of a run uses."""
+ONE_COMMAND = ("arch", "verify")
+"""Settings that the next command does not start from: it is about the winner again, or the whole front."""
 
 
 def _setting(default: Any, meaning: str, least: int | None = None, most: int | None = None) -> Any:
@@ -66,6 +69,7 @@ class Settings:
         None, "latency budget [default: the median predicted latency of random networks]"
     )
     arch: str | None = _setting(None, "take this architecture instead of the search's winner")
+    verify: int | None = _setting(None, "measure so many networks of the front, spread over its latencies", 1, 10_000)
     seed: int = _setting(0, "one seed makes a run repeatable", 0, 2**32 - 1)  # what scikit-learn takes
     calibration_networks: int = _setting(
         MOST_CALIBRATION_NETWORKS,
@@ -123,7 +127,7 @@ class Settings:
     @property
     def decisive(self) -> dict[str, Any]:
         """All that the result depends on."""
-        return {name: value for name, value in asdict(self).items() if name != "workers"}
+        return {name: value for name, value in asdict(self).items() if name not in ("workers", "verify")}
 
     def absolute(self) -> Settings:
         """With every path made absolute, `~` expanded, so that they mean the same in every folder."""

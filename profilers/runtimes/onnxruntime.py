@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,16 +89,28 @@ class OnnxRuntimeProfiler(ShippedRuntime):
             session.close()
         return kernels
 
+    def command_line(self, model: Path) -> str | None:
+        """onnxruntime_perf_test, from onnxruntime's build; its P50. None on a GPU: it copies inputs in each run."""
+        if self._provider != CPU:
+            return None
+        entries = " ".join(f"{name}|{value}" for name, value in self._spinning.items())
+        line = ["onnxruntime_perf_test", "-e", "cpu", "-I", "-x", str(self._target.threads), "-y", "1", "-C", entries]
+        return shlex.join([*line, "-m", "times", "-r", "1000", "-s", str(model)])
+
+    @property
+    def _spinning(self) -> Mapping[str, str]:
+        # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
+        # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
+        spinning = "1" if self._target.threads > 1 else "0"
+        return {"session.intra_op.allow_spinning": spinning, "session.force_spinning_stop": spinning}
+
     def _options(self) -> Any:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._target.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is in the exception
-        # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
-        # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
-        spinning = "1" if self._target.threads > 1 else "0"
-        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
-        options.add_session_config_entry("session.force_spinning_stop", spinning)
+        for name, value in self._spinning.items():
+            options.add_session_config_entry(name, value)
         if self._provider != CPU:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options

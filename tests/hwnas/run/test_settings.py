@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.run import Settings
-from hwnas.run.settings import RANGES, STAGE_OPTIONS
+from hwnas.run.settings import ONE_COMMAND, RANGES, STAGE_OPTIONS
 from latency_tables import HwnasError
 
 counts = st.integers(100, 1000)
@@ -136,7 +136,7 @@ def test_every_verb_uses_settings_that_there_are_and_together_they_use_all():
     names = {f.name for f in fields(Settings)}
     assert {name for uses in STAGE_OPTIONS.values() for name in uses} == names
     assert all(len(set(uses)) == len(uses) for uses in STAGE_OPTIONS.values())
-    assert names - set(STAGE_OPTIONS["run"]) == {"arch"}
+    assert names - set(STAGE_OPTIONS["run"]) == set(ONE_COMMAND) == {"arch", "verify"}
     assert not {"arch", "finalists", "budget_ms", "train_epochs"} & set(STAGE_OPTIONS["profile"])
 
 
@@ -165,4 +165,4 @@ def test_who_works_on_a_run_is_kept_but_decides_nothing():
     here, there = Settings(), Settings(workers="local:2")
     assert Settings.from_plain(asdict(there)) == there
     assert here.decisive == there.decisive
-    assert {**here.decisive, "workers": "here"} == asdict(here)
+    assert {**here.decisive, "workers": "here", "verify": None} == asdict(here)

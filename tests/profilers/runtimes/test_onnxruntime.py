@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,3 +150,11 @@ def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when
     assert table.coverage(models).failed == (broken,)
     assert table[large].median_us > table[small].median_us  # twelve times the work
     assert table.rows[2].error.startswith("onnxruntime cannot run the model: ")
+
+
+@pytest.mark.parametrize(("threads", "spinning"), [(1, "0"), (2, "1")])
+def test_the_line_of_its_own_benchmark_has_the_settings_of_a_session(threads, spinning):
+    entries = f"session.intra_op.allow_spinning|{spinning} session.force_spinning_stop|{spinning}"
+    assert OnnxRuntimeProfiler(threads).command_line(Path("my model.onnx")) == (
+        f"onnxruntime_perf_test -e cpu -I -x {threads} -y 1 -C '{entries}' -m times -r 1000 -s 'my model.onnx'"
+    )
