@@ -3,6 +3,7 @@
 `rtx`: TensorRT for RTX builds our models without a GPU (`pip install 'hwnas[tensorrt-rtx]'`).
 `int8`: whether int8 pays on this processor, in which form.
 `answers`: what shipped files answer to real images on every runtime, in fp32 and int8.
+`boards`: a whole run on a board behind ssh whose link is cut and whose process is killed (`pip install 'hwnas[ssh]'`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks._answers import answers
+from benchmarks._boards import boards
 from benchmarks._int8_speed import int8_speed
 from benchmarks._rtx import rtx
 from benchmarks._speak import add_output_options, listed, publish
@@ -22,7 +24,7 @@ Part = Callable[[], tuple[dict[str, float], Mapping[str, Any]]]
 def main() -> None:
     """Measure the parts asked for, publish all figures together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="all", help="rtx, int8, answers; several with commas between")
+    parser.add_argument("--parts", default="all", help="rtx, int8, answers, boards; several with commas between")
     parser.add_argument("--networks", type=int, default=20, help="random networks per space")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="two networks per space")
@@ -33,6 +35,7 @@ def main() -> None:
         "rtx": lambda: rtx(networks, args.seed),
         "int8": lambda: int8_speed(networks, args.seed),
         "answers": lambda: answers(networks, args.seed, 1 if args.quick else 10),
+        "boards": lambda: boards(args.seed, args.quick),
     }
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A latency table and its calibration on the device at hand: what runs, checks and benchmarks have in common."""
+"""A latency table and its calibration on a device: what runs, checks and benchmarks have in common."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
 from latency_tables.storage.networks import save_networks
-from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
+from profilers import Plan, Protocol, table_from_plan
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
+from profilers.where import Device
 
 _NO_LONGER_HELPS, _STEP = 0.97, 20
 
@@ -58,21 +59,21 @@ class MeasuredOnDevice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """A space, a runtime on this device, and a folder for models and journals. Everything measured is journalled."""
+    """A space, a device, and a folder for models and journals. Everything measured is journalled."""
 
     space: SearchSpace
-    profiler: Profiler
+    device: Device
     folder: Path
 
     def plan(self, progress: Progress = silent) -> Plan:
         """One ONNX model of every op of the space, in the runtime's precision."""
-        precision, form = self.profiler.target().precision, self.profiler.int8_form
+        precision, form = self.device.target().precision, self.device.int8_form
         return plan_ops(self.space, self.folder / "ops", precision=precision, form=form, progress=progress)
 
     def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
         """Every op measured, in interleaved rounds."""
         visits = self._measure(plan, "ops", OPS_PROTOCOL, progress)
-        return table_from_plan(plan, self.profiler.target(), visits, OPS_PROTOCOL)
+        return table_from_plan(plan, self.device.target(), visits, OPS_PROTOCOL)
 
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
@@ -81,9 +82,9 @@ class Workbench:
         if not len(archs):
             raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
         where = self.folder / "networks" / name
-        precision, form = table.provenance.target.precision, self.profiler.int8_form
+        precision, form = table.provenance.target.precision, self.device.int8_form
         plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision, form=form)
-        protocol = networks_protocol(self.profiler.target().threads)
+        protocol = networks_protocol(self.device.target().threads)
         visits = by_key(self._measure(plan, name, protocol, progress))
         if failed := [v.error for mine in visits.values() for v in mine if v.error]:
             raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
@@ -121,9 +122,9 @@ class Workbench:
 
     def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""
-        work = digest_json([[m.sha256 for m in plan.models], vars(self.profiler.target()), protocol.to_json()])
+        work = digest_json([[m.sha256 for m in plan.models], vars(self.device.target()), protocol.to_json()])
         journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
-        return measure_plan(plan, self.profiler, journal, protocol, progress)
+        return self.device.measure(plan, journal, protocol, progress)
 
 
 def _error_pct(model: LatencyModel) -> float:

@@ -123,3 +123,41 @@ def data():
 @pytest.fixture(scope="session")
 def batches(data):
     return Batches(data, 16)
+
+
+STACK = """
+import numpy as np
+from torch import nn
+
+from hwnas.spaces import SearchSpace, Slot
+from latency_tables import Op
+
+SHAPES = ((3, 32, 32), (16, 16, 16), (16, 8, 8), (16, 4, 4))
+
+
+class Stack(SearchSpace):
+    name, input_shape, cardinalities = "stack", (3, 32, 32), (3, 3, 3, 3)
+
+    def __init__(self, num_classes=10):
+        self.num_classes = num_classes
+
+    @property
+    def slots(self):
+        kernels = [tuple((Op.of("conv", s, kernel=k, out=16),) for k in (1, 3, 5)) for s in SHAPES]
+        convolutions = [Slot((gene,), choices) for gene, choices in enumerate(kernels)]
+        return (*convolutions, Slot.fixed(Op.of("head", (16, 2, 2), out=self.num_classes)))
+
+    def build_op(self, op):
+        if op.kind == "head":
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op.in_shape[0], op["out"]))
+        conv = nn.Conv2d(op.in_shape[0], op["out"], op["kernel"], 2, op["kernel"] // 2, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(op["out"]), nn.ReLU())
+"""
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """The name of a small space of one's own: four convolutions of three kernels each, 81 networks."""
+    file = tmp_path_factory.mktemp("stack") / "stack.py"
+    file.write_text(STACK)
+    return f"{file}:Stack"
