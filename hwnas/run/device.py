@@ -42,8 +42,10 @@ def carried_to(settings: Settings) -> Target | None:
         here = make_profiler(settings.runtime, settings.threads, 1, settings.precision).target().device
     except NotInstalledError:
         here = None
-    asked = {"runtime": settings.runtime, "threads": settings.threads, "precision": settings.precision, "batch": 1}
-    return None if target.device == here else replace(target, **asked)
+    if target.device == here:
+        return None
+    s = settings
+    return replace(target, runtime=s.runtime, threads=s.threads, precision=s.precision, batch=1)
 
 
 def _board(device: str, settings: Settings, folder: RunFolder) -> Board:

@@ -251,6 +251,7 @@ class _Work:
         line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
         async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:
             complaints = asyncio.create_task(process.stderr.read())
+            complaints.add_done_callback(lambda task: task.cancelled() or task.exception())  # lost with the connection
             async for text in process.stdout:
                 if step := parse_progress_line(text):
                     self._tell(*step)

@@ -18,14 +18,45 @@ from latency_tables.storage.networks import read_networks, save_networks
 from profilers.runtimes import make_profiler
 from profilers.where import ThisMachine
 
+SPACE = """
+import numpy as np
+from torch import nn
+
+from hwnas.spaces import SearchSpace, Slot
+from latency_tables import Op
+
+SHAPES = ((3, 32, 32), (16, 16, 16), (16, 8, 8), (16, 4, 4))
+
+
+class Stack(SearchSpace):
+    name, input_shape, cardinalities = "stack", (3, 32, 32), (3, 3, 3, 3)
+
+    def __init__(self, num_classes=10):
+        self.num_classes = num_classes
+
+    @property
+    def slots(self):
+        kernels = [tuple((Op.of("conv", s, kernel=k, out=16),) for k in (1, 3, 5)) for s in SHAPES]
+        convolutions = [Slot((gene,), choices) for gene, choices in enumerate(kernels)]
+        return (*convolutions, Slot.fixed(Op.of("head", (16, 2, 2), out=self.num_classes)))
+
+    def build_op(self, op):
+        if op.kind == "head":
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(op.in_shape[0], op["out"]))
+        conv = nn.Conv2d(op.in_shape[0], op["out"], op["kernel"], 2, op["kernel"] // 2, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(op["out"]), nn.ReLU())
+"""
+
 
 @pytest.fixture(scope="module")
-def made(stack, tmp_path_factory):
+def made(tmp_path_factory):
     """The name of the space, and the folder of its table, not yet calibrated."""
-    folder = tmp_path_factory.mktemp("table")
-    bench = Workbench(load_space(stack), ThisMachine(make_profiler("onnxruntime", 1, 1)), folder)
+    folder = tmp_path_factory.mktemp("stack")
+    (folder / "stack.py").write_text(SPACE)
+    name = f"{folder / 'stack.py'}:Stack"
+    bench = Workbench(load_space(name), ThisMachine(make_profiler("onnxruntime", 1, 1)), folder)
     save_table(bench.table(bench.plan()), folder / "table")
-    return stack, folder / "table"
+    return name, folder / "table"
 
 
 @pytest.fixture(scope="module")
