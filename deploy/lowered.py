@@ -46,10 +46,10 @@ class Lowered:
 def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     """An fp32 model that takes raw images, in the precision and the form that the runtime wants; it keeps its ends.
 
-    int8: the ranges of values are calibrated on images of the training split, in each of the ways of `RANGE_METHODS`;
-    the way whose file gives the right classes of the validation split the highest mean probability is taken. At most
-    256 and 2,000 images, evenly spaced over the split. Accuracies are those of the files on the runtime itself, or on
-    onnxruntime where it cannot show them.
+    int8: the ranges of values are calibrated on images of the training split, in each of the ways of `RANGE_METHODS`,
+    with weights of 8 bits and, where activations have no sign, of 7. The way whose file gives the right classes of the
+    validation split the highest mean probability is taken. At most 256 and 2,000 images, evenly spaced over the split.
+    Accuracies are those of the files on the runtime itself, or on onnxruntime where it cannot show them.
 
     Raises `PrecisionError` for an unknown precision, a value that comes near the largest number of fp16 on those
     images, and answers that are not finite; `ProfilerError` when the runtime refuses a file or runs a matrix product
@@ -90,10 +90,13 @@ def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint
                 f"{_LARGEST_FP16:g}; ship fp32 or int8"
             )
         return {"conversion": halved(model, float_output=True)}
-    return {
-        name: quantised(model, {value: method(of) for value, of in seen.items()}, form=FORMS[form])
-        for name, method in RANGE_METHODS.items()
-    }
+    quantised_form = FORMS[form]
+    ranges = {name: {value: method(of) for value, of in seen.items()} for name, method in RANGE_METHODS.items()}
+    files = {name: quantised(model, reach, form=quantised_form) for name, reach in ranges.items()}
+    if not quantised_form.signed:  # else no sum is cut off
+        for name, reach in ranges.items():
+            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=quantised_form, seven_bit_weights=True)
+    return files
 
 
 def _answers(model: bytes, images: NDArray[np.uint8], precision: str, profiler: Profiler | None) -> NDArray[np.float32]:
