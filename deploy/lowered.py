@@ -12,7 +12,7 @@ from deploy.answers import accuracy, logits, open_to_answer, true_class_probabil
 from deploy.manifest import Lowering
 from hwnas.data import Dataset, Split
 from hwnas.lowering.precision import FORMS, PRECISIONS, halved, quantised
-from hwnas.lowering.ranges import RANGE_METHODS, calibrate
+from hwnas.lowering.ranges import RANGE_METHODS, Seen, calibrate
 from latency_tables import HwnasError
 from profilers import Int8Form, Profiler
 
@@ -46,10 +46,10 @@ class Lowered:
 def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     """An fp32 model that takes raw images, in the precision and the form that the runtime wants; it keeps its ends.
 
-    int8: the ranges of values are calibrated on images of the training split, in each of the ways of `RANGE_METHODS`;
-    the way whose file gives the right classes of the validation split the highest mean probability is taken. At most
-    256 and 2,000 images, evenly spaced over the split. Accuracies are those of the files on the runtime itself, or on
-    onnxruntime where it cannot show them.
+    int8: the ranges of values are calibrated on images of the training split, in each of the ways of `RANGE_METHODS`,
+    with weights of 8 bits and, where activations have no sign, of 7. The way whose file gives the right classes of the
+    validation split the highest mean probability is taken. At most 256 and 2,000 images, evenly spaced over the split.
+    Accuracies are those of the files on the runtime itself, or on onnxruntime where it cannot show them.
 
     Raises `PrecisionError` for an unknown precision, a value that comes near the largest number of fp16 on those
     images, and answers that are not finite; `ProfilerError` when the runtime refuses a file or runs a matrix product
@@ -58,10 +58,25 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     return lower_to(model, data, profiler.target().precision, profiler.int8_form, profiler)
 
 
-def lower_to(model: bytes, data: Dataset, precision: str, form: Int8Form, profiler: Profiler | None = None) -> Lowered:
-    """The same for a runtime that need not be here: without a profiler onnxruntime answers, and nothing is proven."""
-    seen, validation = _spread(data.train, _CALIBRATION_IMAGES), _spread(data.validation, _VALIDATION_IMAGES)
-    files = _files(model, precision, form, seen.images)
+def values_seen(model: bytes, data: Dataset) -> Mapping[str, Seen]:
+    """What the values of an fp32 model are on the images of the training split that every precision is calibrated on."""
+    return calibrate(model, _spread(data.train, _CALIBRATION_IMAGES).images)
+
+
+def lower_to(
+    model: bytes,
+    data: Dataset,
+    precision: str,
+    form: Int8Form,
+    profiler: Profiler | None = None,
+    seen: Mapping[str, Seen] | None = None,
+) -> Lowered:
+    """The same for a runtime that need not be here: without a profiler onnxruntime answers, and nothing is proven.
+
+    `seen` is what `values_seen` says, where that is known.
+    """
+    validation = _spread(data.validation, _VALIDATION_IMAGES)
+    files = _files(model, precision, form, values_seen(model, data) if seen is None else seen)
     answers = {method: _answers(file, validation.images, precision, profiler) for method, file in files.items()}
     best = max(answers, key=lambda method: true_class_probability(answers[method], validation.labels))
     proof = None if profiler is None else profiler.build(files[best]).proof
@@ -76,11 +91,10 @@ def lower_to(model: bytes, data: Dataset, precision: str, form: Int8Form, profil
     return Lowered(files[best], precision, lowering)
 
 
-def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint8]) -> Mapping[str, bytes]:
+def _files(model: bytes, precision: str, form: Int8Form, seen: Mapping[str, Seen]) -> Mapping[str, bytes]:
     """The model in the lower precision, by every method that there is."""
     if precision not in PRECISIONS[1:]:
         raise PrecisionError(f"no lower precision: {precision!r}; there are {', '.join(PRECISIONS[1:])}")
-    seen = calibrate(model, images)
     if precision == "fp16":
         reach = {name: max(map(abs, value.extremes())) for name, value in seen.items()}
         if not max(reach.values()) <= _LARGEST_FP16 / 4:
@@ -90,10 +104,12 @@ def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint
                 f"{_LARGEST_FP16:g}; ship fp32 or int8"
             )
         return {"conversion": halved(model, float_output=True)}
-    return {
-        name: quantised(model, {value: method(of) for value, of in seen.items()}, form=FORMS[form])
-        for name, method in RANGE_METHODS.items()
-    }
+    ranges = {name: {value: method(of) for value, of in seen.items()} for name, method in RANGE_METHODS.items()}
+    files = {name: quantised(model, reach, form=FORMS[form]) for name, reach in ranges.items()}
+    if not FORMS[form].signed:  # else no sum is cut off
+        for name, reach in ranges.items():
+            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=FORMS[form], seven_bit_weights=True)
+    return files
 
 
 def _answers(model: bytes, images: NDArray[np.uint8], precision: str, profiler: Profiler | None) -> NDArray[np.float32]:

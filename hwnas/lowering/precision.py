@@ -109,6 +109,7 @@ def quantised(
     ranges: Mapping[str, Range] | None = None,
     *,
     form: QuantisedForm = BETWEEN_OPS,
+    seven_bit_weights: bool = False,
     float_input: bool = True,
     float_output: bool = True,
 ) -> bytes:
@@ -116,6 +117,8 @@ def quantised(
 
     `ranges`: lowest and highest number of every value, by its name, as one of `RANGE_METHODS` makes them of what
     `calibrate` has seen; without them those of random inputs are taken: enough to time a model but not to ship it.
+    `seven_bit_weights`: on x86 processors without VNNI sums of two products of an unsigned and a signed 8-bit integer
+    are cut off at 16 bits, which spoils answers; with weights of 7 bits they fit.
     A model that ships keeps the types of its ends; a piece of a network whose neighbours are 8-bit too takes and gives
     8-bit integers where not `float_input`, `float_output`, unless floats flow between ops in this form.
     """
@@ -132,7 +135,7 @@ def quantised(
     quantiser = QDQQuantizer(
         proto,
         per_channel=True,
-        reduce_range=False,
+        reduce_range=seven_bit_weights,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8 if form.signed else QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, reaches),

@@ -123,6 +123,17 @@ def test_weights_have_a_scale_for_each_channel_and_are_off_by_half_a_step():
     np.testing.assert_allclose(scales, np.abs(before).reshape(5, -1).max(1) / 127, rtol=1e-2)
 
 
+def test_weights_of_seven_bits():
+    model = made(nn.Conv2d(3, 5, 3), (3, 8, 8))
+    largest = [
+        max(
+            np.abs(w).max() for w in arrays_of(quantised(model, seven_bit_weights=seven)).values() if w.dtype == np.int8
+        )
+        for seven in (False, True)
+    ]
+    assert largest == [127, 64]
+
+
 def test_ranges_are_those_of_the_samples():
     model = made(nn.Conv2d(3, 5, 1), (3, 8, 8))
     samples = np.zeros((4, 3, 8, 8), np.float32)
