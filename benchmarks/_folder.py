@@ -29,6 +29,7 @@ from deploy.formats import FORMATS
 from deploy.manifest import read_manifest
 from hwnas.data import load_dataset
 from hwnas.spaces import load_space
+from hwnas.training import Batches, recalibrate
 from latency_tables import HwnasError
 from profilers.runtimes.tensorrt.package import TENSORRT_RTX, find_tensorrt
 
@@ -79,6 +80,7 @@ def _exported(where: Path, seed: int) -> tuple[Handed, float]:
     space = load_space("mbconv-32", data.num_classes)
     arch = space.sample(np.random.default_rng(seed), 1)[0]
     network, path = space.build(arch), where / "model.onnx"
+    recalibrate(network, Batches(data, 64).plain(data.train, limit=256))  # values in a range that int8 can have
     started = time.monotonic()
     export_network(network, data, path, architecture=space.to_text(arch), space=space.name)
     seconds = time.monotonic() - started

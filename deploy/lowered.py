@@ -12,7 +12,7 @@ from deploy.answers import accuracy, logits, open_to_answer, true_class_probabil
 from deploy.manifest import Lowering
 from hwnas.data import Dataset, Split
 from hwnas.lowering.precision import FORMS, PRECISIONS, halved, quantised
-from hwnas.lowering.ranges import RANGE_METHODS, calibrate
+from hwnas.lowering.ranges import RANGE_METHODS, Seen, calibrate
 from latency_tables import HwnasError
 from profilers import Int8Form, Profiler
 
@@ -58,10 +58,25 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
     return lower_to(model, data, profiler.target().precision, profiler.int8_form, profiler)
 
 
-def lower_to(model: bytes, data: Dataset, precision: str, form: Int8Form, profiler: Profiler | None = None) -> Lowered:
-    """The same for a runtime that need not be here: without a profiler onnxruntime answers, and nothing is proven."""
-    seen, validation = _spread(data.train, _CALIBRATION_IMAGES), _spread(data.validation, _VALIDATION_IMAGES)
-    files = _files(model, precision, form, seen.images)
+def values_seen(model: bytes, data: Dataset) -> Mapping[str, Seen]:
+    """What the values of an fp32 model are on those images of the training split that calibrate every precision."""
+    return calibrate(model, _spread(data.train, _CALIBRATION_IMAGES).images)
+
+
+def lower_to(
+    model: bytes,
+    data: Dataset,
+    precision: str,
+    form: Int8Form,
+    profiler: Profiler | None = None,
+    seen: Mapping[str, Seen] | None = None,
+) -> Lowered:
+    """The same for a runtime that need not be here: without a profiler onnxruntime answers, and nothing is proven.
+
+    `seen` is what `values_seen` says, where that is known.
+    """
+    validation = _spread(data.validation, _VALIDATION_IMAGES)
+    files = _files(model, precision, form, values_seen(model, data) if seen is None else seen)
     answers = {method: _answers(file, validation.images, precision, profiler) for method, file in files.items()}
     best = max(answers, key=lambda method: true_class_probability(answers[method], validation.labels))
     proof = None if profiler is None else profiler.build(files[best]).proof
@@ -76,11 +91,10 @@ def lower_to(model: bytes, data: Dataset, precision: str, form: Int8Form, profil
     return Lowered(files[best], precision, lowering)
 
 
-def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint8]) -> Mapping[str, bytes]:
+def _files(model: bytes, precision: str, form: Int8Form, seen: Mapping[str, Seen]) -> Mapping[str, bytes]:
     """The model in the lower precision, by every method that there is."""
     if precision not in PRECISIONS[1:]:
         raise PrecisionError(f"no lower precision: {precision!r}; there are {', '.join(PRECISIONS[1:])}")
-    seen = calibrate(model, images)
     if precision == "fp16":
         reach = {name: max(map(abs, value.extremes())) for name, value in seen.items()}
         if not max(reach.values()) <= _LARGEST_FP16 / 4:
@@ -90,12 +104,11 @@ def _files(model: bytes, precision: str, form: Int8Form, images: NDArray[np.uint
                 f"{_LARGEST_FP16:g}; ship fp32 or int8"
             )
         return {"conversion": halved(model, float_output=True)}
-    quantised_form = FORMS[form]
     ranges = {name: {value: method(of) for value, of in seen.items()} for name, method in RANGE_METHODS.items()}
-    files = {name: quantised(model, reach, form=quantised_form) for name, reach in ranges.items()}
-    if not quantised_form.signed:  # else no sum is cut off
+    files = {name: quantised(model, reach, form=FORMS[form]) for name, reach in ranges.items()}
+    if not FORMS[form].signed:  # else no sum is cut off
         for name, reach in ranges.items():
-            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=quantised_form, seven_bit_weights=True)
+            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=FORMS[form], seven_bit_weights=True)
     return files
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploy.folder.manifest import Milliseconds
 from deploy.formats import Files, make_format
 from deploy.formats.requests import isolated_visits
+from hwnas.lowering.reference import reference_model
 from latency_tables import Measurement, quiet_reference_us, summarise
 from profilers import RuntimeSetting
 
@@ -17,9 +18,7 @@ def measure_files(format: str, files: Files, setting: RuntimeSetting) -> Millise
     The reference is the project's, in the same precision and runtime, so files are compared side by side though each
     has its own. Raises `ProfilerError` when the runtime refuses the files, or does not compute as the setting says.
     """
-    from hwnas.lowering.op_models import reference_network  # late: it needs torch, which a stranger may not have
-
-    reference = reference_network(setting.precision, make_format(format).int8_form)
+    reference = reference_model(setting.precision, make_format(format).int8_form)
     visits: list[Measurement] = []
     for process in range(_PROCESSES):
         visits += isolated_visits(format, files, setting, reference, process, _VISITS)

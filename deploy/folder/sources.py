@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import onnx
 
 from deploy.folder.wanted import Handed
-from deploy.lowered import lower_to
+from deploy.lowered import lower_to, values_seen
 from deploy.manifest import Manifest
 from deploy.onnx_file import checked_onnx, with_batch
+from hwnas.lowering.ranges import Seen
 from profilers import Int8Form
 
 
@@ -36,6 +39,11 @@ class Sources:
             self._made[key] = self._make(precision, form, batch)
         return self._made[key]
 
+    @cached_property
+    def _seen(self) -> Mapping[str, Seen]:
+        """What all lower precisions are calibrated on."""
+        return values_seen(self._handed.files[0][0], self._handed.data)
+
     def _make(self, precision: str, form: Int8Form, batch: int) -> Source:
         if batch == 1:
             return self._one(precision, form)
@@ -54,7 +62,7 @@ class Sources:
             if contract.precision == precision and (precision != "int8" or its_form == form):
                 return _source(content, contract)
         (content, contract, _), *_ = self._handed.files
-        lowered = lower_to(content, self._handed.data, precision, form)
+        lowered = lower_to(content, self._handed.data, precision, form, seen=self._seen)
         opset = onnx.load_model_from_string(lowered.model).opset_import[0].version
         contract = replace(contract, precision=precision, lowering=lowered.lowering, opset=opset)
         return _source(contract.into(lowered.model), contract)
