@@ -105,10 +105,10 @@ def _files(model: bytes, precision: str, form: Int8Form, seen: Mapping[str, Seen
             )
         return {"conversion": halved(model, float_output=True)}
     ranges = {name: {value: method(of) for value, of in seen.items()} for name, method in RANGE_METHODS.items()}
-    files = {name: quantised(model, reach, form=FORMS[form]) for name, reach in ranges.items()}
+    files = {name: quantised(model, span, form=FORMS[form]) for name, span in ranges.items()}
     if not FORMS[form].signed:  # else no sum is cut off
-        for name, reach in ranges.items():
-            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=FORMS[form], seven_bit_weights=True)
+        for name, span in ranges.items():
+            files[f"{name}, 7-bit weights"] = quantised(model, span, form=FORMS[form], seven_bit_weights=True)
     return files
 
 
