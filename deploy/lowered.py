@@ -59,7 +59,7 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
 
 
 def values_seen(model: bytes, data: Dataset) -> Mapping[str, Seen]:
-    """What the values of an fp32 model are on the images of the training split that every precision is calibrated on."""
+    """What the values of an fp32 model are on those training images that every precision is calibrated on."""
     return calibrate(model, _spread(data.train, _CALIBRATION_IMAGES).images)
 
 
