@@ -34,7 +34,9 @@ from hwnas.tables.workbench import Calibrated, Workbench
 from latency_tables import LatencyModel, LatencyPrediction, LatencyTable, load_table, save_table
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
+from profilers import Profiler
 from profilers.runtimes import make_profiler
+from profilers.where import ThisMachine
 
 _BAD_ROW = 0.10
 
@@ -51,9 +53,11 @@ class Task:
 
     def bench(self) -> Workbench:
         """The space and the runtime, opened here."""
-        return Workbench(
-            load_space(self.space), make_profiler(self.runtime, self.threads, 1, self.precision), self.folder
-        )
+        return Workbench(load_space(self.space), ThisMachine(self.profiler()), self.folder)
+
+    def profiler(self) -> Profiler:
+        """The runtime."""
+        return make_profiler(self.runtime, self.threads, 1, self.precision)
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,10 @@ def _plain(ms: Floats) -> LatencyPrediction:
     return LatencyPrediction(ms, ms, ms)
 
 
-def rivals(bench: Workbench, made: Made, fresh: Population, truth_ms: Floats) -> dict[str, float]:
+def rivals(bench: Workbench, profiler: Profiler, made: Made, fresh: Population, truth_ms: Floats) -> dict[str, float]:
     """The figures of what a table has to beat."""
     seen, seen_ms, space = made.calibrated.archs, made.calibrated.measured_ms, bench.space
-    raw_ms, raw_seconds = raw_table(space, bench.profiler, bench.plan(), bench.folder / "raw", seen, fresh)
+    raw_ms, raw_seconds = raw_table(space, profiler, bench.plan(), bench.folder / "raw", seen, fresh)
     predictions = {
         "macs": macs_and_line(space, made.table, seen, seen_ms, fresh),
         "gbdt": boosted_trees(space, made.table, seen, seen_ms, fresh),
@@ -180,7 +184,7 @@ def measure(
         "noise_floor_pct": float(np.abs(again_ms / truth.ms - 1).mean() * 100),
         "profile_seconds": made.seconds,
         "sum_of_ops_mape_pct": Agreement(LatencyModel(made.table, bench.space).predict(fresh), truth.ms).mape_pct,
-        **rivals(bench, made, fresh, truth.ms),
+        **rivals(bench, task.profiler(), made, fresh, truth.ms),
     }
     if options.load:
         figures |= under_load(task, made, options.seed, fresh, truth.ms)

@@ -59,7 +59,7 @@ def lower(model: bytes, data: Dataset, profiler: Profiler) -> Lowered:
 
 
 def values_seen(model: bytes, data: Dataset) -> Mapping[str, Seen]:
-    """What the values of an fp32 model are on those training images that every precision is calibrated on."""
+    """What the values of an fp32 model are on those images of the training split that calibrate every precision."""
     return calibrate(model, _spread(data.train, _CALIBRATION_IMAGES).images)
 
 
@@ -105,10 +105,10 @@ def _files(model: bytes, precision: str, form: Int8Form, seen: Mapping[str, Seen
             )
         return {"conversion": halved(model, float_output=True)}
     ranges = {name: {value: method(of) for value, of in seen.items()} for name, method in RANGE_METHODS.items()}
-    files = {name: quantised(model, reach, form=FORMS[form]) for name, reach in ranges.items()}
+    files = {name: quantised(model, of, form=FORMS[form]) for name, of in ranges.items()}
     if not FORMS[form].signed:  # else no sum is cut off
-        for name, reach in ranges.items():
-            files[f"{name}, 7-bit weights"] = quantised(model, reach, form=FORMS[form], seven_bit_weights=True)
+        for name, of in ranges.items():
+            files[f"{name}, 7-bit weights"] = quantised(model, of, form=FORMS[form], seven_bit_weights=True)
     return files
 
 

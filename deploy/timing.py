@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.verify import PROCESSES, fresh_processes
+from deploy.verify import PROTOCOL, require_run
 from hwnas.lowering.reference import reference_model
 from latency_tables import Measurement, ProfilerError, Target, quiet_reference_us, summarise
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import read_file
-from profilers import Profiler
+from profilers import Profiler, measure_plan, write_plan
 from profilers.model_inputs import Axes, require_static
 
 
@@ -75,14 +75,13 @@ def time_model(model: Path, profiler: Profiler, progress: Progress = silent) -> 
     damaged model, inputs with free axes and whatever the runtime refuses; OSError when the file cannot be read, or
     is over 1 GiB; ImportError where there is no reference, see `reference_model`.
     """
-    inputs = require_static(read_file(model), model)
+    content = read_file(model)
+    inputs = require_static(content, model)
     if profiler.spec is None:
         raise ProfilerError("the runtime was made by hand; make it by make_profiler, as other processes must")
-    visits: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
-        reference = Path(folder) / "reference.onnx"
-        reference.write_bytes(reference_model(profiler.target().precision, profiler.int8_form))
-        for done, fresh in enumerate(fresh_processes(model, reference, profiler.spec)):
-            progress(done + 1, PROCESSES, "processes")
-            visits += fresh.visits
+        reference = reference_model(profiler.target().precision, profiler.int8_form)
+        plan = write_plan(Path(folder), "a model", reference, [(model.name, None, None, content)])
+        visits = measure_plan(plan, profiler, Path(folder) / "visits.jsonl", PROTOCOL, progress, fresh=True)
+    require_run(model, visits)
     return Timing.of(visits, profiler.target(), inputs, profiler.command_line(model))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from latency_tables import LatencyTable, Measurement, ProfilerError, TableError, quiet_reference_us, summarise
-from profilers import RuntimeSetting
-from profilers.isolated import ModelVisits, measure_model
-from profilers.protocol import Protocol
+from latency_tables.progress import Progress, silent
+from profilers import Plan, Protocol, write_plan
+from profilers.where import Device
 
-PROCESSES = 5  # memory placement makes one process in thirty differ by 2-9 %
-_VISITS = 4
+# Rounds are processes here: memory placement makes one process in thirty differ by 2-9 %.
+PROTOCOL = Protocol(in_a_row=4, minimum_rounds=5, maximum_rounds=5)
+_KEY = "network"
 
 
 @dataclass(frozen=True)
@@ -39,29 +42,44 @@ class Verification:
 
 
 def verify(
-    model: Path, reference: Path, table: LatencyTable, budget_ms: float, runtime: str | None = None
+    model: Path,
+    reference: Path,
+    table: LatencyTable,
+    budget_ms: float,
+    device: Device,
+    folder: Path | None = None,
+    progress: Progress = silent,
 ) -> Verification:
     """Measure an ONNX file on the table's target, in several fresh processes; the median over processes counts.
 
-    `reference` is the table's own reference model; `runtime` is needed for one of one's own, `file.py:ClassName`, which
-    the table knows only by the name it gives itself. Raises `ProfilerError` when the model cannot be run and
-    `TableError` when the table was made for another target or with another reference.
+    `reference` is the table's own reference model. With a `folder` for plan and journal, what was measured before is
+    not measured again. Raises `ProfilerError` when the model cannot be run and `TableError` when the table was made
+    for another target or with another reference.
     """
-    target = table.provenance.target
-    digest = _sha256(model, "model")
-    if _sha256(reference, "reference model") != table.provenance.reference_sha256:
+    table.provenance.target.require(device.target(), "the latency table")
+    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as where:
+        plan = verification_plan(model, reference, table, Path(where))
+        visits = device.measure(plan, Path(where) / "verify.jsonl", PROTOCOL, progress, fresh=True)
+    return judge(model, table, budget_ms, visits)
+
+
+def verification_plan(model: Path, reference: Path, table: LatencyTable, folder: Path) -> Plan:
+    """What is to be measured, written into `folder`; raises as `verify` does."""
+    contents = _read(model, "model"), _read(reference, "reference model")
+    if hashlib.sha256(contents[1]).hexdigest() != table.provenance.reference_sha256:
         raise TableError(f"{reference} is not the reference model of the latency table; use the one beside its rows")
-    spec = RuntimeSetting(runtime or target.runtime, target.threads, target.batch, target.precision)
-    visits: list[Measurement] = []
-    for fresh in fresh_processes(model, reference, spec):
-        target.require(fresh.target, "the latency table")
-        visits += fresh.visits
+    return write_plan(folder, table.provenance.space, contents[1], [(_KEY, None, None, contents[0])])
+
+
+def judge(model: Path, table: LatencyTable, budget_ms: float, visits: Sequence[Measurement]) -> Verification:
+    """What visits to a model file say; raises `ProfilerError` when the runtime refused it."""
+    require_run(model, visits)
     quiet_us = quiet_reference_us(visits)
     s = summarise(visits, quiet_us)
     quiet_ms = table.provenance.reference_us / 1e3
     low, high = s.ratio_ci95[0] * quiet_ms, s.ratio_ci95[1] * quiet_ms
     return Verification(
-        model_sha256=digest,
+        model_sha256=hashlib.sha256(_read(model, "model")).hexdigest(),
         budget_ms=budget_ms,
         measured_ms=s.ratio * quiet_ms,
         measured_ci95_ms=(low, high),
@@ -71,20 +89,14 @@ def verify(
     )
 
 
-def fresh_processes(model: Path, reference: Path, spec: RuntimeSetting) -> Iterator[ModelVisits]:
-    """Visits of a model beside a reference in one fresh process after another, `PROCESSES` in all, each a round.
-
-    Raises `ProfilerError` when the model cannot be run.
-    """
-    for process in range(PROCESSES):
-        fresh = measure_model(model, reference, spec, Protocol(), _VISITS)
-        if failed := [v.error for v in fresh.visits if v.error]:
-            raise ProfilerError(f"{model}: {failed[0]}")
-        yield replace(fresh, visits=tuple(replace(v, round=process) for v in fresh.visits))
+def require_run(model: Path, visits: Sequence[Measurement]) -> None:
+    """Raise `ProfilerError` when a visit says that the runtime refused the model."""
+    if failed := [v.error for v in visits if v.error]:
+        raise ProfilerError(f"{model}: {failed[0]}")
 
 
-def _sha256(path: Path, what: str) -> str:
+def _read(path: Path, what: str) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.read_bytes()
     except OSError as e:
         raise ProfilerError(f"cannot read the {what} {path}: {e.strerror}") from None

@@ -7,6 +7,7 @@ next by a percent or so: it depends on where memory happens to lie.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def run_isolated(request: Request, progress: Progress = silent) -> Any:
     command = [sys.executable, "-P", "-m", request.worker]
     answer = None
     with tempfile.TemporaryFile("w+", errors="replace") as words:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True, env=_environment()
+        )
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -109,6 +112,12 @@ def run_isolated(request: Request, progress: Progress = silent) -> Any:
             last = (words.read().strip().splitlines() or [""])[-1]
             raise ProfilerError(f"the measuring process failed: {_reason(code, last)}")
     return answer
+
+
+def _environment() -> dict[str, str] | None:
+    """Where a new interpreter finds this package when it was imported from a kit; any other it finds by itself."""
+    root = Path(__file__).resolve().parents[1]
+    return None if root.is_dir() else {**os.environ, "PYTHONPATH": str(root)}
 
 
 def _reason(code: int, last_line: str) -> str:

@@ -19,6 +19,13 @@ Folder = Path | zipfile.Path
 """Where a plan is: a folder, or a folder inside a zip file (a kit)."""
 
 
+def folder_at(path: str) -> Folder:
+    """A plan's folder by its path, which may lead into a zip file (a kit)."""
+    folder = Path(path)
+    kit = next((parent for parent in folder.parents if parent.is_file()), None)
+    return folder if kit is None else zipfile.Path(kit, f"{folder.relative_to(kit).as_posix()}/")
+
+
 @dataclass(frozen=True)
 class PlannedModel:
     """One model of a plan: `op` and its cost, or None for a whole network, whose key is its text."""

@@ -16,7 +16,7 @@ from latency_tables.table import row_from_visits
 from profilers._base import Profiler
 from profilers.device.machine import quiet, versions_here
 from profilers.isolated import Request, run_isolated
-from profilers.plan import Plan, PlannedModel, read_plan
+from profilers.plan import Plan, PlannedModel, folder_at, read_plan
 from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason, visit_model
 
 
@@ -31,19 +31,25 @@ def journal_header(plan: Plan, target: Target, protocol: Protocol) -> dict[str, 
 
 
 def measure_plan(
-    plan: Plan, profiler: Profiler, journal_path: Path, protocol: Protocol, progress: Progress = silent
+    plan: Plan,
+    profiler: Profiler,
+    journal_path: Path,
+    protocol: Protocol,
+    progress: Progress = silent,
+    fresh: bool = False,
 ) -> list[Measurement]:
     """Visit every model once per round (or `in_a_row` times), in a new order each round, until its interval is narrow.
 
-    Every round has a fresh process where the runtime is quick to start and another process can make it, else all
-    rounds run in this one. Each visit is in the journal before the next one starts; those already there are not made
-    again. Raises `JournalError` when the journal is of other work, in use, or the disk is full.
+    Every round has a fresh process where that is asked for by `fresh`, or the runtime is quick to start and the plan
+    is no part of a kit, if another process can make the runtime; else all rounds run in this one. Each visit is in the
+    journal before the next one starts; those already there are not made again. Raises `JournalError` when the journal
+    is of other work, in use, or the disk is full.
     """
     spec = profiler.spec
-    if spec is None or not profiler.quick_to_start or not isinstance(plan.folder, Path):
+    if spec is None or not (fresh or (profiler.quick_to_start and isinstance(plan.folder, Path))):
         return measure_here(plan, profiler, journal_path, protocol, progress)
     header = journal_header(plan, profiler.target(), protocol)
-    folder, journal = str(plan.folder.resolve()), str(journal_path.resolve())
+    folder, journal = str(Path(str(plan.folder)).resolve()), str(journal_path.resolve())
     visits = _journalled(journal_path, header)
     for round_ in range(protocol.rounds):
         if unfinished(plan.models, visits, protocol, round_):
@@ -93,7 +99,7 @@ def measure_here(
 
 @dataclass(frozen=True)
 class MeasureRound(Request):
-    """One round of the plan in the folder `plan`, into `journal`; answers nothing."""
+    """One round of the plan in the folder `plan`, perhaps in a kit, into `journal`; answers nothing."""
 
     protocol: Protocol
     plan: str
@@ -102,9 +108,9 @@ class MeasureRound(Request):
 
     def work(self, profiler: Profiler, progress: Progress) -> None:
         """Measure it; what this round builds, the next ones start."""
-        journal = Path(self.journal)
-        profiler.keep_engines(Path(self.plan) / "engines")
-        measure_here(read_plan(Path(self.plan)), profiler, journal, self.protocol, progress, [self.round])
+        journal, folder = Path(self.journal), folder_at(self.plan)
+        profiler.keep_engines((folder if isinstance(folder, Path) else journal.parent) / "engines")
+        measure_here(read_plan(folder), profiler, journal, self.protocol, progress, [self.round])
 
 
 def unfinished(
@@ -119,6 +125,11 @@ def unfinished(
         if missing > 0 and stop_reason([v for v in mine if v.round < round_], protocol, quiet_us) is None:
             left.append((model, missing))
     return left
+
+
+def is_whole(plan: Plan, visits: Sequence[Measurement], protocol: Protocol) -> bool:
+    """Whether the protocol asks for no more visits to any model of a plan."""
+    return not any(unfinished(plan.models, visits, protocol, round_) for round_ in range(protocol.maximum_rounds))
 
 
 def table_from_plan(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,3 +191,30 @@ def bare_python(tmp_path_factory):
         return python
 
     return make
+
+
+@pytest.fixture(scope="session")
+def board_python(bare_python):
+    """What a board has: python3, numpy, onnxruntime."""
+    pytest.importorskip("onnxruntime")
+    return bare_python("numpy", "onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    """A host's key, a user's key, and the key of nobody."""
+    return pytest.importorskip("benchmarks._loopback").make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def serve(keys, board_python, tmp_path):
+    """Start a board behind ssh; everything it started is killed at the end."""
+    from benchmarks._loopback import LoopbackBoard
+
+    with ExitStack() as boards:
+
+        def start(home=tmp_path / "home", path=f"{board_python.parent}:/usr/bin:/bin", **settings):
+            home.mkdir(exist_ok=True)
+            return boards.enter_context(LoopbackBoard(home, keys, path, **settings))
+
+        yield start

@@ -31,8 +31,7 @@ def kit(
     say_loading()
     from hwnas.spaces import load_space
     from hwnas.tables.kit import make_kit
-    from profilers.boards.kit import KitSettings
-    from profilers.protocol import networks_protocol
+    from profilers import RuntimeSetting
 
     made = load_space(space, classes)
     if is_own(space):
@@ -40,8 +39,8 @@ def kit(
 
         require_contract(made, space)
     with one_stage("op models") as progress:
-        settings = KitSettings(runtime, threads, precision, network_protocol=networks_protocol(threads))
-        make_kit(made, out, settings, networks, seed, progress)
+        setting = RuntimeSetting(runtime, threads, precision=precision)
+        make_kit(made, out, setting, networks, seed, progress)
     ops, size = len(made.all_ops), out.stat().st_size
     return Answer(
         {"kit": str(out), "ops": ops, "networks": networks, "bytes": size},
@@ -81,7 +80,7 @@ def measure(
     from profilers.boards.results import import_results
 
     is_kit, results = plan.is_file(), out / "results"
-    if is_kit and precision not in (None, made_in := read_kit(plan).settings.precision):
+    if is_kit and precision not in (None, made_in := read_kit(plan).setting.precision):
         raise HwnasError(f"the models of {plan} are in {made_in}; make a kit in {precision}")
     if device is None and not is_kit:
         return _saved(_measured_here(plan, out, runtime, threads, precision), out)
@@ -160,10 +159,11 @@ def _measured_here(
 
 def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
     """A kit of a folder of op models; the same folder gives the same kit, so that a second call resumes."""
-    from profilers import read_plan
-    from profilers.boards.kit import KitSettings, pack_kit
+    from profilers import Protocol, RuntimeSetting, read_plan
+    from profilers.boards.kit import OPS, Part, pack_kit
 
-    pack_kit(read_plan(plan), None, KitSettings(precision=precision or "fp32"), kit_file)
+    setting = RuntimeSetting("onnxruntime", precision=precision or "fp32")
+    pack_kit({OPS: Part(read_plan(plan), Protocol())}, setting, kit_file)
     return kit_file
 
 

@@ -24,13 +24,17 @@ def with_settings(verb: Verb) -> Callable[..., Answer]:
     """A function whose keywords are the verb's settings (None: not given), `out` and `resume`."""
     name = verb.__name__.replace("_", "-")
 
-    def command(out: Path | None, resume: bool, **options: Any) -> Answer:
+    def command(out: Path | None, resume: bool, results: Path | None = None, **options: Any) -> Answer:
         given = {n: tuple(v) if isinstance(v, list) else v for n, v in options.items() if v not in (None, [])}
-        return _answer(verb, name, given, out, resume)
+        return _answer(verb, name, given, out, resume, results)
 
     kinds = {setting: _option(setting) for setting in STAGE_OPTIONS[name]}
     kinds["out"] = Annotated[Path | None, typer.Option(help="run folder [default: runs/SPACE]")]
     kinds["resume"] = Annotated[bool, typer.Option("--resume", help="resume the run in --out")]
+    if name == "verify":
+        kinds["results"] = Annotated[
+            Path | None, typer.Option("--import", help="what the kit of this run left on another device")
+        ]
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=False if option == "resume" else None)
@@ -49,7 +53,9 @@ def _option(name: str) -> Any:
     return Annotated[(list[str] if get_origin(kind) is tuple else kind) | None, typer.Option(help=HELP[name] + shown)]
 
 
-def _answer(verb: Verb, name: str, given: dict[str, Any], out: Path | None, resume: bool) -> Answer:
+def _answer(
+    verb: Verb, name: str, given: dict[str, Any], out: Path | None, resume: bool, results: Path | None
+) -> Answer:
     """Check what is asked for, open the run's folder, and do it there."""
     say_loading()
     from hwnas.run.check import check_run
@@ -69,4 +75,7 @@ def _answer(verb: Verb, name: str, given: dict[str, Any], out: Path | None, resu
     with ConsoleDisplay() as display, Run(settings, path, display) as run:
         if fresh:
             run.folder.store()
+        run.ask_device(name)
+        if results is not None:
+            run.take_results(results)
         return verb(run)

@@ -77,15 +77,16 @@ def check(
     from hwnas.tables.check import check_table, write_check
     from hwnas.tables.workbench import Workbench
     from profilers.runtimes import profiler_for
+    from profilers.where import ThisMachine
 
     if nets < 1 or seed < 0:
         raise HwnasError("--nets must be at least 1 and --seed at least 0")
     loaded = load_table(table)
     target = loaded.provenance.target
     made = load_space(space or loaded.provenance.space, classes)
-    profiler = profiler_for(target, runtime)
+    device = ThisMachine(profiler_for(target, runtime))
     with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
-        bench = Workbench(made, profiler, Path(folder))
+        bench = Workbench(made, device, Path(folder))
         with one_stage("checking the table") as progress:
             done = check_table(table, loaded, bench, nets, seed, progress)
     write_check(done, table, seed)

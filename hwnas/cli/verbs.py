@@ -114,7 +114,7 @@ def pareto(run: Run) -> Answer:
         told |= dict(zip(("measured_low_ms", "measured_high_ms"), measured.ci95_ms.T, strict=True))
         heads += ["measured", "low", "high"]
     rows = [dict(zip(told, map(float, row), strict=True)) for row in zip(*told.values(), strict=True)]
-    record = {"networks": [{"arch": text, **row} for text, row in zip(texts, rows, strict=True)]}
+    record: dict[str, object] = {"networks": [{"arch": text, **row} for text, row in zip(texts, rows, strict=True)]}
     cells = [(*(f"{value:.4g}" for value in row.values()), text) for text, row in zip(texts, rows, strict=True)]
     text = columns((*heads, "arch"), cells)
     if measured is None:

@@ -8,12 +8,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hwnas.data import check_source
+from hwnas.run.device import carried_to
 from hwnas.run.inputs import make_space
 from hwnas.run.settings import STAGE_OPTIONS, Settings
 from hwnas.spaces import SearchSpace
 from hwnas.tables.calibrated import require_ops
-from latency_tables import HwnasError, LatencyTable, Op, Target, load_table
+from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
+from latency_tables.errors import installed
 from latency_tables.plugins import is_own
+from latency_tables.storage.networks import read_networks
+from profilers.boards.ssh_login import parse_address
 from profilers.runtimes import make_profiler
 
 LEAST_NETWORKS = 15
@@ -32,27 +36,57 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
     for package in _PACKAGES:
         if find_spec(package) is None:
             raise HwnasError(f"this needs {package}: pip install 'hwnas[search]'")
-    target = None
-    if "runtime" in uses:
+    target = _target(settings) if "runtime" in uses else None
+    if "workers" in uses:
+        from hwnas.workers import make_workers
+
+        make_workers(settings.workers)
+    space = _checked_space(settings, verb)
+    if "table" in uses and settings.table is not None:
+        _check_table(settings, space, Path(settings.table), target)
+
+
+def _target(settings: Settings) -> Target | None:
+    """What latencies must be true for; None where only a board knows."""
+    if settings.device is not None:
+        _check_device(settings.device, settings.runtime)
+        return None
+    elsewhere = carried_to(settings)
+    if elsewhere is None:
         profiler = make_profiler(settings.runtime, settings.threads, 1, settings.precision)
         target = profiler.target()
         if settings.precision != "fp32":
             from hwnas.lowering.probe import require_precision  # late: onnx and its quantiser take a second
 
             require_precision(profiler)
-    if "workers" in uses:
-        from hwnas.workers import make_workers
+        return target
+    where = Path(settings.table or "")
+    if (networks := len(read_networks(where))) < LEAST_NETWORKS:
+        raise TableError(
+            f"the latency table {where} is of another device ({elsewhere.device}) and has {networks} whole networks "
+            f"beside it, but needs {LEAST_NETWORKS}; make its kit with more --networks, or use --device"
+        )
+    return elsewhere
 
-        make_workers(settings.workers)
-    space = _checked_space(settings, verb)
-    if target is not None and settings.table is not None:
-        _check_table(settings, space, Path(settings.table), target)
+
+def _check_device(device: str, runtime: str) -> None:
+    """What can be known of a board without asking it; `Run.ask_device` asks."""
+    parse_address(device)
+    installed("asyncssh", "ssh")
+    if is_own(runtime):
+        raise HwnasError(
+            f"--device takes a runtime by its name, see `hwnas runtimes`; {runtime} is only on this machine"
+        )
 
 
-def fitting_table(where: Path, target: Target, space: str, ops: Iterable[Op]) -> LatencyTable:
-    """The table in `where`; raises `TableError` when it is for another target, or lacks the time of an op."""
+def fitting_table(where: Path, target: Target | None, space: str, ops: Iterable[Op]) -> LatencyTable:
+    """The table in `where`; raises `TableError` when it is for another target, or lacks the time of an op.
+
+    Without a target, because the device was not asked yet, only the ops count.
+    """
     table = load_table(where)
-    table.provenance.target.require(target, f"the latency table {where}")
+    if target is not None:
+        table.provenance.target.require(target, f"the latency table {where}")
     require_ops(table, where, space, ops)
     return table
 
@@ -81,7 +115,7 @@ def _checked_space(settings: Settings, verb: str) -> SearchSpace:
     return space
 
 
-def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target) -> None:
+def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target | None) -> None:
     """The ops that follow from the number of classes are left for later: no image has been read yet."""
     others = set(make_space(settings, space.num_classes + 1).all_ops)
     fitting_table(where, target, space.name, [op for op in space.all_ops if op in others])

@@ -162,14 +162,16 @@ class Deployment(Stages):
         return Export(path, **result, lowering=None if lowering is None else from_plain(Lowering, lowering))
 
     def verify(self, arch: Genotype) -> Verification:
-        """Stage `verify`: the device says PASS or FAIL, in a fresh process."""
+        """Stage `verify`: the device says PASS or FAIL, in fresh processes."""
         exported, table = self.export(arch), self.profiling.table
-        reference = self.profiling.table_folder / "reference.onnx"
+        reference, device = self.profiling.table_folder / "reference.onnx", self.profiling.device
+        stage = self._verification(arch, exported.path.read_bytes())
+        where = exported.path.parent / f"verify-{stage.inputs_sha256[:8]}"
 
         def work(progress: Progress) -> Result:
-            return asdict(verify(exported.path, reference, table, self.budget.ms, self.settings.runtime))
+            return asdict(verify(exported.path, reference, table, self.budget.ms, device, where, progress))
 
-        return from_plain(Verification, self.folder.do(self._verification(arch, exported.path.read_bytes()), work))
+        return from_plain(Verification, self.folder.do(stage, work))
 
     def known_verification(self, arch: Genotype) -> Verification | None:
         """What the device said of a network before, if it was asked."""

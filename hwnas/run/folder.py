@@ -76,7 +76,7 @@ class RunFolder:
                 raise HwnasError(f"{self.path} exists and is not a run folder; choose another --out")
         elif begun:  # before its first stage is done a run may still change its mind
             try:
-                before, now = self.settings_of(self.path).identity, self.settings.identity
+                before, now = self.settings_of(self.path).defining, self.settings.defining
             except HwnasError:
                 self.display.say(f"{self.path / SETTINGS_FILE} was edited or damaged; the options given now count")
                 return

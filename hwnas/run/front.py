@@ -63,15 +63,15 @@ class Front(Stages):
 
     def _measure(self, arch: Genotype) -> Result:
         """Stage `front`: one network on the device in fresh processes. Weights change no time, so they are random."""
-        text, table, profiler = self.space.to_text(arch), self.profiling.table, self.profiling.profiler
+        text, table, device = self.space.to_text(arch), self.profiling.table, self.profiling.device
         name = digest_json(text)[:10]
-        path, precision = self.folder.path / "front" / f"{name}.onnx", profiler.target().precision
+        path, precision = self.folder.path / "front" / f"{name}.onnx", device.target().precision
 
         def work(progress: Progress) -> Result:
-            model = in_precision(network_to_time(self.space, arch), precision, form=profiler.int8_form)
+            model = in_precision(network_to_time(self.space, arch), precision, form=device.int8_form)
             write_atomically(path, model)
             reference = self.profiling.table_folder / REFERENCE_FILE
-            said = vars(verify(path, reference, table, self.search.budget.ms, self.settings.runtime))
+            said = vars(verify(path, reference, table, self.search.budget.ms, device))
             return {name: said[name] for name in ("measured_ms", "measured_ci95_ms", "raw_median_ms", "slowdown")}
 
         inputs = {"arch": text, "table": table.digest, "precision": precision}

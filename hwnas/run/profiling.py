@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 
 from hwnas.run.check import fitting_table
+from hwnas.run.device import device_of
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.spaces.sampling import random_networks
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.workbench import Workbench
-from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
+from latency_tables import LatencyModel, LatencyTable, ProfilerError, TableError, load_table, save_table
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress
 from latency_tables.storage.files import REFERENCE_FILE, ROWS_FILE
-from latency_tables.storage.networks import NETWORKS_FILE, networks_match
+from latency_tables.storage.networks import NETWORKS_FILE, networks_match, read_networks
 from profilers import Plan, Profiler, read_plan
+from profilers.boards.carried import Carried
 from profilers.protocol import OPS_PROTOCOL, networks_protocol
 from profilers.runtimes import make_profiler
+from profilers.where import Device, ThisMachine
 
 Correction = tuple[Genotype, float]
 """A network the device contradicted, and the milliseconds it measured."""
@@ -32,20 +35,34 @@ class Profiling(Stages):
     """The stages that need the device. Each property brings its inputs up to date first."""
 
     @cached_property
+    def device(self) -> Device:
+        """What measures: this machine, or one elsewhere."""
+        return device_of(self.settings, self.folder)
+
+    @cached_property
     def profiler(self) -> Profiler:
-        """The runtime to measure with."""
-        return make_profiler(self.settings.runtime, self.settings.threads, 1, self.settings.precision)
+        """The runtime on this machine, which says what files answer, whatever device measures.
+
+        Where the device is elsewhere its runtime need not be here: an fp32 file answers the same on onnxruntime.
+        """
+        s, here = self.settings, isinstance(self.device, ThisMachine)
+        try:
+            return make_profiler(s.runtime, s.threads, 1, s.precision)
+        except ProfilerError:
+            if here or s.precision != "fp32":
+                raise
+            return make_profiler("onnxruntime", s.threads, 1)
 
     @cached_property
     def bench(self) -> Workbench:
         """Measures this space with this runtime, in the run's folder."""
-        return Workbench(self.space, self.profiler, self.folder.path)
+        return Workbench(self.space, self.device, self.folder.path)
 
     @cached_property
     def plan(self) -> Plan:
         """Stage `ops`: one ONNX model of every op."""
         where, ops = self.folder.path / "ops", self.space.all_ops
-        precision = self.profiler.target().precision  # an unknown runtime is said before any work
+        precision = self.device.target().precision  # an unknown runtime is said before any work
         inputs = {"ops": [op.key for op in ops], "space": self.space.name, "precision": precision}
         outputs = (where / "plan.json", where / "reference.onnx", *(where / f"{i:04d}.onnx" for i in range(len(ops))))
 
@@ -56,7 +73,7 @@ class Profiling(Stages):
     @cached_property
     def table(self) -> LatencyTable:
         """Stage `profile`: every op measured on the device; or the table that was given, if it fits."""
-        where, target = self.table_folder, self.profiler.target()
+        where, target = self.table_folder, self.device.target()
         if self.settings.table is not None:
             return fitting_table(where, target, self.space.name, self.space.all_ops)
         plan = self.plan
@@ -88,6 +105,8 @@ class Profiling(Stages):
     @cached_property
     def _calibrated(self) -> tuple[LatencyModel, Agreement]:
         """Stage `calibrate`: whole networks, measured; then networks that the calibration has not seen."""
+        if isinstance(self.device, Carried):
+            return self._calibrated_elsewhere()
         s, table, bench, where = self.settings, self.table, self.bench, self.table_folder
         calibration, heldout = network_counts(self.space.size, s.calibration_networks, s.heldout_networks)
         held = random_networks(self.space, [s.seed, 5], heldout)
@@ -125,6 +144,15 @@ class Profiling(Stages):
         # The error was seen on networks held out; the model that searches may use them all.
         everything = np.concatenate([most[: len(seen)], held]), np.concatenate([seen, unseen])
         return model.calibrated(*everything), agreement
+
+    def _calibrated_elsewhere(self) -> tuple[LatencyModel, Agreement]:
+        """With the networks that were measured with the table; a fifth of them show its error first."""
+        networks = read_networks(self.table_folder, self.table.provenance.networks_sha256)
+        archs = np.array([self.space.from_text(text) for text, _ in networks])
+        ms = np.array([ms for _, ms in networks])
+        model, fit = LatencyModel(self.table, self.space), len(networks) - len(networks) // 5
+        agreement = Agreement(model.calibrated(archs[:fit], ms[:fit]).predict(archs[fit:]), ms[fit:])
+        return model.calibrated(archs, ms), agreement
 
     @property
     def heldout(self) -> Agreement:

@@ -20,13 +20,14 @@ from hwnas.run.inputs import Inputs
 from hwnas.run.profiling import Profiling
 from hwnas.run.reporting import report_data
 from hwnas.run.search import SearchStage
-from hwnas.run.settings import Settings
+from hwnas.run.settings import STAGE_OPTIONS, Settings
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.training import Numerics
 from hwnas.workers import make_workers
 from latency_tables.progress import Progress
 from latency_tables.storage.files import digest_json, write_json
+from profilers.boards.carried import take_results
 
 
 class Run:
@@ -54,6 +55,20 @@ class Run:
     def check(self, verb: str = "run") -> None:
         """Raise `HwnasError` for what a verb of `STAGE_OPTIONS` could not bring to its end, before it does anything."""
         check_run(self.settings, self.folder.path, verb)
+        self.ask_device(verb)
+
+    def ask_device(self, verb: str) -> None:
+        """Ask a board what it is, once for a run, so that one that cannot be used is known before any work."""
+        if "device" in STAGE_OPTIONS[verb] and self.settings.device is not None:
+            _ = self.profiling.device
+
+    def take_results(self, results: Path) -> None:
+        """Take in what a kit of this run measured on a device that one carries files to.
+
+        Raises `HwnasError` when it is of another device, or no kit of this run.
+        """
+        target = self.profiling.table.provenance.target
+        take_results(results, self.folder.path, lambda found: target.require(found, "the latency table of this run"))
 
     def profile(self) -> None:
         """Table and calibration; says how far it was off on networks it had not seen."""

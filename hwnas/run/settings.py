@@ -16,7 +16,8 @@ DIGITS = "digits"
 
 _SPACE = ("space", "allow", "fix")
 _DATA = ("data", "test_data", "limit", "mirror")
-_PROFILING = ("runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
+_DEVICE = ("device", "identity", "known_hosts")
+_PROFILING = (*_DEVICE, "runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
 _ACCURACY = ("supernet_epochs", "pairs")
 _SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
 _TRAINING = ("train_epochs", "max_drop", "workers")
@@ -48,7 +49,7 @@ def _setting(default: Any, meaning: str, least: int | None = None, most: int | N
 class Settings:
     """Everything that decides a run's result, and who works on it.
 
-    A changed effort or budget redoes only the stages that it concerns; other `workers` change nothing.
+    A changed effort or budget redoes only the stages that it concerns; other `workers` and keys change nothing.
     `allow` and `fix` are texts such as "block*=mb3k3,mb3k5" that leave a part of the space to search in.
     """
 
@@ -61,6 +62,11 @@ class Settings:
     test_data: str | None = _setting(None, "the test split, when it is a file or folder of its own")
     limit: int | None = _setting(None, "use at most this many images of each file or folder", 1, 2**31 - 1)
     mirror: bool | None = _setting(None, "whether mirrored images keep their label [default: no for digits, else yes]")
+    device: str | None = _setting(
+        None, "measure there, with python3, numpy and the runtime: ssh://user@host[:port][/folder] [default: here]"
+    )
+    identity: str | None = _setting(None, "private key for --device [default: as ssh does]")
+    known_hosts: str | None = _setting(None, "host keys to trust with --device [default: ~/.ssh/known_hosts]")
     runtime: str = _setting("onnxruntime", "inference runtime, see `hwnas runtimes`; or your own: file.py:Class")
     threads: int = _setting(1, "threads of the runtime", 1, 1024)
     precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8")
@@ -119,15 +125,16 @@ class Settings:
             raise HwnasError(f"unknown --strategy {self.strategy!r}; there are {', '.join(STRATEGIES)}")
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def defining(self) -> dict[str, Any]:
         """What makes a run this run: another value means another run folder."""
-        names = (*_SPACE, *_DATA, "runtime", "threads", "precision")
+        names = (*_SPACE, *_DATA, "device", "runtime", "threads", "precision")
         return {name: getattr(self, name) for name in names}
 
     @property
     def decisive(self) -> dict[str, Any]:
         """All that the result depends on."""
-        return {name: value for name, value in asdict(self).items() if name not in ("workers", "verify")}
+        without = ("workers", "verify", "identity", "known_hosts")
+        return {name: value for name, value in asdict(self).items() if name not in without}
 
     def absolute(self) -> Settings:
         """With every path made absolute, `~` expanded, so that they mean the same in every folder."""
@@ -142,6 +149,8 @@ class Settings:
             data=self.data if self.data == DIGITS else _absolute(self.data),
             test_data=of(self.test_data),
             table=of(self.table),
+            identity=of(self.identity),
+            known_hosts=of(self.known_hosts),
         )
 
     @classmethod

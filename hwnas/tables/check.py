@@ -60,7 +60,7 @@ def check_table(
 
     Raises `TableError` when the table was made for another target and `HwnasError` when the space has too few networks.
     """
-    table.provenance.target.require(bench.profiler.target(), f"the latency table {folder}")
+    table.provenance.target.require(bench.device.target(), f"the latency table {folder}")
     model, seen = load_model(folder, table, bench.space)
     archs = random_networks(bench.space, [seed, 2], nets, exclude=seen)
     if len(archs) < nets:

@@ -10,13 +10,15 @@ from hwnas.spaces import SearchSpace
 from hwnas.spaces.sampling import calibration_networks
 from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
-from profilers.boards.kit import KitSettings, pack_kit
+from profilers import RuntimeSetting
+from profilers.boards.kit import NETWORKS, OPS, Part, pack_kit
+from profilers.protocol import OPS_PROTOCOL, networks_protocol
 
 
 def make_kit(
     space: SearchSpace,
     out: Path,
-    settings: KitSettings,
+    setting: RuntimeSetting,
     networks: int = 80,
     seed: int = 0,
     progress: Progress = silent,
@@ -25,7 +27,7 @@ def make_kit(
 
     Raises `HwnasError` when a count makes no sense or the file cannot be written.
     """
-    if settings.threads < 1 or networks < 0 or seed < 0:
+    if setting.threads < 1 or networks < 0 or seed < 0:
         raise HwnasError("a kit needs --threads of at least 1, and --networks and --seed of at least 0")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +36,9 @@ def make_kit(
         raise HwnasError(f"cannot write {out}: {e.strerror}") from None
     with folder:
         where = Path(folder.name)
-        precision = settings.precision
+        precision = setting.precision
         ops = plan_ops(space, where / "ops", precision=precision, progress=progress)
         archs = calibration_networks(space, {op: cost.macs for op, cost in ops.costs.items()}, seed, networks)
         plan = plan_networks(space, list(archs), where / "networks", ops.reference(), precision=precision)
-        pack_kit(ops, plan, settings, out)
+        parts = {OPS: Part(ops, OPS_PROTOCOL), NETWORKS: Part(plan, networks_protocol(setting.threads))}
+        pack_kit(parts, setting, out)

@@ -1,4 +1,4 @@
-"""A latency table and its calibration on the device at hand: what runs, checks and benchmarks have in common."""
+"""A latency table and its calibration on a device: what runs, checks and benchmarks have in common."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
 from latency_tables.storage.networks import save_networks
-from profilers import Plan, Profiler, Protocol, measure_plan, table_from_plan
+from profilers import Plan, Profiler, Protocol, table_from_plan
 from profilers.layer_profile import profile_layers
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
+from profilers.where import Device
 
 _NO_LONGER_HELPS, _STEP = 0.97, 20
 
@@ -61,21 +62,21 @@ class MeasuredOnDevice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """A space, a runtime on this device, and a folder for models and journals. Everything measured is journalled."""
+    """A space, a device, and a folder for models and journals. Everything measured is journalled."""
 
     space: SearchSpace
-    profiler: Profiler
+    device: Device
     folder: Path
 
     def plan(self, progress: Progress = silent) -> Plan:
         """One ONNX model of every op of the space, in the runtime's precision."""
-        precision, form = self.profiler.target().precision, self.profiler.int8_form
+        precision, form = self.device.target().precision, self.device.int8_form
         return plan_ops(self.space, self.folder / "ops", precision=precision, form=form, progress=progress)
 
     def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
         """Every op measured, in interleaved rounds."""
         visits = self._measure(plan, "ops", OPS_PROTOCOL, progress)
-        return table_from_plan(plan, self.profiler.target(), visits, OPS_PROTOCOL)
+        return table_from_plan(plan, self.device.target(), visits, OPS_PROTOCOL)
 
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
@@ -86,16 +87,19 @@ class Workbench:
         last_s = max(visit.started_unix_s for visit in visits)
         return MeasuredOnDevice(ms, quiet_reference_us(visits), last_s)
 
-    def calibrated_on_layers(self, archs: Population, name: str, progress: Progress = silent) -> Calibrated:
+    def calibrated_on_layers(
+        self, profiler: Profiler, archs: Population, name: str, progress: Progress = silent
+    ) -> Calibrated:
         """A table made of the layers of whole networks [n, genes], calibrated on the same; `name`: their folder.
 
-        Choose them by `hwnas.spaces.sampling.networks_of_every_op`. Raises `ProfilerError` where the runtime does not
-        tell the times of layers, `HwnasError` for a space that is no chain of ops.
+        `profiler` is the runtime on this machine. Choose the networks by `hwnas.spaces.sampling.networks_of_every_op`.
+        Raises `ProfilerError` where the runtime does not tell the times of layers, `HwnasError` for a space that is no
+        chain of ops.
         """
-        target = self.profiler.target()
-        reference = reference_network(target.precision, self.profiler.int8_form)
+        target = profiler.target()
+        reference = reference_network(target.precision, profiler.int8_form)
         plan, visits = self._visited(archs, reference, name, progress)
-        rounds = profile_layers(plan, self.profiler, progress=progress)
+        rounds = profile_layers(plan, profiler, progress=progress)
         costs = {op: op_cost(self.space, op) for op in self.space.all_ops}
         table = table_from_networks(self.space, archs, plan, target, rounds, costs)
         ms = _ratios(plan, visits) * table.provenance.reference_us / 1e3
@@ -135,7 +139,7 @@ class Workbench:
         """Whole networks as a plan, and the visits to them; raises `ProfilerError` where one cannot be run."""
         if not len(archs):
             raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
-        where, target, form = self.folder / "networks" / name, self.profiler.target(), self.profiler.int8_form
+        where, target, form = self.folder / "networks" / name, self.device.target(), self.device.int8_form
         plan = plan_networks(self.space, list(archs), where, reference, precision=target.precision, form=form)
         visits = self._measure(plan, name, networks_protocol(target.threads), progress)
         if failed := [v.error for v in visits if v.error]:
@@ -144,9 +148,9 @@ class Workbench:
 
     def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""
-        work = digest_json([[m.sha256 for m in plan.models], vars(self.profiler.target()), protocol.to_json()])
+        work = digest_json([[m.sha256 for m in plan.models], vars(self.device.target()), protocol.to_json()])
         journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
-        return measure_plan(plan, self.profiler, journal, protocol, progress)
+        return self.device.measure(plan, journal, protocol, progress)
 
 
 def _ratios(plan: Plan, visits: Sequence[Measurement]) -> Floats:

@@ -1,14 +1,14 @@
 """A kit: one file that measures a space on a board that has python3, numpy and a runtime. No torch, nothing to install.
 
-It is a zipapp (PEP 441): `latency_tables` and this package, a plan of ops, a plan of whole networks, `kit.json`.
-What it measures goes into a folder that `profilers.boards.results` reads.
+It is a zipapp (PEP 441): `latency_tables` and this package, plans by name, `kit.json`. What it measures goes into a
+folder that `profilers.boards.results` reads. A kit without plans only says what the board is.
 """
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from latency_tables.errors import NotInstalledError
 from latency_tables.progress import Progress
 from latency_tables.storage.files import json_bytes, replacing, write_atomically, write_json
 from latency_tables.storage.serialise import from_plain, parse_json
-from profilers._base import Profiler
+from profilers._base import Profiler, RuntimeSetting
 from profilers.device.machine import versions_here
 from profilers.plan import Plan, read_plan
 from profilers.profile import measure_plan
-from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, Protocol
+from profilers.protocol import Protocol
 
 OPS, NETWORKS = "ops", "networks"
 RECORD = "board.json"
@@ -56,43 +56,51 @@ sys.exit(main(kit))
 
 
 @dataclass(frozen=True)
-class KitSettings:
-    """How a kit measures: `protocol` is for ops, `network_protocol` for whole networks."""
+class Part:
+    """A plan, how it is visited, and whether each round has a process of its own however slow the runtime starts."""
 
-    runtime: str = "onnxruntime"
-    threads: int = 1
-    precision: str = "fp32"
-    protocol: Protocol = OPS_PROTOCOL
-    network_protocol: Protocol = NETWORKS_PROTOCOL
-
-
-@dataclass(frozen=True)
-class BoardRecord:
-    """`board.json`: what measured into a folder, and how."""
-
-    target: Target
+    plan: Plan
     protocol: Protocol
-    network_protocol: Protocol
-    versions: Mapping[str, str]
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
 class Kit:
-    """An opened kit."""
+    """An opened kit: the runtime's setting, and by name what is measured, in this order."""
 
-    settings: KitSettings
-    ops: Plan
-    networks: Plan
-
-    @property
-    def parts(self) -> tuple[tuple[str, Plan, Protocol], ...]:
-        """Name, plan and protocol of what is measured, in this order."""
-        settings = self.settings
-        return (OPS, self.ops, settings.protocol), (NETWORKS, self.networks, settings.network_protocol)
+    setting: RuntimeSetting
+    parts: Mapping[str, Part]
 
 
-def pack_kit(ops: Plan, networks: Plan | None, settings: KitSettings, out: Path) -> None:
-    """Write a kit of two plans on disk to `out`; the same plans and settings make the same bytes.
+@dataclass(frozen=True)
+class BoardRecord:
+    """`board.json`: what measured into a folder, and how each part was visited."""
+
+    target: Target
+    int8_form: str
+    quick_to_start: bool
+    protocols: Mapping[str, Protocol]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Visits:
+    """What `kit.json` says of a part."""
+
+    protocol: Protocol
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """`kit.json`."""
+
+    setting: RuntimeSetting
+    parts: Mapping[str, _Visits] = field(default_factory=dict)
+
+
+def pack_kit(parts: Mapping[str, Part], setting: RuntimeSetting, out: Path) -> None:
+    """Write a kit of plans on disk to `out`; the same plans and settings make the same bytes.
 
     Raises `HwnasError` when a model is damaged or the file cannot be written.
     """
@@ -102,68 +110,75 @@ def pack_kit(ops: Plan, networks: Plan | None, settings: KitSettings, out: Path)
             # Stored, not deflated: weights do not shrink, and models are read again before every visit.
             # Not Zip64: Python before 3.13 does not import from it.
             with zipfile.ZipFile(file, "w", allowZip64=False) as archive:
-                for name, content in _contents(ops, networks or replace(ops, models=()), settings):
+                for name, content in _contents(parts, setting):
                     archive.writestr(zipfile.ZipInfo(name), content)
     except zipfile.LargeZipFile:
-        raise HwnasError(f"{out} would be over 2 GB; give it fewer --networks") from None
+        raise HwnasError(f"{out} would be over 2 GB; give it fewer networks") from None
 
 
-def _contents(ops: Plan, networks: Plan, settings: KitSettings) -> Iterator[tuple[str, bytes]]:
+def _contents(parts: Mapping[str, Part], setting: RuntimeSetting) -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     for package in _PACKAGES:
         root = Path(str(resources.files(package)))
         for source in sorted(root.rglob("*.py")):
             yield f"{package}/{source.relative_to(root).as_posix()}", source.read_bytes()
-    yield _SETTINGS, json_bytes(asdict(settings))
-    for part, plan in ((OPS, ops), (NETWORKS, networks)):
-        yield from ((f"{part}/{name}", content) for name, content in plan.index().items())
-        yield from ((f"{part}/{model.file}", plan.model(model)) for model in plan.models)
+    yield _SETTINGS, json_bytes(asdict(_Settings(setting, {n: _Visits(p.protocol, p.fresh) for n, p in parts.items()})))
+    for name, part in parts.items():
+        yield from ((f"{name}/{file}", content) for file, content in part.plan.index().items())
+        yield from ((f"{name}/{model.file}", part.plan.model(model)) for model in part.plan.models)
 
 
 def read_kit(path: Path) -> Kit:
     """Open a kit; raises `HwnasError` when it is not a kit, or damaged."""
     try:
         archive = zipfile.ZipFile(path)
-        settings = from_plain(KitSettings, parse_json(archive.read(_SETTINGS)))
-        ops, networks = (read_plan(zipfile.Path(archive, f"{part}/")) for part in (OPS, NETWORKS))
+        settings = from_plain(_Settings, parse_json(archive.read(_SETTINGS)))
+        parts = {
+            name: Part(read_plan(zipfile.Path(archive, f"{name}/")), visits.protocol, visits.fresh)
+            for name, visits in settings.parts.items()
+        }
     except OSError as e:
         raise HwnasError(f"cannot read the kit {path}: {e.strerror}") from None
     except (zipfile.BadZipFile, ValueError, KeyError, NotImplementedError, HwnasError):
         raise HwnasError(f"{path} is not a kit, or damaged: make it with `hwnas kit`, or copy it again") from None
-    return Kit(settings, ops, networks)
+    return Kit(settings.setting, parts)
 
 
 def measure_kit(
     kit: Kit, out: Path, stage: Callable[[str], Progress], runtime: str | None = None, threads: int | None = None
 ) -> None:
-    """Measure ops, then whole networks, into the folder `out`; resumes where it was stopped.
+    """Measure every part into the folder `out`; resumes where it was stopped.
 
-    `stage` is called with "ops" and "networks" and gives each its progress; `runtime` and `threads` overrule the kit's.
+    `stage` is called with the name of each part and gives it its progress; `runtime` and `threads` overrule the kit's.
     Raises `HwnasError` when the runtime is missing, `out` holds measurements of another kit, runtime or setting, or
     the disk is full.
     """
-    settings = kit.settings
-    profiler = _profiler(runtime or settings.runtime, settings.threads if threads is None else threads, settings)
+    asked = kit.setting
+    if runtime is not None:
+        asked = replace(asked, runtime=runtime)
+    if threads is not None:
+        asked = replace(asked, threads=threads)
+    profiler = _profiler(asked)
     _claim(kit, out, profiler)
-    for part, plan, protocol in kit.parts:
-        measure_plan(plan, profiler, out / f"{part}.jsonl", protocol, stage(part))
+    for name, part in kit.parts.items():
+        measure_plan(part.plan, profiler, out / f"{name}.jsonl", part.protocol, stage(name), part.fresh)
 
 
-def _profiler(runtime: str, threads: int, settings: KitSettings) -> Profiler:
+def _profiler(setting: RuntimeSetting) -> Profiler:
     from profilers.runtimes import make_profiler
 
     try:
-        return make_profiler(runtime, threads, 1, settings.precision)
+        return make_profiler(setting.runtime, setting.threads, setting.batch, setting.precision)
     except NotInstalledError as e:  # hwnas itself is not on this board, so its extras are no help here
         raise ProfilerError(f"{e.package} is not installed on this machine: pip install {e.package}") from None
 
 
 def _claim(kit: Kit, out: Path, profiler: Profiler) -> None:
     """Note in `out` what is measured there; raises `HwnasError` when it is something else already."""
-    settings = kit.settings
-    record = BoardRecord(profiler.target(), settings.protocol, settings.network_protocol, versions_here())
-    files = {f"{part}/{name}": content for part, plan, _ in kit.parts for name, content in plan.index().items()}
-    measured = any((out / f"{part}.jsonl").exists() for part, _, _ in kit.parts)
+    protocols = {name: part.protocol for name, part in kit.parts.items()}
+    record = BoardRecord(profiler.target(), profiler.int8_form, profiler.quick_to_start, protocols, versions_here())
+    files = {f"{n}/{file}": content for n, part in kit.parts.items() for file, content in part.plan.index().items()}
+    measured = any((out / f"{name}.jsonl").exists() for name in kit.parts)
     if measured and (different := _different(record, files, out)):
         raise HwnasError(f"{out} holds measurements of another {different}; choose another folder with --out")
     for name, content in files.items():
@@ -182,5 +197,4 @@ def _different(record: BoardRecord, files: Mapping[str, bytes], out: Path) -> st
         return "kit"
     then, now = vars(before.target), vars(record.target)
     changed = [f"{k} ({then[k]}, now {now[k]})" for k in now if k != "power_mode" and then[k] != now[k]]
-    same_protocols = (before.protocol, before.network_protocol) == (record.protocol, record.network_protocol)
-    return ", ".join(changed) or ("" if same_protocols else "kit")
+    return ", ".join(changed) or ("" if before.protocols == record.protocols else "kit")

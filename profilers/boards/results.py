@@ -32,23 +32,21 @@ def import_results(folder: Path) -> BoardResults:
     its visits is left out. Nothing in `folder` is changed. Raises `HwnasError` in one line when it is no such folder,
     it is damaged, or not a single op has a time.
     """
-    try:
-        record = from_plain(BoardRecord, parse_json((folder / RECORD).read_bytes()))
-    except OSError as e:
-        raise HwnasError(f"{folder} is not what a kit left: {e.filename}: {e.strerror}") from None
-    except ValueError as e:
-        raise HwnasError(f"{folder / RECORD} is damaged ({e}); run the kit again with the same --out") from None
-    ops, networks = read_plan(folder / OPS), read_plan(folder / NETWORKS)
-    visits, damaged = _visits(folder / f"{OPS}.jsonl", ops, record.target, record.protocol)
-    table = table_from_plan(ops, record.target, visits, record.protocol, record.versions)
-    path = folder / f"{NETWORKS}.jsonl"
-    of_networks: list[Measurement] = []  # a board that was stopped among its ops has not begun with the networks
-    if path.exists():
-        of_networks, more = _visits(path, networks, record.target, record.network_protocol)
-        damaged += more
-    seen, quiet_us, protocol = by_key(of_networks), known_quiet_us(of_networks), record.network_protocol
+    record = read_record(folder)
+    if OPS not in record.protocols:
+        raise HwnasError(f"{folder} has no measured ops; a table needs a kit of `hwnas kit`")
+    ops, protocol = read_plan(folder / OPS), record.protocols[OPS]
+    visits, damaged = read_visits(folder / f"{OPS}.jsonl", ops, record.target, protocol)
+    table = table_from_plan(ops, record.target, visits, protocol, record.versions)
+    quiet_us, path, done = None, folder / f"{NETWORKS}.jsonl", list[tuple[str, list[Measurement]]]()
+    if NETWORKS in record.protocols:
+        networks, protocol = read_plan(folder / NETWORKS), record.protocols[NETWORKS]
+        if path.exists():  # a board that was stopped among its ops has not begun with the networks
+            of_networks, more = read_visits(path, networks, record.target, protocol)
+            seen, damaged = by_key(of_networks), damaged + more
+            quiet_us = known_quiet_us(of_networks)
+            done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol, quiet_us)]
     reference_ms = table.provenance.reference_us / 1e3
-    done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol, quiet_us)]
     return BoardResults(table, [(key, summarise(mine, quiet_us).ratio * reference_ms) for key, mine in done], damaged)
 
 
@@ -57,7 +55,17 @@ def _is_done(visits: list[Measurement], protocol: Protocol, quiet_us: float | No
     return stop_reason(visits, protocol, quiet_us) not in (None, "error") and any(v.ratios for v in visits)
 
 
-def _visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> tuple[list[Measurement], int]:
+def read_record(folder: Path) -> BoardRecord:
+    """What measured into `folder`; raises `HwnasError` in one line when no kit did, or it is damaged."""
+    try:
+        return from_plain(BoardRecord, parse_json((folder / RECORD).read_bytes()))
+    except OSError as e:
+        raise HwnasError(f"{folder} is not what a kit left: {e.filename}: {e.strerror}") from None
+    except ValueError as e:
+        raise HwnasError(f"{folder / RECORD} is damaged ({e}); run the kit again with the same --out") from None
+
+
+def read_visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> tuple[list[Measurement], int]:
     """A journal's visits, and how many damaged ones it has; raises `HwnasError` when it is of other work."""
     header, records, damaged = read_journal(path)
     if any(header.get(name) != value for name, value in journal_header(plan, target, protocol).items()):

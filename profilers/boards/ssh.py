@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 import hashlib
 import shlex
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latency_tables import HwnasError, ProfilerError
+from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.files import write_atomically, write_json
-from latency_tables.storage.serialise import from_plain, parse_json
+from latency_tables.storage.files import write_atomically
+from profilers.boards.job import Job
 from profilers.boards.kit import RECORD, read_kit
 from profilers.boards.kit_main import KILLED_CODE, LOG, parse_progress_line
 from profilers.boards.ssh_login import Address, Login, connect, explain, reason
@@ -28,7 +27,6 @@ from profilers.boards.ssh_login import Address, Login, connect, explain, reason
 if TYPE_CHECKING:
     import asyncssh
 
-_JOB = "job.json"
 _CHUNK = 2**20
 _VERSION = "python3 -c 'import sys; print(*sys.version_info[:2])'"
 _SHA256 = (
@@ -66,11 +64,16 @@ def measure_over_ssh(
     progress: Progress = silent,
     say: Callable[[str], None] = lambda line: None,
     patience: Patience | None = None,
+    known: bool = False,
+    take: Callable[[], None] | None = None,
 ) -> None:
     """Measure a kit on a board and bring its results into `results`; resumes where it was stopped.
 
     `progress` gets the copying, then what the kit reports; `say` gets lost connections, and where on the board the
-    files stay. A new folder `results` is a new measurement; with an existing one, that measurement is resumed.
+    files stay. With `take` they do not stay: it is called once `results` is whole, and they are deleted. `known`: the
+    board was reached before, so what cannot be reached is tried again, too. A new folder `results` is a new
+    measurement; with an existing one, that measurement is resumed.
+
     Raises `ProfilerError` in one line when the board cannot be reached, refuses the login or shows an unknown host key,
     when it lacks python3, numpy, the runtime or space, and when the kit fails there; `HwnasError` when `results` is of
     another kit or board.
@@ -79,9 +82,10 @@ def measure_over_ssh(
     read_kit(kit)
     options = [("--runtime", runtime), ("--threads", threads)]
     words = [str(word) for name, value in options if value is not None for word in (name, value)]
-    work = _Work(kit, address, results, login or Login(), words, progress, say)
+    work = _Work(kit, address, results, login or Login(), words, progress, say, take, reached=known)
     asyncio.run(_persist(work, patience or Patience()))
-    say(f"kit and results stay on {address.name} in {work.folder}; delete them when you no longer need them")
+    if take is None:
+        say(f"kit and results stay on {address.name} in {work.folder}; delete them when you no longer need them")
 
 
 async def _persist(work: _Work, patience: Patience) -> None:
@@ -120,15 +124,16 @@ class _Work:
     words: list[str]
     progress: Progress
     say: Callable[[str], None]
+    take: Callable[[], None] | None
+    reached: bool
     steps: int = 0
     _furthest: dict[str, int] = field(default_factory=dict)
-    _reached: bool = False
 
     def __post_init__(self) -> None:
         with open(self.kit, "rb") as file:
             self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.folder = f"{self.address.folder.rstrip('/')}/{self._sha256[:12]}"
-        self._job = _Job.of(self.results, self._sha256, self.address)
+        self._job = Job.of(self.results, self._sha256, self.address)
 
     async def once(self, connect_s: float) -> None:
         """One connection: do whatever is still to be done. Raises `_Lost`, `_Killed` or `ProfilerError`."""
@@ -136,20 +141,23 @@ class _Work:
 
         try:
             async with await connect(self.address, self.login, connect_s) as connection:
-                self._reached = True
+                self.reached = True
                 await self._require_python(connection)
-                write_json(self.results / _JOB, asdict(self._job))  # not before: an address may be mistyped
+                self._job.write(self.results)  # not before: an address may be mistyped
                 async with await self._sftp(connection) as sftp:
                     await self._copy(connection, sftp)
                 await self._watch(connection)
                 async with await self._sftp(connection) as sftp:
                     await self._fetch(sftp)
+                    if self.take is not None:
+                        self.take()
+                        await self._delete(sftp)
         except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost) as e:
             raise _Lost(f"the connection to {self.address.name} was lost ({reason(e)})") from None
         except asyncssh.SFTPError as e:
             raise ProfilerError(f"cannot work in {self.folder} on {self.address.name}: {reason(e)}") from None
         except (asyncssh.Error, OSError) as e:
-            if not self._reached:
+            if not self.reached:
                 raise ProfilerError(explain(e, self.address, self.login)) from None
             raise _Lost(f"the connection to {self.address.name} was lost ({reason(e)})") from None
 
@@ -243,6 +251,7 @@ class _Work:
         line = f"cd {shlex.quote(self.folder)} && {shlex.join(command)}"
         async with connection.create_process(line, stdin=asyncio.subprocess.DEVNULL, errors="replace") as process:
             complaints = asyncio.create_task(process.stderr.read())
+            complaints.add_done_callback(lambda task: task.cancelled() or task.exception())  # lost with the connection
             async for text in process.stdout:
                 if step := parse_progress_line(text):
                     self._tell(*step)
@@ -258,35 +267,17 @@ class _Work:
             raise ProfilerError(f"measuring on {self.address.name} failed: {said}")
 
     async def _fetch(self, sftp: asyncssh.SFTPClient) -> None:
-        kit = read_kit(self.kit)
-        names = [f"{part}/{name}" for part, plan, _ in kit.parts for name in plan.index()]
-        for name in (*names, *(f"{part}.jsonl" for part, _, _ in kit.parts), LOG, RECORD):
+        parts = read_kit(self.kit).parts
+        names = [f"{name}/{file}" for name, part in parts.items() for file in part.plan.index()]
+        for name in (*names, *(f"{name}.jsonl" for name in parts), LOG, RECORD):
             async with sftp.open(f"{self.folder}/{self._job.name}/{name}", "rb") as file:
                 write_atomically(self.results / name, await file.read())
 
+    async def _delete(self, sftp: asyncssh.SFTPClient) -> None:
+        """Free the board's disk of what was fetched, as far as that goes; a kit that others measure stays."""
+        import asyncssh
 
-@dataclass(frozen=True)
-class _Job:
-    """`job.json`: the kit and the board that a results folder is of, and its name on the board."""
-
-    kit: str
-    board: str
-    name: str
-
-    @classmethod
-    def of(cls, results: Path, kit: str, address: Address) -> _Job:
-        """The job that `results` has begun, or a new one; raises `HwnasError` when it is another kit's or board's."""
-        path, board = results / _JOB, f"{address.name}:{address.port or ''}/{address.folder}"
-        try:
-            job = from_plain(cls, parse_json(path.read_bytes()))
-        except FileNotFoundError:
-            return cls(kit, board, f"results-{uuid.uuid4().hex[:12]}")
-        except OSError as e:
-            raise HwnasError(f"cannot read {path}: {e.strerror}; choose another --out") from None
-        except ValueError:
-            raise HwnasError(f"{path} is damaged; choose another --out") from None
-        if (job.kit, job.board) != (kit, board):
-            raise HwnasError(
-                f"{results} holds measurements of another kit or board ({job.board}); choose another --out"
-            )
-        return job
+        with contextlib.suppress(asyncssh.Error, OSError):
+            await sftp.rmtree(f"{self.folder}/{self._job.name}")
+            if not any(name.startswith("results-") for name in await sftp.listdir(self.folder)):
+                await sftp.rmtree(self.folder)

@@ -5,10 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.verify import verify
+from deploy.verify import verify as verify_on
 from latency_tables import Op, OpCost, ProfilerError, TableError
 from profilers import Protocol, measure_plan, table_from_plan, write_plan
-from profilers.runtimes import make_profiler
+from profilers.runtimes import make_profiler, profiler_for
+from profilers.where import ThisMachine
+
+
+def verify(model, reference, table, budget_ms, runtime=None, **more):
+    device = ThisMachine(profiler_for(table.provenance.target, runtime))
+    return verify_on(model, reference, table, budget_ms, device, **more)
 
 
 def test_pass_and_fail(model, reference, table):

@@ -15,11 +15,13 @@ from hwnas.spaces import load_space
 from hwnas.spaces.sampling import calibration_networks
 from hwnas.tables.kit import make_kit
 from latency_tables import HwnasError, LatencyModel, load_table
-from profilers.boards.kit import KitSettings, read_kit
+from profilers import RuntimeSetting
+from profilers.boards.kit import read_kit
 from profilers.boards.results import import_results
 from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL
 
 pytestmark = pytest.mark.slow
+ONNXRUNTIME = RuntimeSetting("onnxruntime")
 
 SPACE = """\
 from torch import nn
@@ -80,12 +82,14 @@ def results(kit, bare_python, tmp_path_factory):
 
 def test_a_kit_holds_the_space_and_the_networks_that_a_run_calibrates_on(kit, plain):
     space, opened = load_space(plain, 7), read_kit(kit)
-    assert tuple(m.op for m in opened.ops.models) == space.all_ops
+    ops, networks = opened.parts["ops"], opened.parts["networks"]
+    assert tuple(m.op for m in ops.plan.models) == space.all_ops
     assert any(op["out"] == 7 for op in space.all_ops if op.kind == "head")
-    macs = {op: cost.macs for op, cost in opened.ops.costs.items()}
+    macs = {op: cost.macs for op, cost in ops.plan.costs.items()}
     drawn = calibration_networks(space, macs, 3, 4)
-    assert [m.key for m in opened.networks.models] == [space.to_text(a) for a in drawn]
-    assert opened.settings == KitSettings(protocol=OPS_PROTOCOL, network_protocol=NETWORKS_PROTOCOL)
+    assert [m.key for m in networks.plan.models] == [space.to_text(a) for a in drawn]
+    assert opened.setting == RuntimeSetting("onnxruntime")
+    assert (ops.protocol, networks.protocol) == (OPS_PROTOCOL, NETWORKS_PROTOCOL)
 
 
 def test_a_kit_has_no_room_for_what_a_board_lacks(kit):
@@ -131,13 +135,12 @@ def test_a_kit_is_measured_here_too(kit, tmp_path, capsys):
 def test_seeds_draw_other_networks(plain, tmp_path):
     space = load_space(plain)
     for seed in (0, 0, 1):
-        make_kit(space, tmp_path / f"{len(list(tmp_path.iterdir()))}.pyz", KitSettings(), networks=3, seed=seed)
+        make_kit(space, tmp_path / f"{len(list(tmp_path.iterdir()))}.pyz", ONNXRUNTIME, networks=3, seed=seed)
     first, again, other = ((tmp_path / f"{i}.pyz").read_bytes() for i in range(3))
     assert first == again
-    assert [m.key for m in read_kit(tmp_path / "0.pyz").networks.models] != [
-        m.key for m in read_kit(tmp_path / "2.pyz").networks.models
-    ]
+    drawn = [[m.key for m in read_kit(tmp_path / f"{i}.pyz").parts["networks"].plan.models] for i in (0, 2)]
+    assert drawn[0] != drawn[1]
     with pytest.raises(HwnasError, match="at least 0"):
-        make_kit(space, tmp_path / "x.pyz", KitSettings(), networks=-1)
+        make_kit(space, tmp_path / "x.pyz", ONNXRUNTIME, networks=-1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0.pyz", "1.pyz", "2.pyz"]
     assert other != first

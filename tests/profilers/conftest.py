@@ -7,8 +7,8 @@ import pytest
 
 from latency_tables import Op, OpCost, ProfilerError, Target
 from latency_tables.storage.journal import read_journal
-from profilers import Profiler, Protocol, Session, write_plan
-from profilers.boards.kit import KitSettings, pack_kit
+from profilers import Profiler, Protocol, RuntimeSetting, Session, write_plan
+from profilers.boards.kit import Part, pack_kit
 
 
 def onnx_bytes(nodes, constants, in_shape, out_shape, dtype="FLOAT", opset=17):
@@ -131,17 +131,18 @@ QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maxim
 def make_kit(onnx_model, model_that_fails_when_run):
     """Pack a kit of three ops, the last of which fails when it is run, and two whole networks."""
 
-    def make(folder, protocol=QUICK, **settings):
+    def make(folder, protocol=QUICK, runtime="onnxruntime", **setting):
         models = {1: onnx_model(1, side=16), 4: onnx_model(4, side=16), 0: model_that_fails_when_run}
         ops = [(op.key, op, OpCost(0.1, 1, 1), m) for op, m in ((Op.of("net", (i,)), m) for i, m in models.items())]
         networks = [(f"tiny:{i}", None, None, onnx_model(i, side=16)) for i in (2, 6)]
         reference = onnx_model(2, side=16)
-        plans = [
+        op_plan, net_plan = (
             write_plan(folder / f"{name}-plan", "tiny", reference, m) for name, m in (("op", ops), ("net", networks))
-        ]
+        )
         rounds = {f"{which}_rounds": getattr(protocol, f"{which}_rounds") // 2 for which in ("minimum", "maximum")}
         in_pairs = replace(protocol, in_a_row=2, **rounds)
-        pack_kit(*plans, KitSettings(protocol=protocol, network_protocol=in_pairs, **settings), folder / "kit.pyz")
+        parts = {"ops": Part(op_plan, protocol), "networks": Part(net_plan, in_pairs)}
+        pack_kit(parts, RuntimeSetting(runtime, **setting), folder / "kit.pyz")
         return folder / "kit.pyz"
 
     return make
@@ -160,13 +161,6 @@ def slow_kit(make_kit, tmp_path_factory):
         group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4, disturbed_rounds=0
     )
     return make_kit(tmp_path_factory.mktemp("slow"), protocol)
-
-
-@pytest.fixture(scope="session")
-def board_python(bare_python):
-    """What a board has: python3, numpy, onnxruntime."""
-    pytest.importorskip("onnxruntime")
-    return bare_python("numpy", "onnxruntime")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from latency_tables.progress import silent
-from profilers import Protocol, read_plan
-from profilers.boards.kit import KitSettings, measure_kit, pack_kit, read_kit
+from profilers import Protocol, RuntimeSetting, read_plan
+from profilers.boards.kit import Part, measure_kit, pack_kit, read_kit
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ def test_a_board_that_is_unknown(two_ops, refused, tmp_path):
     assert "the host board.invalid is unknown" in said
 
 
+def test_a_run_on_a_board_that_is_unknown(refused, tmp_path):
+    pytest.importorskip("asyncssh")
+    said = refused("run", "--device", "ssh://pi@board.invalid", "--out", tmp_path / "run")
+    assert "the host board.invalid is unknown" in said
+    assert not (tmp_path / "run" / "stages").exists()
+
+
 def test_measuring_a_kit_that_is_none(refused, tmp_path):
     (tmp_path / "kit.pyz").write_text("no kit")
     for there in ((), ("--device", "ssh://pi@board.invalid")):
@@ -37,7 +44,7 @@ def test_importing_what_no_kit_left(refused, tmp_path):
 
 def test_damaged_records_are_counted(two_ops, hwnas, tmp_path):
     protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
-    pack_kit(read_plan(two_ops), None, KitSettings(protocol=protocol), tmp_path / "kit.pyz")
+    pack_kit({"ops": Part(read_plan(two_ops), protocol)}, RuntimeSetting("onnxruntime"), tmp_path / "kit.pyz")
     results = tmp_path / "results"
     measure_kit(read_kit(tmp_path / "kit.pyz"), results, lambda stage: silent)
     lines = (results / "ops.jsonl").read_bytes().splitlines(keepends=True)
@@ -67,7 +74,8 @@ def test_a_kit_that_cannot_be_made(words, why, refused, tmp_path):
 
 
 def test_models_of_one_precision_are_not_measured_in_another(two_ops, refused, tmp_path):
-    pack_kit(read_plan(two_ops), None, KitSettings(precision="int8"), tmp_path / "kit.pyz")
+    setting = RuntimeSetting("onnxruntime", precision="int8")
+    pack_kit({"ops": Part(read_plan(two_ops), Protocol())}, setting, tmp_path / "kit.pyz")
     said = refused("table", "measure", tmp_path / "kit.pyz", "--precision", "fp16", "--out", tmp_path / "table")
     assert said.endswith("kit.pyz are in int8; make a kit in fp16")
 

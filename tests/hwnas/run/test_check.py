@@ -58,6 +58,8 @@ def test_the_defaults_pass_for_every_verb(tmp_path):
         ({"data": "/no/photos.parquet"}, "no such file or folder: '/no/photos.parquet'"),
         ({"test_data": "x"}, "digits has its own test split"),
         ({"table": "/no/table"}, "/no/table is not a latency table"),
+        ({"device": "raspberry"}, "cannot read the device 'raspberry'"),
+        ({"device": "ssh://pi@board", "runtime": "own.py:Mine"}, "--device takes a runtime by its name"),
     ],
 )
 def test_what_cannot_end_well_is_said_at_once(tmp_path, change, says):

@@ -35,7 +35,7 @@ def scripted(own_copy, monkeypatch):
     def script(milliseconds):
         asked = []
 
-        def verify(model, reference, table, budget_ms, runtime):
+        def verify(model, reference, table, budget_ms, *device_and_folder):
             record = own_copy / "stages" / f"train-{model.parent.name}.json"
             arch = json.loads(record.read_text())["result"]["arch"]
             ms = milliseconds(len(asked), arch, budget_ms)

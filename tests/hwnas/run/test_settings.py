@@ -154,15 +154,16 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
         "max_drop": 2.0,
     }
     for name, value in efforts.items():
-        assert Settings(**{name: value}).identity == base.identity, name
+        assert Settings(**{name: value}).defining == base.defining, name
     others = {"space": "x", "data": "x", "test_data": "x", "limit": 50, "mirror": True, "runtime": "x", "threads": 2}
-    others |= {"allow": ("x",), "fix": ("x",)}
+    others |= {"allow": ("x",), "fix": ("x",), "device": "ssh://pi"}
     for name, value in others.items():
-        assert Settings(**{name: value}).identity != base.identity, name
+        assert Settings(**{name: value}).defining != base.defining, name
 
 
 def test_who_works_on_a_run_is_kept_but_decides_nothing():
-    here, there = Settings(), Settings(workers="local:2")
+    here, there = Settings(), Settings(workers="local:2", identity="/a/key", known_hosts="/known")
     assert Settings.from_plain(asdict(there)) == there
     assert here.decisive == there.decisive
-    assert {**here.decisive, "workers": "here", "verify": None} == asdict(here)
+    undecided = {"workers": "here", "verify": None, "identity": None, "known_hosts": None}
+    assert {**here.decisive, **undecided} == asdict(here)

@@ -16,6 +16,7 @@ from latency_tables import LatencyPrediction, TableError, load_table, save_table
 from latency_tables.model.agreement import Agreement
 from latency_tables.storage.networks import read_networks, save_networks
 from profilers.runtimes import make_profiler
+from profilers.where import ThisMachine
 
 SPACE = """
 import numpy as np
@@ -53,7 +54,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
     (folder / "stack.py").write_text(SPACE)
     name = f"{folder / 'stack.py'}:Stack"
-    bench = Workbench(load_space(name), make_profiler("onnxruntime", 1, 1), folder)
+    bench = Workbench(load_space(name), ThisMachine(make_profiler("onnxruntime", 1, 1)), folder)
     save_table(bench.table(bench.plan()), folder / "table")
     return name, folder / "table"
 

@@ -11,9 +11,10 @@ import pytest
 from latency_tables import HwnasError, JournalError, ProfilerError
 from latency_tables.progress import silent
 from latency_tables.storage.journal import read_journal
-from profilers import Protocol, read_plan
-from profilers.boards.kit import KitSettings, measure_kit, pack_kit, read_kit
+from profilers import Protocol, RuntimeSetting, read_plan
+from profilers.boards.kit import Part, measure_kit, pack_kit, read_kit
 from profilers.runtimes import make_profiler
+from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
 
 HEAVY = ("scipy", "pyarrow", "sklearn", "psutil", "torch", "onnx", "typer", "rich", "asyncssh")
 
@@ -24,7 +25,7 @@ def visits(results, part):
 
 def once_a_round(kit, part):
     """What a quick kit measures: every model twice, networks in a row, but the one that fails only once."""
-    keys = [m.key for m in getattr(read_kit(kit), part).models]
+    keys = [m.key for m in read_kit(kit).parts[part].plan.models]
     if part == "networks":
         return Counter({(key, 0): 2 for key in keys})
     return Counter((key, r) for key in keys for r in range(1 if key == "net(0)" else 2))
@@ -35,12 +36,17 @@ def test_what_was_packed_is_read(make_kit, tmp_path):
     file = make_kit(tmp_path, protocol, threads=2, runtime="openvino", precision="fp32")
     kit = read_kit(file)
     in_pairs = replace(protocol, in_a_row=2, minimum_rounds=1, maximum_rounds=3)
-    assert kit.settings == KitSettings("openvino", 2, "fp32", protocol, in_pairs)
-    assert [m.key for m in kit.ops.models] == ["net(1)", "net(4)", "net(0)"]
-    assert [(m.key, m.op) for m in kit.networks.models] == [("tiny:2", None), ("tiny:6", None)]
+    assert kit.setting == RuntimeSetting("openvino", 2, 1, "fp32")
+    assert {name: (part.protocol, part.fresh) for name, part in kit.parts.items()} == {
+        "ops": (protocol, False),
+        "networks": (in_pairs, False),
+    }
+    ops, networks = (kit.parts[name].plan for name in ("ops", "networks"))
+    assert [m.key for m in ops.models] == ["net(1)", "net(4)", "net(0)"]
+    assert [(m.key, m.op) for m in networks.models] == [("tiny:2", None), ("tiny:6", None)]
     on_disk = read_plan(tmp_path / "op-plan")
-    assert kit.ops.reference() == kit.networks.reference() == on_disk.reference()
-    assert [kit.ops.model(m) for m in kit.ops.models] == [on_disk.model(m) for m in on_disk.models]
+    assert ops.reference() == networks.reference() == on_disk.reference()
+    assert [ops.model(m) for m in ops.models] == [on_disk.model(m) for m in on_disk.models]
 
 
 def test_the_same_plans_make_the_same_bytes(make_kit, tmp_path):
@@ -51,11 +57,24 @@ def test_the_same_plans_make_the_same_bytes(make_kit, tmp_path):
     assert [p.name for p in (tmp_path / "a").iterdir() if p.is_file()] == ["kit.pyz"]
 
 
-def test_a_kit_without_networks(make_kit, tmp_path):
-    make_kit(tmp_path)
-    ops = read_plan(tmp_path / "op-plan")
-    pack_kit(ops, None, KitSettings(), tmp_path / "ops.pyz")
-    assert read_kit(tmp_path / "ops.pyz").networks.models == ()
+def test_a_kit_without_plans_says_what_the_board_is(tmp_path):
+    setting = RuntimeSetting("onnxruntime", 2)
+    pack_kit({}, setting, tmp_path / "kit.pyz")
+    measure_kit(read_kit(tmp_path / "kit.pyz"), tmp_path / "results", lambda stage: silent)
+    assert [p.name for p in (tmp_path / "results").iterdir()] == ["board.json"]
+    profiler = make_profiler(**vars(setting))
+    record = json.loads((tmp_path / "results" / "board.json").read_bytes())
+    assert (record["target"], record["int8_form"]) == (vars(profiler.target()), profiler.int8_form)
+
+
+def test_a_part_may_ask_for_fresh_processes(quick_kit, tmp_path, monkeypatch):
+    def none(*args):
+        raise AssertionError("measured in this process")
+
+    parts = {name: replace(part, fresh=True) for name, part in read_kit(quick_kit).parts.items()}
+    monkeypatch.setattr(OnnxRuntimeProfiler, "start", none)
+    measure_kit(replace(read_kit(quick_kit), parts=parts), tmp_path, lambda stage: silent)
+    assert visits(tmp_path, "ops") == once_a_round(quick_kit, "ops")
 
 
 def test_measures_ops_in_turns_and_networks_in_a_row(quick_kit, tmp_path):
@@ -148,9 +167,10 @@ def test_what_is_no_kit(tmp_path):
 
 def test_a_model_that_was_damaged_on_the_way(quick_kit, tmp_path):
     kit = read_kit(quick_kit)
-    planned = kit.ops.models[1]
+    ops = kit.parts["ops"].plan
+    planned = ops.models[1]
     content = quick_kit.read_bytes()
-    flipped = content.replace(kit.ops.model(planned), b"?" + kit.ops.model(planned)[1:])
+    flipped = content.replace(ops.model(planned), b"?" + ops.model(planned)[1:])
     assert flipped != content
     (tmp_path / "kit.pyz").write_bytes(flipped)
     with pytest.raises(HwnasError, match=r"0001.onnx is damaged .its digest does not match."):
@@ -162,13 +182,13 @@ def test_a_damaged_model_is_not_packed(make_kit, tmp_path):
     kit.unlink()
     (tmp_path / "op-plan" / "0001.onnx").write_bytes(b"?")
     with pytest.raises(HwnasError, match=r"0001\.onnx is damaged"):
-        pack_kit(read_plan(tmp_path / "op-plan"), None, KitSettings(), kit)
+        pack_kit({"ops": Part(read_plan(tmp_path / "op-plan"), Protocol())}, RuntimeSetting("onnxruntime"), kit)
     assert not [p for p in tmp_path.iterdir() if p.is_file()]
 
 
 def test_a_kit_that_cannot_be_written(make_kit, tmp_path):
     make_kit(tmp_path)
-    plan = read_plan(tmp_path / "op-plan")
+    parts = {"ops": Part(read_plan(tmp_path / "op-plan"), Protocol())}
     os.mkfifo(tmp_path / "pipe")
     for out, why in (
         (tmp_path / "kit.pyz" / "below", "File exists"),
@@ -176,7 +196,7 @@ def test_a_kit_that_cannot_be_written(make_kit, tmp_path):
         (tmp_path / "pipe", "it is a device"),
     ):
         with pytest.raises(HwnasError, match=f"cannot write {out}: {why}"):
-            pack_kit(plan, None, KitSettings(), out)
+            pack_kit(parts, RuntimeSetting("onnxruntime"), out)
     assert (tmp_path / "pipe").is_fifo()
 
 

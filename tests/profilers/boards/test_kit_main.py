@@ -158,7 +158,7 @@ def test_without_a_runtime(bare_python, board, quick_kit):
     assert refused.stderr == "kit: onnxruntime is not installed on this machine: pip install onnxruntime\n"
 
 
-@pytest.mark.parametrize("where", [b'"network_protocol": {', b"def measure_plan("])
+@pytest.mark.parametrize("where", [b'"parts": {', b"def measure_plan("])
 def test_a_damaged_kit(board, quick_kit, tmp_path, where):
     content = quick_kit.read_bytes()
     assert content.count(where) == 1

@@ -41,9 +41,9 @@ def journalled(folder, part):
 
 def test_the_table_is_what_the_journal_says(measured, quick_kit):
     table, networks, _ = import_results(measured)
-    kit, visits = read_kit(quick_kit), journalled(measured, "ops")
+    plan, visits = read_kit(quick_kit).parts["ops"].plan, journalled(measured, "ops")
     reference_us = quiet_reference_us(visits)
-    assert [row.op for row in table.rows] == [m.op for m in kit.ops.models]
+    assert [row.op for row in table.rows] == [m.op for m in plan.models]
     for row in table.rows[:2]:
         s = summarise([v for v in visits if v.key == row.op.key])
         assert row.median_us == pytest.approx(s.ratio * reference_us, rel=1e-12)

@@ -1,6 +1,5 @@
 """Against a real ssh server on loopback: asyncssh's own here, whose commands and files are real; sshd where it is."""
 
-import asyncio
 import getpass
 import hashlib
 import os
@@ -17,132 +16,15 @@ import pytest
 
 from hwnas.cli.main import main
 from latency_tables import HwnasError, Op, OpCost, ProfilerError, load_table
-from profilers import Protocol, write_plan
-from profilers.boards.kit import KitSettings, pack_kit
+from profilers import Protocol, RuntimeSetting, write_plan
+from profilers.boards.kit import Part, pack_kit
 from profilers.boards.kit_main import parse_progress_line
 from profilers.boards.results import import_results
 from profilers.boards.ssh import Patience, measure_over_ssh
 from profilers.boards.ssh_login import Address, Login
 
-asyncssh = pytest.importorskip("asyncssh")
-
+trust = pytest.importorskip("benchmarks._loopback").trust
 SOON = Patience(connect_s=5, first_pause_s=0.05, longest_pause_s=0.1, connections=4)
-
-
-class Board:
-    """An ssh server: commands run in `home` with `path`, and a client may do anything that its key allows."""
-
-    def __init__(self, home, keys, path, sftp=True):
-        self.home, self.keys, self.path, self.sftp = home, keys, path, sftp
-        self.connections, self.commands, self.drop = [], [], lambda line: False
-        self.written, self.hang_up_after_bytes, self._children = 0, None, []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-
-    def __enter__(self):
-        self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(30)
-        return self
-
-    def __exit__(self, *exc):
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _listen(self):
-        board, home, connections = self, self.home, self.connections
-
-        class Accept(asyncssh.SSHServer):
-            def connection_made(self, connection):
-                connections.append(connection)
-
-        class Files(asyncssh.SFTPServer):
-            def __init__(self, channel):
-                super().__init__(channel, chroot=str(home).encode())
-
-            def write(self, file, offset, data):
-                board.written += len(data)
-                if board.hang_up_after_bytes is not None and board.written > board.hang_up_after_bytes:
-                    board.hang_up_after_bytes = None
-                    board.hang_up()
-                return super().write(file, offset, data)
-
-        self._server = await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_factory=Accept,
-            server_host_keys=[self.keys / "host"],
-            authorized_client_keys=str(self.keys / "user.pub"),
-            process_factory=self._run,
-            sftp_factory=Files if self.sftp else None,
-        )
-        return self._server.sockets[0].getsockname()[1]
-
-    async def _close(self):
-        self._server.close()
-        self.hang_up()
-        for child in self._children:
-            if child.returncode is None:
-                child.kill()
-            await child.wait()
-        await self._server.wait_closed()
-
-    def hang_up(self):
-        """Cut every connection, as a pulled cable or a rebooting router does."""
-        for connection in self.connections:
-            connection.abort()
-
-    async def _run(self, process):
-        self.commands.append(process.command)
-        child = await asyncio.create_subprocess_shell(
-            process.command,
-            cwd=self.home,
-            env={"PATH": self.path, "HOME": str(self.home)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._children.append(child)
-
-        async def copy(source, sink):
-            async for line in source:
-                sink.write(line.decode())
-                if self.drop(line.decode()):
-                    self.hang_up()
-
-        await asyncio.gather(copy(child.stdout, process.stdout), copy(child.stderr, process.stderr))
-        process.exit(await child.wait())
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory):
-    """A host's key, a user's key, and the key of nobody."""
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("host", "user", "nobody"):
-        key = asyncssh.generate_private_key("ssh-ed25519")
-        key.write_private_key(folder / name)
-        key.write_public_key(folder / f"{name}.pub")
-        (folder / name).chmod(0o600)
-    return folder
-
-
-@pytest.fixture
-def serve(keys, board_python, tmp_path):
-    """Start a board; everything it started is killed at the end."""
-    boards = []
-
-    def start(home=tmp_path / "home", path=f"{board_python.parent}:/usr/bin:/bin", **settings):
-        home.mkdir(exist_ok=True)
-        boards.append(Board(home, keys, path, **settings).__enter__())
-        return boards[-1]
-
-    yield start
-    for board in boards:
-        board.__exit__()
-        for process in psutil.process_iter(["cwd"]):
-            if str(process.info["cwd"] or "").startswith(str(board.home)):
-                process.kill()
 
 
 @pytest.fixture
@@ -167,11 +49,6 @@ def measure(keys, tmp_path):
         return results
 
     return call
-
-
-def trust(path, public_key, port):
-    path.write_text(f"[127.0.0.1]:{port} {public_key.read_text()}")
-    return path
 
 
 @pytest.fixture
@@ -247,12 +124,8 @@ def large_kit(onnx_model, tmp_path_factory):
     """A kit of several megabytes."""
     folder, op = tmp_path_factory.mktemp("large"), Op.of("net", (1,))
     plan = write_plan(folder, "large", onnx_model(1), [(op.key, op, OpCost(0.1, 1, 1), onnx_model(24, 64))])
-    pack_kit(
-        plan,
-        None,
-        KitSettings(protocol=Protocol(minimum_rounds=1, maximum_rounds=1, disturbed_rounds=0)),
-        folder / "kit.pyz",
-    )
+    part = Part(plan, Protocol(minimum_rounds=1, maximum_rounds=1, disturbed_rounds=0))
+    pack_kit({"ops": part}, RuntimeSetting("onnxruntime"), folder / "kit.pyz")
     return folder / "kit.pyz"
 
 
@@ -290,11 +163,9 @@ def killing(board, after_visits, times):
     def work():
         while not enough.wait(0.01) and len(killed) < times:
             if visits() >= after_visits:
-                for process in psutil.process_iter(["cmdline"]):
-                    line = process.info["cmdline"] or []
-                    if any(word.endswith("kit.pyz") for word in line) and "--attach" not in line:
-                        process.kill()
-                        killed.append(process.pid)
+                for process in board.measuring():
+                    process.kill()
+                    killed.append(process.pid)
 
     thread = threading.Thread(target=work)
     thread.start()
