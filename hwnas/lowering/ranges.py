@@ -61,7 +61,7 @@ RANGE_METHODS: Mapping[str, Callable[[Seen], Range]] = {
 }
 """Ways to choose a range; what is beyond it is clipped. Which is best depends on the network (Wu et al. 2020, 4.1).
 
-The 99.9 % and the mean of the extremes of each image were always worse on the networks of `mbconv-32`.
+The 99.9 % and the mean of the extremes of each image were mostly worse on networks of `mbconv-32`.
 """
 
 
