@@ -31,11 +31,11 @@ from profilers import Plan, Protocol, read_plan
 from profilers.profile import unfinished
 
 _OPTIONS = (
-    *("--space", "mbconv-32", "--limit", "400", "--calibration-networks", "12", "--heldout-networks", "5"),
+    *("--space", "mbconv-32", "--limit", "400", "--calibration-networks", "30", "--heldout-networks", "8"),
     *("--pairs", "12", "--supernet-epochs", "1", "--evaluations", "500", "--finalists", "2", "--train-epochs", "1"),
 )
 _CUTS, _KILLS = 10, 5
-_PAUSE_S = (0.2, 2.0)  # between two disturbances, while the board works
+_PAUSE_S = (0.1, 1.2)  # between two disturbances, while the board works
 _RESUMES = 5
 _MEASURING = ("profile", "calibrate", "verify")
 
