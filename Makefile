@@ -4,8 +4,8 @@ BIN := .venv/bin
 DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
 JOBS ?= 2
-# One thread per worker: more only wait for each other.
-BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+# One thread per worker: more only wait for each other. Files in the order of tests/conftest.py: long ones first.
+BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
 	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
@@ -26,10 +26,10 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# First what may run beside other tests, then what times something or needs the machine alone.
+# First what may run beside other tests, then what times something or needs the machine alone; one finished run for both.
 test: lint
-	$(BESIDE) -m "not measures"
-	$(BIN)/python -m pytest -m measures
+	export HWNAS_TEST_RUN=$$(mktemp -d) && trap 'rm -rf "$$HWNAS_TEST_RUN"' EXIT && \
+	$(BESIDE) -m "not measures" && $(BIN)/python -m pytest -m measures
 
 quick: .venv/installed
 	$(BESIDE) -q -m "not slow and not measures" $(QUICK)

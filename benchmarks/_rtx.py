@@ -18,7 +18,7 @@ import onnx
 from benchmarks._speak import say
 from benchmarks._timing import timed
 from hwnas.lowering.op_models import model_to_time, network_to_time
-from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, in_precision, quantised
+from hwnas.lowering.precision import BETWEEN_OPS, PRODUCT_INPUTS, halved, in_precision, quantised
 from hwnas.spaces import SearchSpace, load_space
 from latency_tables import Op, ProfilerError
 from profilers.engines.engine import Engine
@@ -111,8 +111,8 @@ def _wrong_forms() -> tuple[float, dict[str, str]]:
         "unsigned with zero point 0": (_unsigned(quantised(model, form=PRODUCT_INPUTS)), "int8"),
         "fp32 called fp16": (model, "fp16"),
         "fp32 called int8": (model, "int8"),
-        "fp16 with two blocks in fp32": (_beginning_in_fp32(in_precision(model, "fp16")), "fp16"),
-        "fp16 input, fp32 weight": (_mixed_types(in_precision(model, "fp16")), "fp16"),
+        "fp16 with two blocks in fp32": (_beginning_in_fp32(halved(model)), "fp16"),
+        "fp16 input, fp32 weight": (_mixed_types(halved(model)), "fp16"),
     }
     found: dict[str, str] = {}
     named = 0
@@ -184,13 +184,13 @@ def _equal_kernels(networks: int, seed: int) -> tuple[dict[str, float], dict[str
         space = load_space(name)
         alone: dict[str, Counter[Any]] = {}
         for arch in space.sample(np.random.default_rng(seed), networks):
-            model = in_precision(_network(space, arch), "fp16")
+            model = halved(_network(space, arch))
             layers = _built(model, "fp16").layers
             blocks = _by_block(layers)
             without += sum(len(_blocks_of(layer)) != 1 for layer in layers[1:])  # the first turns the image round
             for index, op in enumerate(space.ops(arch)):
                 if op.key not in alone:
-                    built = _built(in_precision(_op_model(space, op), "fp16"), "fp16")
+                    built = _built(halved(_op_model(space, op)), "fp16")
                     alone[op.key] = Counter(layer.kernel for layer in built.layers if layer.onnx_nodes)
                 inside = Counter(layer.kernel for layer in blocks.get(index, ()))
                 compared += 1

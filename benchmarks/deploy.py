@@ -3,6 +3,7 @@
 `rtx`: TensorRT for RTX builds our models without a GPU (`pip install 'hwnas[tensorrt-rtx]'`).
 `int8`: whether int8 pays on this processor, in which form.
 `answers`: what shipped files answer to real images on every runtime, in fp32 and int8.
+`folder`: seconds of the folder that is handed over, and whether anything in it can be changed unnoticed.
 `boards`: a whole run on a board behind ssh whose link is cut and whose process is killed (`pip install 'hwnas[ssh]'`).
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 
 from benchmarks._answers import answers
 from benchmarks._boards import boards
+from benchmarks._folder import folder
 from benchmarks._int8_speed import int8_speed
 from benchmarks._rtx import rtx
 from benchmarks._speak import add_output_options, listed, publish
@@ -24,7 +26,7 @@ Part = Callable[[], tuple[dict[str, float], Mapping[str, Any]]]
 def main() -> None:
     """Measure the parts asked for, publish all figures together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="all", help="rtx, int8, answers, boards; several with commas between")
+    parser.add_argument("--parts", default="all", help="rtx, int8, answers, folder, boards; or several, by commas")
     parser.add_argument("--networks", type=int, default=20, help="random networks per space")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="two networks per space")
@@ -35,6 +37,7 @@ def main() -> None:
         "rtx": lambda: rtx(networks, args.seed),
         "int8": lambda: int8_speed(networks, args.seed),
         "answers": lambda: answers(networks, args.seed, 1 if args.quick else 10),
+        "folder": lambda: folder(100 if args.quick else 1000, args.seed),
         "boards": lambda: boards(args.seed, args.quick),
     }
     figures: dict[str, float] = {}

@@ -45,7 +45,8 @@ def main() -> None:
         (folder / "hidden" / _HIDDEN / "__init__.py").write_text("raise ImportError('hidden')\n")
         (folder / "file").write_text("in the way of a run folder\n")
         cases = {
-            "int8": ["--precision", "int8"],
+            "fallback": ["--precision", "fp16"],
+            "no_int8": ["--runtime", "torch", "--precision", "int8"],
             "nb201": ["--space", "nb201"],
             "unwritable_folder": ["--out", "file/run"],
             "missing_extra": ["--runtime", _HIDDEN],

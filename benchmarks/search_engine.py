@@ -189,7 +189,7 @@ def main() -> None:
         "estimation": lambda: estimation(twin, args.rounds, 200_000 if args.quick else 2_000_000),
         "predict": lambda: predict_share(args.rounds, 200_000 if args.quick else 2_000_000),
         "exact": lambda: exact(twin, args.budgets, args.generations),
-        "mlp": lambda: mlp(args.seed, args.budgets, args.quick),
+        "mlp": lambda: mlp(args.seed, args.budgets, 1_000 if args.quick else 50_000),
         "infeasible": lambda: infeasible(twin),
         "global-genes": lambda: global_genes(args.seed),
         "brute-force": lambda: brute_force(twin, int(args.networks)),

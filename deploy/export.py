@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,14 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from deploy.inference import OnnxInference
-from deploy.manifest import Manifest
+from deploy.answers import logits, open_to_answer
+from deploy.lowered import lower
+from deploy.manifest import Lowering, Manifest
 from hwnas.data import Dataset
 from hwnas.lowering.image_input import with_image_input
 from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.spaces.cost import count_macs, count_params
 from latency_tables import HwnasError
 from latency_tables.storage.files import write_atomically
+from profilers import Profiler
 
 PARITY_TOLERANCE = 1e-4
 _PARITY_IMAGES = 32
@@ -31,7 +33,10 @@ class ExportError(HwnasError):
 
 @dataclass(frozen=True)
 class Export:
-    """What was written: ONNX bytes' size, node count, the network's cost, and how far the outputs are apart."""
+    """What was written: ONNX bytes' size, node count, the network's cost, and how far the outputs are apart.
+
+    `parity_max_abs` is that of the network in fp32; `lowering` says what another precision costs.
+    """
 
     path: Path
     megabytes: float
@@ -39,30 +44,45 @@ class Export:
     macs: int
     params: int
     parity_max_abs: float
+    precision: str = "fp32"
+    lowering: Lowering | None = None
 
 
-def export_network(network: nn.Module, data: Dataset, path: Path, *, architecture: str, space: str) -> Export:
+def export_network(
+    network: nn.Module,
+    data: Dataset,
+    path: Path,
+    *,
+    architecture: str,
+    space: str,
+    profiler: Profiler | None = None,
+    max_drop_points: float = 1.0,
+) -> Export:
     """Write `network`, which was trained on `data`, as ONNX for one raw image, and its manifest beside it.
 
-    The file that is to ship is checked: its logits on raw images of the validation split are those of torch on
-    normalised ones. Raises `ExportError` when onnx.checker refuses the model or any logit differs by more than
-    `PARITY_TOLERANCE`; nothing is written then.
+    In the precision of `profiler`, the runtime it is for; in fp32 where there is none. In fp32 it is checked: its
+    logits on raw images of the validation split are those of torch on normalised ones. Another precision may cost
+    `max_drop_points` percentage points of validation accuracy at most.
+
+    Raises `ExportError` when onnx.checker refuses the model or any logit differs by more than `PARITY_TOLERANCE`, and
+    what `deploy.lowered.lower` raises; nothing is written then.
     """
     in_shape = (3, data.size, data.size)
     mean, std = (a.astype(np.float64) for a in data.mean_std)
     model = with_image_input(onnx_from_module(network, in_shape), mean.tolist(), std.tolist())
-    try:
-        proto = onnx.load_model_from_string(model)
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
-        raise ExportError(f"the exported model is not valid ONNX: {str(e).splitlines()[0]}") from None
+    proto = _checked(model)
     opset = proto.opset_import[0].version
     manifest = Manifest.of(data, architecture=architecture, space=space, opset=opset, hwnas_version=version("hwnas"))
-    model = manifest.into(model)
-    images = data.validation.images[:_PARITY_IMAGES]
-    difference = parity(network, model, images, data)
+    difference = parity(network, model, data.validation.images[:_PARITY_IMAGES], data)
     if not difference <= PARITY_TOLERANCE:
         raise ExportError(f"the exported model answers differently from torch: by {difference:.2g} at most")
+    if profiler is not None and profiler.target().precision != manifest.precision:
+        lowered = lower(model, data, profiler)
+        lowered.require(max_drop_points)
+        model, proto = lowered.model, _checked(lowered.model)
+        opset = proto.opset_import[0].version
+        manifest = replace(manifest, opset=opset, precision=lowered.precision, lowering=lowered.lowering)
+    model = manifest.into(model)
     write_atomically(path, model)
     manifest.write(path)
     return Export(
@@ -72,7 +92,18 @@ def export_network(network: nn.Module, data: Dataset, path: Path, *, architectur
         count_macs(network, in_shape),
         count_params(network),
         difference,
+        manifest.precision,
+        manifest.lowering,
     )
+
+
+def _checked(model: bytes) -> onnx.ModelProto:
+    try:
+        proto = onnx.load_model_from_string(model)
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
+        raise ExportError(f"the exported model is not valid ONNX: {str(e).splitlines()[0]}") from None
+    return proto
 
 
 def parity(network: nn.Module, model: bytes, images: NDArray[np.uint8], data: Dataset) -> float:
@@ -82,4 +113,5 @@ def parity(network: nn.Module, model: bytes, images: NDArray[np.uint8], data: Da
     network.eval()
     with torch.no_grad():
         expected = network(torch.from_numpy(normalised)).numpy()
-    return float(np.abs(OnnxInference(model).logits(images) - expected).max())
+    with open_to_answer(model) as session:
+        return float(np.abs(logits(session, images) - expected).max())

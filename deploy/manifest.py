@@ -72,6 +72,37 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Lowering:
+    """How a lower precision came to be, and what it costs. Accuracies in 0..1, on images of the validation split.
+
+    `accuracy` is that of the file on its runtime; `proof_pct` is the share of matrix products that the runtime showed
+    to run in the precision, None where it shows nothing.
+    """
+
+    method: str
+    accuracy: float
+    fp32_accuracy: float
+    proof_pct: float | None = None
+
+    @property
+    def drop_points(self) -> float:
+        """Percentage points of accuracy that the lower precision costs; negative where it gains."""
+        return 100 * (self.fp32_accuracy - self.accuracy)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same with the drop."""
+        return asdict(self) | {"drop_points": self.drop_points}
+
+    def describe(self) -> str:
+        """The same in one line."""
+        proof = "" if self.proof_pct is None else f"; {self.proof_pct:g} % of the matrix products run so"
+        return (
+            f"{100 * self.accuracy:.2f} % on validation, {100 * self.fp32_accuracy:.2f} % in fp32: "
+            f"{self.drop_points:.2f} points; by {self.method}{proof}"
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The contract of one model file. `sha256` is that of the file; inside the file itself it is None."""
 
@@ -86,6 +117,7 @@ class Manifest:
     precision: str = "fp32"
     sha256: str | None = None
     format: int = FORMAT
+    lowering: Lowering | None = None  # of a precision other than fp32
 
     @classmethod
     def of(cls, data: Dataset, *, architecture: str, space: str, opset: int, hwnas_version: str) -> Manifest:
@@ -118,12 +150,12 @@ print(json.load(open("model.json", encoding="utf-8"))["classes"][logits.argmax()
     def into(self, model: bytes) -> bytes:
         """The ONNX model with this manifest, less `sha256`, in its metadata."""
         proto = onnx.load_model_from_string(model)
-        onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(asdict(replace(self, sha256=None)))})
+        onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(_plain(replace(self, sha256=None)))})
         return bytes(proto.SerializeToString())
 
     def write(self, model: Path) -> None:
         """Write `model.json` beside the ONNX file `model`, with the file's digest."""
-        content = asdict(replace(self, sha256=hashlib.sha256(model.read_bytes()).hexdigest()))
+        content = _plain(replace(self, sha256=hashlib.sha256(model.read_bytes()).hexdigest()))
         write_atomically(manifest_path(model), (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
@@ -139,7 +171,7 @@ def read_manifest(model: Path) -> Manifest:
     """
     path = manifest_path(model)
     try:
-        manifest, content = _parsed(path.read_bytes()), model.read_bytes()
+        manifest, content = parse_manifest(path.read_bytes()), model.read_bytes()
     except OSError as e:
         raise ManifestError(f"cannot read {e.filename}: {e.strerror}; export the network again") from None
     except ValueError as e:
@@ -147,9 +179,14 @@ def read_manifest(model: Path) -> Manifest:
     if manifest.sha256 != hashlib.sha256(content).hexdigest():
         raise ManifestError(f"{path} is the manifest of another file than {model}; export the network again")
     inside = {p.key: p.value for p in onnx.load_model_from_string(content).metadata_props}.get(METADATA_KEY)
-    if inside is None or _parsed(inside.encode()) != replace(manifest, sha256=None):
+    if inside is None or parse_manifest(inside.encode()) != replace(manifest, sha256=None):
         raise ManifestError(f"{path} says other things than {model} itself; export the network again")
     return manifest
+
+
+def _plain(manifest: Manifest) -> dict[str, Any]:
+    """For JSON; nothing is said of a lowering where there was none."""
+    return {name: v for name, v in asdict(manifest).items() if name != "lowering" or v is not None}
 
 
 def _readable(name: str) -> str:
@@ -157,7 +194,8 @@ def _readable(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _parsed(content: bytes) -> Manifest:
+def parse_manifest(content: bytes) -> Manifest:
+    """A manifest from JSON; raises ValueError in one line for anything else."""
     value: Any = parse_json(content)
     if isinstance(value, dict) and value.get("format") != FORMAT:
         raise ValueError(f"format {value.get('format')!r}, this version reads {FORMAT}")

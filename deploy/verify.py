@@ -73,9 +73,9 @@ def verification_plan(model: Path, reference: Path, table: LatencyTable, folder:
 
 def judge(model: Path, table: LatencyTable, budget_ms: float, visits: Sequence[Measurement]) -> Verification:
     """What visits to a model file say; raises `ProfilerError` when the runtime refused it."""
-    if failed := [v.error for v in visits if v.error]:
-        raise ProfilerError(f"{model}: {failed[0]}")
-    s = summarise(visits)
+    require_run(model, visits)
+    quiet_us = quiet_reference_us(visits)
+    s = summarise(visits, quiet_us)
     quiet_ms = table.provenance.reference_us / 1e3
     low, high = s.ratio_ci95[0] * quiet_ms, s.ratio_ci95[1] * quiet_ms
     return Verification(
@@ -84,9 +84,15 @@ def judge(model: Path, table: LatencyTable, budget_ms: float, visits: Sequence[M
         measured_ms=s.ratio * quiet_ms,
         measured_ci95_ms=(low, high),
         raw_median_ms=s.raw_median_us / 1e3,
-        slowdown=quiet_reference_us(visits) / table.provenance.reference_us,
+        slowdown=quiet_us / table.provenance.reference_us,
         verified=high <= budget_ms,
     )
+
+
+def require_run(model: Path, visits: Sequence[Measurement]) -> None:
+    """Raise `ProfilerError` when a visit says that the runtime refused the model."""
+    if failed := [v.error for v in visits if v.error]:
+        raise ProfilerError(f"{model}: {failed[0]}")
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -14,12 +14,31 @@ from latency_tables.storage.serialise import from_plain
 from latency_tables.student import student_975
 
 _PLAUSIBLE_US = (1e-3, 1e12)  # a nanosecond to eleven days
+_QUIET = 1.07  # times the quiet reference; a clock that drifts by more is another regime, too
+_LEAST_GROUPS = 2
 _YEAR_10000 = 253402300800.0
 
 
 def _plausible(times_us: Sequence[float]) -> bool:
     shortest, longest = _PLAUSIBLE_US
     return all(shortest <= t <= longest for t in times_us)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of a model, and the fastest reference run just before and just after them, in us."""
+
+    runs_us: tuple[float, ...]
+    reference_us: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        """Fastest run over the faster reference run: drift cancels."""
+        return min(self.runs_us) / min(self.reference_us)
+
+    def is_quiet(self, quiet_us: float) -> bool:
+        """Whether the reference network ran at its quiet time on both sides."""
+        return is_quiet(max(self.reference_us), quiet_us)
 
 
 @dataclass(frozen=True)
@@ -43,19 +62,19 @@ class Measurement:
     error: str | None = None
 
     @property
-    def sound_groups(self) -> tuple[tuple[tuple[float, ...], float], ...]:
-        """Each group of runs with the fastest reference run beside it, but those whose clock cannot have been right.
+    def sound_groups(self) -> tuple[Group, ...]:
+        """The groups of runs, but those whose clock cannot have been right.
 
         A clock that jumps back gives times that are zero or negative; what else it did to that group nobody knows.
         """
         brackets = pairwise(self.reference_us)
         groups = zip(self.samples_us, brackets, strict=True)
-        return tuple((runs, min(bracket)) for runs, bracket in groups if runs and _plausible((*runs, *bracket)))
+        return tuple(Group(runs, bracket) for runs, bracket in groups if runs and _plausible((*runs, *bracket)))
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """Fastest run of each sound group over the fastest reference run beside it: drift cancels."""
-        return tuple(min(runs) / reference for runs, reference in self.sound_groups)
+        """The ratio of each sound group."""
+        return tuple(group.ratio for group in self.sound_groups)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""
@@ -94,34 +113,50 @@ class Statistics:
         return 50.0 * (high - low) / self.ratio
 
 
-def summarise(visits: Sequence[Measurement]) -> Statistics:
+def is_quiet(reference_us: float, quiet_us: float) -> bool:
+    """Whether a run of the reference network is about as fast as when the device does nothing else.
+
+    A neighbour that shares the core or the memory slows one model more than another, so that it does not cancel.
+    """
+    return reference_us <= _QUIET * quiet_us
+
+
+def summarise(visits: Sequence[Measurement], quiet_us: float | None = None) -> Statistics:
     """Median over the groups of a round, then over rounds; the interval is Student's t over the rounds' medians.
 
-    With a single round the spread of its groups stands in. Visits with an error and groups whose clock jumped count
-    for nothing; visits to a device that held itself back only where there are no others. Raises ValueError without
-    one good visit.
+    With a single round the spread of its groups stands in. With `quiet_us`, the reference network's quiet time, only
+    groups of a quiet moment count, or the two of the quietest moments where there are no more. Visits with an error and
+    groups whose clock jumped count for nothing; visits to a device that held itself back only where there are no
+    others. Raises ValueError without one good visit.
     """
     good = [v for v in visits if v.error is None and v.ratios]
     good = [v for v in good if not v.throttled] or good
     if not good:
         raise ValueError("no visit without an error")
-    rounds = dict.fromkeys(v.round for v in good)
-    per_round = np.array([np.median([q for v in good if v.round == r for q in v.ratios]) for r in rounds])
-    spread = per_round if len(per_round) > 1 else np.array(good[0].ratios)
+    groups = [(v.round, group) for v in good for group in v.sound_groups]
+    if quiet_us is not None:
+        groups.sort(key=lambda at: max(at[1].reference_us))
+        quiet = sum(group.is_quiet(quiet_us) for _, group in groups)
+        groups = groups[: max(quiet, _LEAST_GROUPS)]
+    by_round: dict[int, list[float]] = {}
+    for round_, group in groups:
+        by_round.setdefault(round_, []).append(group.ratio)
+    per_round = np.array([np.median(ratios) for ratios in by_round.values()])
+    spread = per_round if len(per_round) > 1 else np.array(next(iter(by_round.values())))
     ratio = float(np.median(per_round))
     half = 0.0
     if len(spread) > 1:
         # 1.4826 MAD: one disturbed round must not decide how sure we are of the median.
         sigma = max(1.4826 * float(np.median(np.abs(spread - np.median(spread)))), 1e-4 * ratio)
         half = student_975(len(spread) - 1) * sigma * 1.2533 / float(np.sqrt(len(spread)))
-    samples = np.concatenate([np.asarray(runs) for v in good for runs, _ in v.sound_groups])
+    samples = np.concatenate([np.asarray(group.runs_us) for v in good for group in v.sound_groups])
     return Statistics(
         ratio=ratio,
         ratio_ci95=(ratio - half, ratio + half),
         min_us=float(samples.min()),
         raw_median_us=float(np.median(samples)),
-        groups=sum(len(v.ratios) for v in good),
-        rounds=len(rounds),
+        groups=len(groups),
+        rounds=len(by_round),
     )
 
 

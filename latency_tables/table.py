@@ -134,7 +134,7 @@ def row_from_visits(
 ) -> TableRow:
     """What visits to an op say together, a row with an error where none of them says a time."""
     try:
-        s = summarise(visits)
+        s = summarise(visits, reference_us)
     except ValueError:
         without_times = "the clock gave no usable times" if visits else "never visited"
         return TableRow(op, cost, error=next((v.error for v in visits if v.error), without_times), stop_reason="error")

@@ -17,6 +17,7 @@ from latency_tables import ProfilerError, Target
 from profilers.device.conditions import Conditions, read_conditions
 from profilers.device.energy import EnergyMeter
 from profilers.engines.engine import Engine
+from profilers.engines.layers import LayerTime
 
 DeviceKind = Literal["cpu", "gpu", "npu"]
 Int8Form = Literal["between-ops", "product-inputs"]
@@ -135,6 +136,18 @@ class Profiler(ABC):
     def open(self, model: bytes) -> Session:
         """Build a model and start it."""
         return self.start(self.build(model))
+
+    def layer_times(self, engine: Engine, runs: int) -> tuple[LayerTime, ...]:
+        """The layers of an engine in the order they run, each with its time in `runs` profiled runs.
+
+        They do not add up to the time of a run: to profile costs time, and something runs between layers, too.
+        Raises `ProfilerError` where the runtime does not tell.
+        """
+        raise ProfilerError(f"{self.target().runtime} does not tell the times of layers; measure op by op")
+
+    def command_line(self, model: Path) -> str | None:
+        """How to call the runtime's own benchmark whose median should be that of `Session.time_us`, if it has one."""
+        return None
 
     def conditions(self) -> Conditions:
         """How the device is doing now. Override where it is not this machine's processor."""

@@ -16,21 +16,25 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from latency_tables import Measurement, ProfilerError, Target
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
 from profilers._base import Profiler, RuntimeSetting
 from profilers.device.machine import quiet
-from profilers.protocol import Protocol, visit_model
+from profilers.protocol import Protocol, known_quiet_us, visit_model
 
 
 @dataclass(frozen=True)
 class Request(ABC):
-    """Work for a process of its own, which makes the runtime from `spec`. Its fields are plain values: no paths."""
+    """Work for a process of its own, which makes the runtime from `spec`. Its fields are plain values: no paths.
+
+    `worker` is the module that does it, which must know this class.
+    """
 
     spec: RuntimeSetting
+    worker: ClassVar[str] = "profilers.worker"
 
     @abstractmethod
     def work(self, profiler: Profiler, progress: Progress) -> Any:
@@ -52,8 +56,10 @@ class MeasureModel(Request):
         with quiet(self.spec.threads), profiler.open(reference_model) as reference:
             for _ in range(20):
                 reference.run()
-            rounds = range(self.rounds)
-            visits = [visit_model(profiler, model, reference, self.protocol, "network", round_) for round_ in rounds]
+            visits: list[Measurement] = []
+            for round_ in range(self.rounds):
+                quiet_us = known_quiet_us(visits)
+                visits.append(visit_model(profiler, model, reference, self.protocol, "network", round_, quiet_us))
         return asdict(ModelVisits(tuple(visits), profiler.target()))
 
 
@@ -72,13 +78,13 @@ def measure_model(model: Path, reference: Path, spec: RuntimeSetting, protocol: 
 
 
 def run_isolated(request: Request, progress: Progress = silent) -> Any:
-    """What `profilers.worker` answers to a request in a new interpreter, as plain JSON values.
+    """What its worker answers to a request in a new interpreter, as plain JSON values.
 
     Raises `ProfilerError` with the last words of the process when it fails. However this call ends, the process is
     gone then.
     """
     # -P: a folder called profilers where the user stands must not be taken for ours.
-    command = [sys.executable, "-P", "-m", "profilers.worker"]
+    command = [sys.executable, "-P", "-m", request.worker]
     answer = None
     with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = subprocess.Popen(

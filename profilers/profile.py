@@ -17,7 +17,7 @@ from profilers._base import Profiler
 from profilers.device.machine import quiet, versions_here
 from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan, PlannedModel, folder_at, read_plan
-from profilers.protocol import Protocol, by_key, stop_reason, visit_model
+from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason, visit_model
 
 
 def journal_header(plan: Plan, target: Target, protocol: Protocol) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def measure_plan(
     header = journal_header(plan, profiler.target(), protocol)
     folder, journal = str(Path(str(plan.folder)).resolve()), str(journal_path.resolve())
     visits = _journalled(journal_path, header)
-    for round_ in range(protocol.maximum_rounds):
+    for round_ in range(protocol.rounds):
         if unfinished(plan.models, visits, protocol, round_):
             run_isolated(MeasureRound(spec, protocol, folder, journal, round_), progress)
             visits = _journalled(journal_path, header)
@@ -79,7 +79,7 @@ def measure_here(
         visits = [Measurement.from_json(record) for record in journal]
         for _ in range(protocol.warmup_runs * protocol.reference_runs):
             reference.run()
-        for round_ in range(protocol.maximum_rounds) if rounds is None else rounds:
+        for round_ in range(protocol.rounds) if rounds is None else rounds:
             todo = unfinished(plan.models, visits, protocol, round_)
             random.Random(round_).shuffle(todo)
             later_rounds = max(0, protocol.minimum_rounds - round_ - 1)
@@ -87,7 +87,8 @@ def measure_here(
             for model, visits_left in todo:
                 for _ in range(visits_left):
                     progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
-                    measured = visit_model(profiler, plan.model(model), reference, protocol, model.key, round_)
+                    content, quiet_us = plan.model(model), known_quiet_us(visits)
+                    measured = visit_model(profiler, content, reference, protocol, model.key, round_, quiet_us)
                     journal.append(measured.to_json())
                     visits.append(measured)
                     if measured.error:
@@ -116,12 +117,12 @@ def unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
 ) -> list[tuple[PlannedModel, int]]:
     """The models that still need visits in this round, and how many visits."""
-    done = by_key(visits)
+    done, quiet_us = by_key(visits), known_quiet_us(visits)
     left = []
     for model in models:
         mine = done.get(model.key, ())
         missing = protocol.in_a_row - sum(v.round == round_ for v in mine)
-        if missing > 0 and stop_reason([v for v in mine if v.round < round_], protocol) is None:
+        if missing > 0 and stop_reason([v for v in mine if v.round < round_], protocol, quiet_us) is None:
             left.append((model, missing))
     return left
 
@@ -151,7 +152,8 @@ def table_from_plan(
     rows = []
     for op, cost in plan.costs.items():
         mine = done.get(op.key, [])
-        rows.append(row_from_visits(op, cost, mine, reference_us, stop_reason(mine, protocol) or ""))
+        why = stop_reason(mine, protocol, reference_us) or ""
+        rows.append(row_from_visits(op, cost, mine, reference_us, why))
     started = min(v.started_unix_s for v in visits)
     provenance = Provenance(
         target=target,

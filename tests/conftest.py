@@ -32,10 +32,25 @@ TINY = {
 
 
 def pytest_collection_modifyitems(items):
-    """A test that needs a whole run is slow."""
+    """A test that needs a whole run is slow. Slow files come first, so that no worker waits long for the last one.
+
+    One file that needs the run starts at once and makes it; others that need it come late enough not to wait for it.
+    """
+    files, needing = {}, []
     for item in items:
+        files.setdefault(item.path, []).append(item)
         if "finished" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+            needing.append(item.path)
+
+    def turn(file):
+        if file in needing:
+            return 0 if file == needing[0] else 2
+        return 1 if any(item.get_closest_marker("slow") for item in files[file]) else 3
+
+    items[:] = [
+        item for file in sorted(files, key=lambda file: (turn(file), -len(files[file]))) for item in files[file]
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +80,10 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, hwnas, tiny):
-    """A whole tiny run by `hwnas run`; with pytest-xdist one worker makes it, for all."""
+    """A whole tiny run by `hwnas run`; one process makes it for all workers, and for all that share HWNAS_TEST_RUN."""
     base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    here = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = Path(os.environ.get("HWNAS_TEST_RUN", here)) / "finished"
     shared.mkdir(exist_ok=True)
     said, folder = shared / "process.json", shared / "run"
     with FileLock(shared / "lock"):

@@ -1,4 +1,7 @@
-"""The command `hwnas`: PASS is exit code 0, FAIL 1, what the user can fix 2, a fault of ours 70, Ctrl-C 130."""
+"""The command `hwnas`.
+
+PASS is exit code 0, FAIL 1, what the user can fix 2, INCONCLUSIVE 3, a fault of ours 70, Ctrl-C 130.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hwnas.cli import boards, machine, table_fit, table_predict, table_show, verbs
+from hwnas.cli import boards, handover, machine, table_fit, table_predict, table_show, timing, verbs
 from hwnas.cli.answer import Answer, answering, print_answer, printable
 from hwnas.cli.fleet import fleet
 from hwnas.cli.options import with_settings
@@ -48,7 +51,9 @@ def _options(
 
 def build_app() -> typer.Typer:
     """All verbs."""
-    app = _group(*map(with_settings, verbs.VERBS), fleet, boards.kit, machine.doctor, machine.spaces, machine.runtimes)
+    of_run = *map(with_settings, verbs.VERBS), handover.export_verb(), handover.verify_verb()
+    of_machine = machine.doctor, machine.spaces, machine.runtimes
+    app = _group(*of_run, fleet, timing.time_, boards.kit, *of_machine)
     app.callback()(_options)
     on_tables = _group(
         table_show.ls,

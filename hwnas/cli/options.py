@@ -12,7 +12,7 @@ import typer
 
 from hwnas.cli.answer import Answer
 from hwnas.cli.display import ConsoleDisplay, say_loading
-from hwnas.run.settings import HELP, STAGE_OPTIONS, Settings
+from hwnas.run.settings import HELP, ONE_COMMAND, STAGE_OPTIONS, Settings
 
 if TYPE_CHECKING:
     from hwnas.run import Run
@@ -66,7 +66,8 @@ def _answer(
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     if not resume:
-        before.pop("arch", None)  # --arch is for one command: the next one is about the winner again
+        for name in ONE_COMMAND:
+            before.pop(name, None)
     settings = Settings(**{**before, **given}).absolute()
     check_run(settings, path, name)
     from hwnas.run import Run  # late: what is refused needs no second of imports

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from hwnas.cli.answer import Answer
+from hwnas.cli.answer import Answer, columns
 
 if TYPE_CHECKING:
     from hwnas.run import Run
@@ -93,6 +93,40 @@ def search(run: Run) -> Answer:
     return Answer(record, text)
 
 
+def pareto(run: Run) -> Answer:
+    """List the Pareto front of the search; with --verify, measure some of its networks and draw front.png.
+
+    \b
+    Example:
+      hwnas pareto --verify 8 --out runs/photos
+    """
+    count = run.settings.verify
+    if count is None:
+        (front, p), measured = run.front.predicted(), None
+    else:
+        measured = run.front.measured(count)
+        front, p = measured.networks, measured.agreement.prediction
+    texts = [run.profiling.space.to_text(arch) for arch in front.population]
+    told = {"accuracy": front.accuracy, "ms": p.ms, "lower_ms": p.lower_ms, "upper_ms": p.upper_ms}
+    heads = ["accuracy", "ms", "lower", "upper"]
+    if measured is not None:
+        told["measured_ms"] = measured.agreement.measured_ms
+        told |= dict(zip(("measured_low_ms", "measured_high_ms"), measured.ci95_ms.T, strict=True))
+        heads += ["measured", "low", "high"]
+    rows = [dict(zip(told, map(float, row), strict=True)) for row in zip(*told.values(), strict=True)]
+    record: dict[str, object] = {"networks": [{"arch": text, **row} for text, row in zip(texts, rows, strict=True)]}
+    cells = [(*(f"{value:.4g}" for value in row.values()), text) for text, row in zip(texts, rows, strict=True)]
+    text = columns((*heads, "arch"), cells)
+    if measured is None:
+        return Answer(record, text)
+    a, plot = measured.agreement, measured.plot
+    record |= {"inside_interval": a.inside, "mape_pct": a.mape_pct, "bias_pct": a.bias_pct, "plot": str(plot)}
+    text += (
+        f"\n{a.inside} of {len(texts)} inside the predicted 90 % interval; {a.mape_pct:.2f} % off on average\n  {plot}"
+    )
+    return Answer(record, text)
+
+
 def train(run: Run) -> Answer:
     """Train the winner, or the network given by --arch.
 
@@ -109,23 +143,29 @@ def train(run: Run) -> Answer:
 
 
 def export(run: Run) -> Answer:
-    """Export the winner, or the network given by --arch, to checked ONNX.
+    """Export the winner, or the network given by --arch, to checked ONNX; with --to, to a folder to hand over.
 
     \b
     Example:
       hwnas export --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7 --out runs/photos
+      hwnas export --to onnx,openvino --precision fp32,int8 --out runs/photos
     """
     done = run.deployment.export(run.chosen())
-    record = {**asdict(done), "path": str(done.path)}
-    return Answer(record, f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most")
+    how = done.lowering
+    record = {**asdict(done), "path": str(done.path), "lowering": None if how is None else how.to_json()}
+    text = f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
+    return Answer(record, text if how is None else f"{text} in fp32\n  {done.precision}: {how.describe()}")
 
 
 def verify(run: Run) -> Answer:
     """Measure the winner, or the network given by --arch, on the device in a fresh process: PASS or FAIL.
 
+    With FOLDER: check a folder of `hwnas export --to`, whoever made it; 3 is the exit code of INCONCLUSIVE.
+
     \b
     Example:
       hwnas verify --budget-ms 0.3 --out runs/photos
+      hwnas verify --budget-ms 0.3 runs/photos/handover
     """
     v = run.deployment.verify(run.chosen())
     low, high = v.measured_ci95_ms
@@ -151,4 +191,5 @@ def _verdict(verified: bool) -> tuple[str, int]:
     return ("PASS", 0) if verified else ("FAIL", 1)
 
 
-VERBS = (run, profile, train_supernet, search, train, export, verify, report)
+VERBS = (run, profile, train_supernet, search, pareto, train, report)
+"""Those without more than a run's options; for `export` and `verify` see `hwnas.cli.handover`."""

@@ -11,10 +11,10 @@ from hwnas.doctor import Finding
 from hwnas.doctor.machine import machine_findings, noise, steal
 from hwnas.doctor.readings import read_machine, read_ticks
 from hwnas.doctor.software import extra_findings, read_extras, runtime_findings, runtime_states
+from hwnas.lowering.reference import reference_model
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
-from latency_tables.storage.find import shipped_tables
 from profilers._base import RuntimeSetting
 from profilers.isolated import measure_model
 from profilers.protocol import OPS_PROTOCOL
@@ -43,24 +43,15 @@ def _noise(progress: Progress) -> Finding:
 def _measured_noise(progress: Progress) -> Floats:
     """Ratios of the reference network to itself by onnxruntime on one thread, [visits], from three fresh processes.
 
-    It is visited as a table's ops are. Raises `ProfilerError` where onnxruntime is missing, ImportError where the
-    reference is neither shipped nor, without torch, can be made.
+    It is visited as a table's ops are. Raises `ProfilerError` where onnxruntime is missing, ImportError where there is
+    no reference, see `reference_model`.
     """
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "reference.onnx"
-        model.write_bytes(_reference())
+        model.write_bytes(reference_model())
         ratios = []
         for i in range(_PROCESSES):
             progress(i, _PROCESSES, "reference network")
             done = measure_model(model, model, RuntimeSetting("onnxruntime", 1, 1, "fp32"), OPS_PROTOCOL, _VISITS)
             ratios += [float(np.median(visit.ratios)) for visit in done.visits if visit.ratios]
     return np.array(ratios)
-
-
-def _reference() -> bytes:
-    """The fp32 reference network: from a table that ships, so that no torch is needed, or made."""
-    for shipped in sorted(shipped_tables().rglob("fp32-1t/*/reference.onnx")):
-        return shipped.read_bytes()
-    from hwnas.lowering.op_models import reference_network
-
-    return reference_network()

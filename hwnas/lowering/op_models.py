@@ -64,14 +64,23 @@ def plan_ops(
     def models() -> Iterator[tuple[str, Op | None, OpCost, bytes]]:
         for i, op in enumerate(space.all_ops):
             progress(i, len(space.all_ops), op.key)
-            module = space.build_op(op)
-            model = model_to_time(module, op.in_shape)
-            cost = OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
+            model, cost = _op_model(space, op)
             ends = {"float_input": op in firsts, "float_output": op in lasts}
             yield op.key, op, cost, in_precision(model, precision, form=form, **ends)
         progress(len(space.all_ops), len(space.all_ops), "op models written")
 
     return write_plan(folder, space.name, reference_network(precision, form), models())
+
+
+def op_cost(space: SearchSpace, op: Op) -> OpCost:
+    """What an op costs in fp32, wherever it runs."""
+    return _op_model(space, op)[1]
+
+
+def _op_model(space: SearchSpace, op: Op) -> tuple[bytes, OpCost]:
+    module = space.build_op(op)
+    model = model_to_time(module, op.in_shape)
+    return model, OpCost(weight_mb(model), count_macs(module, op.in_shape), count_params(module))
 
 
 def plan_networks(

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from hwnas.lowering.ranges import Range, calibrate
 from latency_tables import HwnasError
 from profilers import Int8Form
 
-Samples: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 PRECISIONS = ("fp32", "fp16", "int8")
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 _INTEGER_OPS = (
@@ -36,7 +35,6 @@ _INTEGER_OPS = (
     "Flatten",
     "Reshape",
 )
-_CALIBRATION_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -91,34 +89,38 @@ def in_precision(
         case "fp32":
             return model
         case "fp16":
-            return halved(model)
+            return halved(model, float_output=float_output)
         case "int8":
             return quantised(model, form=FORMS[form], float_input=float_input, float_output=float_output)
     raise HwnasError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")
 
 
-def halved(model: bytes) -> bytes:
-    """An fp32 model in fp16, float inputs and outputs too."""
+def halved(model: bytes, *, float_output: bool = False) -> bytes:
+    """An fp32 model in fp16, float inputs too, and outputs unless they stay fp32 (`float_output`)."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return bytes(convert_float_to_float16(onnx.load_model_from_string(model)).SerializeToString())
+    proto = onnx.load_model_from_string(model)
+    kept = [output.name for output in proto.graph.output] if float_output else False
+    return bytes(convert_float_to_float16(proto, keep_io_types=kept).SerializeToString())
 
 
 def quantised(
     model: bytes,
-    samples: Samples | None = None,
+    ranges: Mapping[str, Range] | None = None,
     *,
     form: QuantisedForm = BETWEEN_OPS,
+    seven_bit_weights: bool = False,
     float_input: bool = True,
     float_output: bool = True,
 ) -> bytes:
     """An fp32 model with one input in int8.
 
-    `samples` [n, ...] are inputs to calibrate the ranges of all values on; without them standard normal numbers are
-    taken, or uniform ones where it takes 8-bit images: enough to time a model but not to ship it. A model that ships
-    keeps the types of its ends; a piece of a network whose neighbours are 8-bit too takes and gives 8-bit integers
-    where not `float_input`, `float_output`, unless floats flow between ops in this form.
-    Raises `HwnasError` when there are no samples for one batch.
+    `ranges`: lowest and highest number of every value, by its name, as one of `RANGE_METHODS` makes them of what
+    `calibrate` has seen; without them those of random inputs are taken: enough to time a model but not to ship it.
+    `seven_bit_weights`: on x86 processors without VNNI sums of two products of an unsigned and a signed 8-bit integer
+    are cut off at 16 bits, which spoils answers; with weights of 7 bits they fit.
+    A model that ships keeps the types of its ends; a piece of a network whose neighbours are 8-bit too takes and gives
+    8-bit integers where not `float_input`, `float_output`, unless floats flow between ops in this form.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType
     from onnxruntime.quantization.calibrate import TensorData, TensorsData
@@ -127,17 +129,16 @@ def quantised(
 
     proto = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model))
     add_infer_metadata(proto)  # without this note the quantiser would do the same once more, through files
-    seen = {
-        name: TensorData(lowest=np.float32(low), highest=np.float32(high))
-        for name, (low, high) in _ranges(proto, samples).items()
-    }
+    if ranges is None:
+        ranges = {name: seen.extremes() for name, seen in calibrate(model).items()}
+    reaches = {n: TensorData(lowest=np.float32(low), highest=np.float32(high)) for n, (low, high) in ranges.items()}
     quantiser = QDQQuantizer(
         proto,
         per_channel=True,
-        reduce_range=False,
+        reduce_range=seven_bit_weights,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8 if form.signed else QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, seen),
+        tensors_range=TensorsData(CalibrationMethod.MinMax, reaches),
         nodes_to_quantize=[],
         nodes_to_exclude=[],
         op_types_to_quantize=list(form.ops),
@@ -157,45 +158,6 @@ def quantised(
     if not float_output:
         _give_integers(result.graph)
     return bytes(result.SerializeToString())
-
-
-def _ranges(proto: onnx.ModelProto, samples: Samples | None) -> dict[str, tuple[float, float]]:
-    """Lowest and highest number of every value of the model over the samples."""
-    import onnxruntime as ort
-
-    every = onnx.ModelProto()
-    every.CopyFrom(proto)
-    shown = {output.name for output in every.graph.output}
-    values = [name for node in every.graph.node for name in node.output if name not in shown]
-    every.graph.output.extend(onnx.ValueInfoProto(name=name) for name in values)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # fused ops hide their values
-    session = ort.InferenceSession(every.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    (image,) = session.get_inputs()
-    names = [image.name, *(output.name for output in session.get_outputs())]
-    ranges: dict[str, tuple[float, float]] = {}
-    dtype = np.uint8 if image.type == "tensor(uint8)" else np.float32
-    for batch in _batches(tuple(image.shape), dtype, samples):
-        answers = [batch, *session.run(None, {image.name: batch})]
-        for name, value in zip(names, answers, strict=True):
-            low, high = ranges.get(name, (np.inf, -np.inf))
-            ranges[name] = min(low, float(value.min())), max(high, float(value.max()))
-    return ranges
-
-
-def _batches(shape: tuple[int, ...], dtype: type[np.generic], samples: Samples | None) -> list[Samples]:
-    """Samples cut into batches of the model's size, the rest left out; random ones where there are none."""
-    size = shape[0]
-    if samples is None:
-        rng = np.random.default_rng(0)
-        if dtype is np.uint8:
-            return [rng.integers(0, 256, shape, np.uint8) for _ in range(_CALIBRATION_BATCHES)]
-        return [rng.standard_normal(shape).astype(np.float32) for _ in range(_CALIBRATION_BATCHES)]
-    if samples.shape[1:] != shape[1:] or len(samples) < size:
-        raise HwnasError(f"the model takes inputs {list(shape)}, calibration samples are {list(samples.shape)}")
-    ends = range(size, len(samples) + 1, size)
-    return [np.ascontiguousarray(samples[end - size : end], dtype=dtype) for end in ends]
 
 
 def _take_integers(graph: onnx.GraphProto) -> None:

@@ -41,10 +41,18 @@ def add_truth(figure: Figure, theme: Theme, ms: Sequence[Array], errors_pct: Seq
     figure.align_ylabels()
 
 
-def agreement_plot(groups: Sequence[tuple[str, Agreement]], theme: Theme = LIGHT) -> Figure:
-    """Predicted against measured ms with intervals, and below it the error in percent; one colour a group."""
+def agreement_plot(
+    groups: Sequence[tuple[str, Agreement]], theme: Theme = LIGHT, measured_ci_ms: Array | None = None
+) -> Figure:
+    """Predicted against measured ms with intervals, and below it the error in percent; one colour per group.
+
+    `measured_ci_ms`: intervals [n, 2] of what was measured, of the first group.
+    """
     figure, (top, bottom) = new_figure(theme, rows=2, ratios=(2.1, 1.0))
-    every = [ms for _, a in groups for ms in (a.measured_ms, a.prediction.ms)]
+    every = [ms for _, a in groups for ms in (a.measured_ms, *vars(a.prediction).values())]
+    if measured_ci_ms is not None:
+        every.append(measured_ci_ms)
+        top.hlines(groups[0][1].prediction.ms, *measured_ci_ms.T, color=theme.ink, linewidth=1, gid="measured_ci")
     add_truth(figure, theme, every, [100 * a.errors for _, a in groups])
     for (label, agreement), name in zip(groups, _COLOURS, strict=False):
         colour, p, measured_ms = getattr(theme, name), agreement.prediction, agreement.measured_ms

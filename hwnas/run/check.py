@@ -21,7 +21,6 @@ from profilers.boards.ssh_login import parse_address
 from profilers.runtimes import make_profiler
 
 LEAST_NETWORKS = 15
-_SHIPPING = ("run", "export", "verify", "report")
 _PACKAGES = ("torch", "onnx", "safetensors", "pymoo", "PIL", "matplotlib", "jinja2")
 
 
@@ -33,8 +32,6 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
     """
     uses = STAGE_OPTIONS[verb]
     _require_writable(path)
-    if verb in _SHIPPING:
-        require_shippable(settings)
     check_source(settings.data, settings.test_data)
     for package in _PACKAGES:
         if find_spec(package) is None:
@@ -49,14 +46,6 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
         _check_table(settings, space, Path(settings.table), target)
 
 
-def require_shippable(settings: Settings) -> None:
-    """Raise `HwnasError` for a precision that can be measured so far, but not shipped."""
-    if settings.precision != "fp32":
-        raise HwnasError(
-            f"only fp32 networks can be shipped so far, not {settings.precision}; `hwnas profile` measures it"
-        )
-
-
 def _target(settings: Settings) -> Target | None:
     """What latencies must be true for; None where only a board knows."""
     if settings.device is not None:
@@ -64,7 +53,13 @@ def _target(settings: Settings) -> Target | None:
         return None
     elsewhere = carried_to(settings)
     if elsewhere is None:
-        return make_profiler(settings.runtime, settings.threads, 1, settings.precision).target()
+        profiler = make_profiler(settings.runtime, settings.threads, 1, settings.precision)
+        target = profiler.target()
+        if settings.precision != "fp32":
+            from hwnas.lowering.probe import require_precision  # late: onnx and its quantiser take a second
+
+            require_precision(profiler)
+        return target
     where = Path(settings.table or "")
     if (networks := len(read_networks(where))) < LEAST_NETWORKS:
         raise TableError(

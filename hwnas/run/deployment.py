@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from deploy.answers import accuracy, logits, open_to_answer
 from deploy.export import Export, export_network
-from deploy.inference import OnnxInference
-from deploy.manifest import FORMAT, manifest_path, read_manifest
+from deploy.manifest import FORMAT, Lowering, manifest_path, read_manifest
 from deploy.verify import Verification, verify
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
-from hwnas.run.check import require_shippable
 from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
 from hwnas.run.stage import Result, Stage
@@ -127,26 +126,40 @@ class Deployment(Stages):
         manifest = read_manifest(exported.path)
 
         def work(progress: Progress) -> Result:
-            return {"test_accuracy": OnnxInference(exported.path).accuracy(data.test.images, data.test.labels)}
+            with open_to_answer(exported.path.read_bytes(), self.profiling.profiler) as session:
+                return {"test_accuracy": accuracy(logits(session, data.test.images), data.test.labels)}
 
         inputs = {"model": manifest.sha256, "data": data.digest}
         stage = Stage("test", "test accuracy", inputs, part=self.candidate(arch).name)
         return float(self.folder.do(stage, work)["test_accuracy"])
 
     def export(self, arch: Genotype) -> Export:
-        """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest."""
-        require_shippable(self.settings)
+        """Stage `export`: a checked ONNX file that takes raw images and answers as torch does, and its manifest.
+
+        In the run's precision, which may cost `--max-drop` points of validation accuracy.
+        """
         trained, path = self.train(arch), self.candidate(arch) / "model.onnx"
-        text, data = self.space.to_text(arch), self.inputs.data
+        text, data, s = self.space.to_text(arch), self.inputs.data, self.settings
 
         def work(progress: Progress) -> Result:
-            done = export_network(trained.network, data, path, architecture=text, space=self.space.name)
+            done = export_network(
+                trained.network,
+                data,
+                path,
+                architecture=text,
+                space=self.space.name,
+                profiler=self.profiling.profiler,
+                max_drop_points=s.max_drop,
+            )
             return {k: v for k, v in asdict(done).items() if k != "path"}
 
-        inputs = {"weights": trained.weights_sha256, "arch": text, "data": data.digest, "format": FORMAT}
+        inputs: Result = {"weights": trained.weights_sha256, "arch": text, "data": data.digest, "format": FORMAT}
+        if s.precision != "fp32":
+            inputs |= {"precision": s.precision, "max_drop": s.max_drop}
         outputs = (path, manifest_path(path))
         result = self.folder.do(Stage("export", "export to ONNX", inputs, outputs, path.parent.name), work)
-        return Export(path, **result)
+        lowering = result.pop("lowering", None)
+        return Export(path, **result, lowering=None if lowering is None else from_plain(Lowering, lowering))
 
     def verify(self, arch: Genotype) -> Verification:
         """Stage `verify`: the device says PASS or FAIL, in fresh processes."""

@@ -16,15 +16,16 @@ from hwnas.spaces import Genotype
 from hwnas.spaces.sampling import random_networks
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.workbench import Workbench
-from latency_tables import LatencyModel, LatencyTable, TableError, load_table, save_table
+from latency_tables import LatencyModel, LatencyTable, ProfilerError, TableError, load_table, save_table
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress
 from latency_tables.storage.files import REFERENCE_FILE, ROWS_FILE
 from latency_tables.storage.networks import NETWORKS_FILE, networks_match, read_networks
-from profilers import Plan, read_plan
+from profilers import Plan, Profiler, read_plan
 from profilers.boards.carried import Carried
 from profilers.protocol import OPS_PROTOCOL, networks_protocol
-from profilers.where import Device
+from profilers.runtimes import make_profiler
+from profilers.where import Device, ThisMachine
 
 Correction = tuple[Genotype, float]
 """A network the device contradicted, and the milliseconds it measured."""
@@ -37,6 +38,20 @@ class Profiling(Stages):
     def device(self) -> Device:
         """What measures: this machine, or one elsewhere."""
         return device_of(self.settings, self.folder)
+
+    @cached_property
+    def profiler(self) -> Profiler:
+        """The runtime on this machine, which says what files answer, whatever device measures.
+
+        Where the device is elsewhere its runtime need not be here: an fp32 file answers the same on onnxruntime.
+        """
+        s, here = self.settings, isinstance(self.device, ThisMachine)
+        try:
+            return make_profiler(s.runtime, s.threads, 1, s.precision)
+        except ProfilerError:
+            if here or s.precision != "fp32":
+                raise
+            return make_profiler("onnxruntime", s.threads, 1)
 
     @cached_property
     def bench(self) -> Workbench:

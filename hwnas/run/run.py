@@ -15,6 +15,7 @@ from hwnas.run.check import check_run
 from hwnas.run.deployment import Deployment
 from hwnas.run.feedback import Attempt, Feedback, Outcome
 from hwnas.run.folder import Display, RunFolder
+from hwnas.run.front import Front
 from hwnas.run.inputs import Inputs
 from hwnas.run.profiling import Profiling
 from hwnas.run.reporting import report_data
@@ -46,6 +47,7 @@ class Run:
         parts = self.folder, self.inputs, self.profiling, self.accuracy_model, self.budget
         self.search_stage = SearchStage(*parts)
         self.deployment = Deployment(*parts, self.workers)
+        self.front = Front(self.folder, self.inputs, self.profiling, self.search_stage)
         self._numerics = Numerics.current()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -127,6 +129,8 @@ class Run:
             "macs": outcome.export.macs,
             "params": outcome.export.params,
             "parity_max_abs": outcome.export.parity_max_abs,
+            "precision": outcome.export.precision,
+            "lowering": None if (how := outcome.export.lowering) is None else how.to_json(),
             "heldout_mape_pct": self.profiling.heldout.mape_pct,
             "heldout_within5_pct": self.profiling.heldout.within_pct(5),
             "predictor_tau": None if np.isnan(tau) else tau,

@@ -20,7 +20,7 @@ _DEVICE = ("device", "identity", "known_hosts")
 _PROFILING = (*_DEVICE, "runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
 _ACCURACY = ("supernet_epochs", "pairs")
 _SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
-_TRAINING = ("train_epochs", "workers")
+_TRAINING = ("train_epochs", "max_drop", "workers")
 _WHOLE_JOB = (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, *_TRAINING, "seed")
 _ONE_NETWORK = (*_WHOLE_JOB, "arch")
 
@@ -29,12 +29,15 @@ STAGE_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "profile": (*_SPACE, *_DATA, *_PROFILING, "seed"),
     "train-supernet": (*_SPACE, *_DATA, *_ACCURACY, "seed"),
     "search": (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, "seed"),
+    "pareto": (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, "seed", "verify"),
     "train": _ONE_NETWORK,
     "export": _ONE_NETWORK,
     "verify": _ONE_NETWORK,
     "report": _WHOLE_JOB,
 }
-"""The settings that each verb of a run uses; `arch` names the network where a verb is about one."""
+"""The settings that each verb of a run uses."""
+ONE_COMMAND = ("arch", "verify")
+"""Settings that the next command does not start from: it is about the winner again, or the whole front."""
 
 
 def _setting(default: Any, meaning: str, least: int | None = None, most: int | None = None) -> Any:
@@ -66,12 +69,13 @@ class Settings:
     known_hosts: str | None = _setting(None, "host keys to trust with --device [default: ~/.ssh/known_hosts]")
     runtime: str = _setting("onnxruntime", "inference runtime, see `hwnas runtimes`; or your own: file.py:Class")
     threads: int = _setting(1, "threads of the runtime", 1, 1024)
-    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8 (profile only so far)")
+    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8")
     table: str | None = _setting(None, "use this latency table, made on this device, instead of profiling")
     budget_ms: float | None = _setting(
         None, "latency budget [default: the median predicted latency of random networks]"
     )
     arch: str | None = _setting(None, "take this architecture instead of the search's winner")
+    verify: int | None = _setting(None, "measure so many networks of the front, spread over its latencies", 1, 10_000)
     seed: int = _setting(0, "one seed makes a run repeatable", 0, 2**32 - 1)  # what scikit-learn takes
     calibration_networks: int = _setting(
         MOST_CALIBRATION_NETWORKS,
@@ -94,6 +98,7 @@ class Settings:
     )
     finalists: int = _setting(9, "networks that are trained; validation picks the winner among them", 1, 10_000)
     train_epochs: int = _setting(6, "epochs of training each of them", 1, 100_000)
+    max_drop: float = _setting(1.0, "points of validation accuracy that fp16 or int8 may cost at most, 0 to 100")
     workers: str = _setting(
         "here",
         "who trains them: here, local (Ray on this machine), local:4 (so many at a time), auto (the Ray cluster "
@@ -112,6 +117,8 @@ class Settings:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 bound = "finite" if value == math.inf else "more than 0"
                 raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
+        if not 0 <= self.max_drop <= 100:
+            raise HwnasError(f"--max-drop must be 0 to 100 points, got {self.max_drop:g}")
         from hwnas.search.strategies.by_name import STRATEGIES  # late: what only reads settings needs no search
 
         if self.strategy not in STRATEGIES:
@@ -126,7 +133,7 @@ class Settings:
     @property
     def decisive(self) -> dict[str, Any]:
         """All that the result depends on."""
-        without = ("workers", "identity", "known_hosts")
+        without = ("workers", "verify", "identity", "known_hosts")
         return {name: value for name, value in asdict(self).items() if name not in without}
 
     def absolute(self) -> Settings:

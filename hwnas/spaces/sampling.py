@@ -8,11 +8,12 @@ import numpy as np
 
 from hwnas.spaces.genotypes import Genotypes, unique_genotypes
 from latency_tables import Op
-from latency_tables.arrays import Population
+from latency_tables.arrays import Floats, Population
 
 _DRAWS = 50
 _STEPS = 400
 _ONE_SPREAD_IN = 4
+_POOL = 10  # random networks for each one taken
 
 
 def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
@@ -41,6 +42,32 @@ def calibration_networks(
     random = random_networks(space, [seed, 1], count, exclude)
     spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
     return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), exclude)[:count]
+
+
+def networks_of_every_op(
+    space: Genotypes, macs: Mapping[Op, float], seed: int, count: int, exclude: Population | None = None
+) -> Population:
+    """As `calibration_networks`, but every op occurs about as often, among the first few networks, too.
+
+    Each next network of a pool of random ones is the one whose ops were rarest so far.
+    """
+    pool = random_networks(space, [seed, 1], _POOL * count, exclude)
+    occurs, seen, order = _occurrences(space, pool), np.zeros(len(space.all_ops)), list[int]()
+    per_op = occurs / occurs.sum(axis=1, keepdims=True)
+    for _ in range(min(count, len(pool))):
+        rarity = per_op @ (1 / (1 + seen))
+        rarity[order] = -1
+        order.append(int(rarity.argmax()))
+        seen += occurs[order[-1]]
+    spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
+    return unique_genotypes(mixed(pool[order], spread, _ONE_SPREAD_IN), exclude)[:count]
+
+
+def _occurrences(space: Genotypes, population: Population) -> Floats:
+    """How often each of the space's ops occurs in genotypes, [n, ops]."""
+    one, nothing = dict(zip(space.all_ops, np.eye(len(space.all_ops)), strict=True)), np.zeros(len(space.all_ops))
+    columns = [np.array([sum((one[op] for op in ops), nothing) for ops in slot.options]) for slot in space.slots]
+    return space.layout.gathered(columns, population)
 
 
 def spread_networks(space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:

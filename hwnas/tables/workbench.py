@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hwnas.lowering.op_models import plan_networks, plan_ops
+from hwnas.lowering.op_models import op_cost, plan_networks, plan_ops, reference_network
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.sampling import calibration_networks
+from hwnas.tables.from_networks import table_from_networks
 from latency_tables import (
     HwnasError,
     LatencyModel,
@@ -23,7 +25,8 @@ from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json
 from latency_tables.storage.networks import save_networks
-from profilers import Plan, Protocol, table_from_plan
+from profilers import Plan, Profiler, Protocol, table_from_plan
+from profilers.layer_profile import profile_layers
 from profilers.protocol import OPS_PROTOCOL, by_key, networks_protocol
 from profilers.where import Device
 
@@ -79,19 +82,29 @@ class Workbench:
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
     ) -> MeasuredOnDevice:
         """Measure whole networks [n, genes], n >= 1; `name`: their folder."""
-        if not len(archs):
-            raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
-        where = self.folder / "networks" / name
-        precision, form = table.provenance.target.precision, self.device.int8_form
-        plan = plan_networks(self.space, list(archs), where, table.reference_model, precision=precision, form=form)
-        protocol = networks_protocol(self.device.target().threads)
-        visits = by_key(self._measure(plan, name, protocol, progress))
-        if failed := [v.error for mine in visits.values() for v in mine if v.error]:
-            raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
-        ratios = np.array([summarise(visits[m.key]).ratio for m in plan.models])
-        every = [visit for mine in visits.values() for visit in mine]
-        last_s = max(visit.started_unix_s for visit in every)
-        return MeasuredOnDevice(ratios * table.provenance.reference_us / 1e3, quiet_reference_us(every), last_s)
+        plan, visits = self._visited(archs, table.reference_model, name, progress)
+        ms = _ratios(plan, visits) * table.provenance.reference_us / 1e3
+        last_s = max(visit.started_unix_s for visit in visits)
+        return MeasuredOnDevice(ms, quiet_reference_us(visits), last_s)
+
+    def calibrated_on_layers(
+        self, profiler: Profiler, archs: Population, name: str, progress: Progress = silent
+    ) -> Calibrated:
+        """A table made of the layers of whole networks [n, genes], calibrated on the same; `name`: their folder.
+
+        `profiler` is the runtime on this machine. Choose the networks by `hwnas.spaces.sampling.networks_of_every_op`.
+        Raises `ProfilerError` where the runtime does not tell the times of layers, `HwnasError` for a space that is no
+        chain of ops.
+        """
+        target = profiler.target()
+        reference = reference_network(target.precision, profiler.int8_form)
+        plan, visits = self._visited(archs, reference, name, progress)
+        rounds = profile_layers(plan, profiler, progress=progress)
+        costs = {op: op_cost(self.space, op) for op in self.space.all_ops}
+        table = table_from_networks(self.space, archs, plan, target, rounds, costs)
+        ms = _ratios(plan, visits) * table.provenance.reference_us / 1e3
+        model = LatencyModel(table, self.space).calibrated(archs, ms)
+        return Calibrated(archs, ms, model, {len(archs): _error_pct(model)})
 
     def networks_ms(self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent) -> Floats:
         """Only their milliseconds, [n]."""
@@ -120,11 +133,30 @@ class Workbench:
         macs = {row.op: float(row.cost.macs) for row in table.rows}
         return calibration_networks(self.space, macs, seed, count, exclude)
 
+    def _visited(
+        self, archs: Population, reference: bytes, name: str, progress: Progress
+    ) -> tuple[Plan, list[Measurement]]:
+        """Whole networks as a plan, and the visits to them; raises `ProfilerError` where one cannot be run."""
+        if not len(archs):
+            raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
+        where, target, form = self.folder / "networks" / name, self.device.target(), self.device.int8_form
+        plan = plan_networks(self.space, list(archs), where, reference, precision=target.precision, form=form)
+        visits = self._measure(plan, name, networks_protocol(target.threads), progress)
+        if failed := [v.error for v in visits if v.error]:
+            raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
+        return plan, visits
+
     def _measure(self, plan: Plan, name: str, protocol: Protocol, progress: Progress) -> list[Measurement]:
         """Measure a plan with a journal of its own: other models or another target, another journal."""
         work = digest_json([[m.sha256 for m in plan.models], vars(self.device.target()), protocol.to_json()])
         journal = self.folder / "journals" / f"{name}-{work[:8]}.jsonl"
         return self.device.measure(plan, journal, protocol, progress)
+
+
+def _ratios(plan: Plan, visits: Sequence[Measurement]) -> Floats:
+    """Times of a plan's models over that of the reference network, [models]."""
+    done, quiet_us = by_key(visits), quiet_reference_us(visits)
+    return np.array([summarise(done[model.key], quiet_us).ratio for model in plan.models])
 
 
 def _error_pct(model: LatencyModel) -> float:

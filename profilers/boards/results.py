@@ -11,7 +11,7 @@ from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import NETWORKS, OPS, RECORD, BoardRecord
 from profilers.plan import Plan, read_plan
 from profilers.profile import journal_header, table_from_plan
-from profilers.protocol import Protocol, by_key, stop_reason
+from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason
 
 NetworkTimes = list[tuple[str, float]]
 """(architecture text, milliseconds at the table's quiet reference speed) of each whole network."""
@@ -38,20 +38,21 @@ def import_results(folder: Path) -> BoardResults:
     ops, protocol = read_plan(folder / OPS), record.protocols[OPS]
     visits, damaged = read_visits(folder / f"{OPS}.jsonl", ops, record.target, protocol)
     table = table_from_plan(ops, record.target, visits, protocol, record.versions)
-    path, done = folder / f"{NETWORKS}.jsonl", list[tuple[str, list[Measurement]]]()
+    quiet_us, path, done = None, folder / f"{NETWORKS}.jsonl", list[tuple[str, list[Measurement]]]()
     if NETWORKS in record.protocols:
         networks, protocol = read_plan(folder / NETWORKS), record.protocols[NETWORKS]
         if path.exists():  # a board that was stopped among its ops has not begun with the networks
             of_networks, more = read_visits(path, networks, record.target, protocol)
             seen, damaged = by_key(of_networks), damaged + more
-            done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol)]
+            quiet_us = known_quiet_us(of_networks)
+            done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol, quiet_us)]
     reference_ms = table.provenance.reference_us / 1e3
-    return BoardResults(table, [(key, summarise(mine).ratio * reference_ms) for key, mine in done], damaged)
+    return BoardResults(table, [(key, summarise(mine, quiet_us).ratio * reference_ms) for key, mine in done], damaged)
 
 
-def _is_done(visits: list[Measurement], protocol: Protocol) -> bool:
+def _is_done(visits: list[Measurement], protocol: Protocol, quiet_us: float | None) -> bool:
     """Whether a network has had all its visits and one of them at least says a time."""
-    return stop_reason(visits, protocol) not in (None, "error") and any(v.ratios for v in visits)
+    return stop_reason(visits, protocol, quiet_us) not in (None, "error") and any(v.ratios for v in visits)
 
 
 def read_record(folder: Path) -> BoardRecord:

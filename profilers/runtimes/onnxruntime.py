@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from latency_tables.errors import installed
 from profilers._base import InputSpec, RuntimeSetting, Session, random_inputs
 from profilers.device.nvidia import NvidiaGpu
 from profilers.engines.engine import Compiled, Engine
-from profilers.engines.layers import EngineLayer, EngineTensor
+from profilers.engines.layers import EngineLayer, EngineTensor, LayerTime, layer_times
 from profilers.engines.proof import prove_kernels
 from profilers.runtimes._runtime import ShippedRuntime, first_line
 
@@ -25,6 +26,8 @@ _PACKAGES = {CUDA: "onnxruntime-gpu", TENSORRT: "onnxruntime-gpu", OPENVINO: "on
 _DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8")} | {"tensor(float)": "float32"}
 _PRECISIONS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "int8", "int8": "int8"}
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
+_WARMUP_RUNS = 3
+_CUT_OFF_US = 0.5  # what whole microseconds cut off, on average
 
 
 class OnnxRuntimeProfiler(ShippedRuntime):
@@ -54,14 +57,7 @@ class OnnxRuntimeProfiler(ShippedRuntime):
 
     def compile(self, model: bytes) -> Compiled:
         """The model as it is, for onnxruntime optimises it anew in every session; what ran in one that was profiled."""
-        with tempfile.TemporaryDirectory() as folder:
-            options = self._options()
-            options.enable_profiling = True
-            options.profile_file_prefix = f"{folder}/profile"
-            session = self._session(model, options)
-            session.run()
-            kernels = session.kernels()
-            session.close()
+        kernels = self._profiled(model, runs=1)
         for kernel in kernels:
             if (ran_on := kernel["args"]["provider"]) != self._provider:
                 raise ProfilerError(f"{_name(kernel)} ran on {ran_on}, not on {self._provider}, which lacks it")
@@ -73,16 +69,48 @@ class OnnxRuntimeProfiler(ShippedRuntime):
         """A session with random inputs in place."""
         return self._session(engine.content, self._options())
 
+    def layer_times(self, engine: Engine, runs: int) -> tuple[LayerTime, ...]:
+        """By onnxruntime's own profile, which counts whole microseconds."""
+        kernels = self._profiled(engine.content, _WARMUP_RUNS + runs)
+        us = np.array([kernel["dur"] for kernel in kernels], dtype=np.float64).reshape(_WARMUP_RUNS + runs, -1)
+        layers = list(map(_layer, kernels[: us.shape[1]]))
+        return layer_times(layers, us[_WARMUP_RUNS:] + _CUT_OFF_US)
+
+    def _profiled(self, model: bytes, runs: int) -> list[dict[str, Any]]:
+        """The kernels of so many runs, in the order they ran."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = f"{folder}/profile"
+            session = self._session(model, options)
+            for _ in range(runs):
+                session.run()
+            kernels = session.kernels()
+            session.close()
+        return kernels
+
+    def command_line(self, model: Path) -> str | None:
+        """onnxruntime_perf_test, from onnxruntime's build; its P50. None on a GPU: it copies inputs in each run."""
+        if self._provider != CPU:
+            return None
+        entries = " ".join(f"{name}|{value}" for name, value in self._spinning.items())
+        line = ["onnxruntime_perf_test", "-e", "cpu", "-I", "-x", str(self._target.threads), "-y", "1", "-C", entries]
+        return shlex.join([*line, "-m", "times", "-r", "1000", "-s", str(model)])
+
+    @property
+    def _spinning(self) -> Mapping[str, str]:
+        # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
+        # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
+        spinning = "1" if self._target.threads > 1 else "0"
+        return {"session.intra_op.allow_spinning": spinning, "session.force_spinning_stop": spinning}
+
     def _options(self) -> Any:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._target.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is in the exception
-        # Pools that spin between runs steal each other's cores (60 % noise); ones that sleep within a run wake up late
-        # (4 %, a third slower): so they spin while a network runs, and stop when it is done (1 %).
-        spinning = "1" if self._target.threads > 1 else "0"
-        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
-        options.add_session_config_entry("session.force_spinning_stop", spinning)
+        for name, value in self._spinning.items():
+            options.add_session_config_entry(name, value)
         if self._provider != CPU:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from io import BytesIO
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,8 +46,15 @@ class OpenVinoProfiler(ShippedRuntime):
 
     def compile(self, model: bytes) -> Compiled:
         """Compile a model for the batch asked; what `start` imports is openvino's own form of it."""
+        return self._compiled(model)
+
+    def compile_ir(self, xml: bytes, weights: bytes) -> Compiled:
+        """The same of a model in openvino's own files, model.xml and model.bin."""
+        return self._compiled(xml, weights)
+
+    def _compiled(self, *model: bytes) -> Compiled:
         try:
-            graph = self._core.read_model(model)
+            graph = self._core.read_model(*model)
             graph.reshape({port: [self._size(n) for n in port.get_partial_shape()] for port in graph.inputs})
             compiled = self._core.compile_model(graph, self._device, self._config())
         except Exception as e:  # openvino raises bare RuntimeErrors
@@ -64,6 +73,16 @@ class OpenVinoProfiler(ShippedRuntime):
         except Exception as e:
             raise ProfilerError(f"openvino refuses the engine: {first_line(e)}") from None
         return _OpenVinoSession(self._openvino, compiled)
+
+    def command_line(self, model: Path) -> str:
+        """openvino's benchmark_app, which comes with it; its median."""
+        line = ["benchmark_app", "-m", str(model), "-d", self._device, "-api", "sync", "-t", "10"]
+        line += ["-infer_precision", _HINTS[self._target.precision]]
+        if self._device == "CPU":
+            line += ["-hint", "none", "-nstreams", "1", "-nthreads", str(self._target.threads), "-pin", "NO"]
+        else:
+            line += ["-hint", "latency"]
+        return shlex.join(line)
 
     def _size(self, dimension: Any) -> int:
         return int(dimension.get_length()) if dimension.is_static else self._target.batch

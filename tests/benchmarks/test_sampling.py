@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import rank_correlation, sample_efficiency
 from benchmarks._nas_data import device_budget, load
 from benchmarks._sampling_runs import Outcome, Task, figures, run_one
 from benchmarks._speak import DATA_FOLDER
@@ -92,17 +93,18 @@ def test_the_commands_speak_as_benchmarks_do(tmp_path):
     assert 0.5 < figures["kendall_tau_val"] < 0.9
 
 
-def test_what_is_asked_for_wrongly(tmp_path):
-    for name, options, says in (
-        ("sample_efficiency", ["--strategy", "grid"], "unknown strategy 'grid'; there are exact, prednas"),
-        ("sample_efficiency", ["--dataset", "mnist"], "unknown data set 'mnist'; there are c10, c100, in16"),
-        ("sample_efficiency", ["--data-folder", str(tmp_path), "--seeds", "1", "--workers", "1"], "there is no file"),
-        ("rank_correlation", ["--predictor", "oracle"], "unknown predictor 'oracle'"),
+def test_what_is_asked_for_wrongly(tmp_path, monkeypatch, capsys):
+    for benchmark, options, says in (
+        (sample_efficiency, ["--strategy", "grid"], "unknown strategy 'grid'; there are exact, prednas"),
+        (sample_efficiency, ["--dataset", "mnist"], "unknown data set 'mnist'; there are c10, c100, in16"),
+        (sample_efficiency, ["--data-folder", str(tmp_path), "--seeds", "1", "--workers", "1"], "there is no file"),
+        (rank_correlation, ["--predictor", "oracle"], "unknown predictor 'oracle'"),
     ):
-        done = run(name, *options)
-        assert done.returncode == 2, done.stderr
-        assert says in done.stderr
-        assert "Traceback" not in done.stderr
+        monkeypatch.setattr("sys.argv", ["benchmark", *options])
+        with pytest.raises(SystemExit) as ended:
+            benchmark.main()
+        assert ended.value.code == 2
+        assert says in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not (DATA_FOLDER / "cifar10" / "train.parquet").exists(), reason="CIFAR-10 is not here")

@@ -45,7 +45,7 @@ def test_a_runtime_of_ones_own(model, reference, own_runtime, tmp_path):
     plan = write_plan(
         tmp_path / "plan", "tiny", reference.read_bytes(), [(op.key, op, OpCost(0, 1, 1), model.read_bytes())]
     )
-    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
     visits = measure_plan(plan, profiler, tmp_path / "journal.jsonl", protocol)
     table = table_from_plan(plan, profiler.target(), visits, protocol)
     assert [row.error for row in table.rows] == [None]

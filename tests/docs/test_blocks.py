@@ -37,6 +37,8 @@ def options(words, less):
         return [*words[1:], "--networks=4"]
     if words[1:3] == ["table", "check"]:
         return [*words[1:], "--nets=5"]
+    if words[1] == "export" and "--to" in words:
+        return [*words[1:], "--no-measure"]
     if words[1:3] == ["table", "resources"]:
         return [*words[1:], "--ops=runs/few-ops"]
     fresh = words[1] == "run" and "--resume" not in words

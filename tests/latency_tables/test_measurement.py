@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latency_tables import HwnasError, Measurement, quiet_reference_us, summarise
-from latency_tables.measurement import elapsed_s
+from latency_tables.measurement import Group, elapsed_s, is_quiet
 
 TIMES = st.floats(0.5, 1e5)
 VISITS = st.lists(
@@ -89,6 +89,26 @@ def test_equal_rounds_still_have_an_interval(visit):
     assert s.ci95_pct < 0.1
 
 
+def test_only_groups_of_quiet_moments_count(visit):
+    # 4.0 and 4.2 beside a reference at its quiet 10; 5.0 beside a slow one before, 5.5 beside a slow one after
+    visits = [visit([[50], [42]], [12, 10, 10]), visit([[40], [55]], [10, 10.5, 11], round_=1)]
+    assert summarise(visits).ratio == np.median([4.6, (4.0 + 55 / 10.5) / 2])
+    quiet = summarise(visits, quiet_us=10.0)
+    assert (quiet.ratio, quiet.groups, quiet.rounds) == (4.1, 2, 2)
+    assert (quiet.min_us, quiet.raw_median_us) == (40.0, 46.0)  # of all runs
+
+
+def test_without_a_quiet_moment_the_two_quietest_count(visit):
+    visits = [visit([[30], [44], [90]], [15, 12, 11, 20]), visit([[66]], [13, 13], round_=1)]
+    s = summarise(visits, quiet_us=10.0)
+    assert (s.groups, s.ratio) == (2, (44 / 11 + 66 / 13) / 2)
+
+
+def test_quiet_is_within_seven_per_cent():
+    assert is_quiet(107.0, 100.0)
+    assert not is_quiet(107.1, 100.0)
+
+
 def test_failed_visits_are_left_out_of_the_summary(visit):
     good = [visit([[10]], [2, 2]), visit([[30]], [5, 5], round_=1)]
     bad = visit(error="out of memory", round_=2)
@@ -162,7 +182,7 @@ JUMPS = [0.0, -1.0, -1e9, float("nan"), float("inf"), 1e300, 1e-12]
 def test_a_group_whose_clock_jumped_enters_no_ratio(visit, wrong):
     v = visit([[20.0, wrong], [30.0, 33.0]], [10, 10, 10])
     assert v.ratios == (3.0,)
-    assert v.sound_groups == (((30.0, 33.0), 10.0),)
+    assert v.sound_groups == (Group((30.0, 33.0), (10.0, 10.0)),)
     # a reference time stands on both sides of it
     assert visit([[20], [30], [40]], [10, wrong, 10, 10]).ratios == (4.0,)
     assert visit([[20]], [10, wrong]).ratios == ()

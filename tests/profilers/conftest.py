@@ -124,7 +124,7 @@ def make_plan(tmp_path):
     return make
 
 
-QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +157,9 @@ def quick_kit(make_kit, tmp_path_factory):
 @pytest.fixture(scope="session")
 def slow_kit(make_kit, tmp_path_factory):
     """A kit that takes a second or two, so that something can happen meanwhile."""
-    protocol = Protocol(group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4)
+    protocol = Protocol(
+        group_us=20_000, maximum_runs=1000, groups=2, minimum_rounds=4, maximum_rounds=4, disturbed_rounds=0
+    )
     return make_kit(tmp_path_factory.mktemp("slow"), protocol)
 
 

@@ -7,7 +7,7 @@ import pytest
 from profilers import Protocol, measure_plan, table_from_plan
 from profilers.protocol import stop_reason
 
-PROTOCOL = Protocol(warmup_runs=1, minimum_rounds=2, maximum_rounds=4, groups=2)
+PROTOCOL = Protocol(warmup_runs=1, minimum_rounds=2, maximum_rounds=4, disturbed_rounds=0, groups=2)
 
 
 def test_an_op_whose_times_are_zero_has_no_row_and_the_rest_goes_on(tmp_path, make_plan, fake_profiler):

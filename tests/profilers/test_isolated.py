@@ -98,7 +98,7 @@ def test_a_request_that_is_none(request_):
     assert len(done.stderr.splitlines()) == 1
 
 
-ROUNDS = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+ROUNDS = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
 
 
 @pytest.fixture

@@ -82,11 +82,11 @@ def test_the_table_of_visits_by_hand(tmp_path, fake_profiler, make_plan):
         Measurement(b, 0, 101.0, error="refused: no kernel"),
         Measurement(a, 1, 107.5, ((100.0, 90.0),), (20.0, 22.0)),  # 4.5 times
     ]
-    protocol = Protocol(groups=1, minimum_rounds=2, maximum_rounds=2)
+    protocol = Protocol(groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
     table = table_from_plan(plan, target, visits, protocol, {"numpy": "2"})
     assert table.provenance.reference_us == 10.0  # minima 10, 10, 20, 22: their 10th percentile
     assert [row.error for row in table.rows] == [None, "refused: no kernel", "never visited"]
-    assert [row.stop_reason for row in table.rows] == ["max_rounds", "error", "error"]
+    assert [row.stop_reason for row in table.rows] == ["disturbed", "error", "error"]  # beside a slow reference
     assert table.rows[0].median_us == pytest.approx(3.75 * 10)
     assert (table.provenance.seconds, table.provenance.versions) == (7.5, {"numpy": "2"})
     assert table.provenance.measured_at == "1970-01-01T00:01:40+00:00"

@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from latency_tables import Measurement, summarise
 from profilers import Protocol
 from profilers.protocol import NETWORKS_PROTOCOL, by_key, networks_protocol, stop_reason, visit, visit_model
+from tests.profilers.conftest import FakeSession
 
 PROTOCOL = Protocol(warmup_runs=3, group_us=1000, minimum_runs=4, maximum_runs=64, reference_runs=6, groups=2)
 
@@ -130,7 +132,7 @@ def test_a_visit_while_throttled_is_made_again_and_does_not_count():
 
 
 def test_a_device_that_never_recovers_is_measured_as_it_is_and_marked():
-    protocol = Protocol(minimum_rounds=3, maximum_rounds=5)
+    protocol = Protocol(minimum_rounds=3, maximum_rounds=3, disturbed_rounds=2)
     visits = [throttled(steady(r)) for r in range(5)]
     assert stop_reason(visits[:4], protocol) is None
     assert stop_reason(visits, protocol) == "disturbed"
@@ -141,3 +143,36 @@ def test_networks_on_several_threads_are_visited_more_often():
     assert networks_protocol(1) == NETWORKS_PROTOCOL
     assert networks_protocol(2).in_a_row > NETWORKS_PROTOCOL.in_a_row
     assert replace(networks_protocol(4), in_a_row=NETWORKS_PROTOCOL.in_a_row) == NETWORKS_PROTOCOL
+
+
+def beside(round_, reference_us, us=300.0):
+    return Measurement("op", round_, 0.0, ((us,),), (reference_us, reference_us))
+
+
+def test_visits_beside_a_slow_reference_are_made_again():
+    protocol = Protocol(minimum_rounds=2, maximum_rounds=3, disturbed_rounds=2)
+    quiet, slow = [beside(r, 100.0) for r in range(3)], [beside(r, 120.0) for r in range(3, 8)]
+    assert stop_reason([*slow[:3], quiet[0]], protocol, quiet_us=100.0) is None
+    assert stop_reason([*slow[:3], *quiet[:2]], protocol, quiet_us=100.0) == "ci"
+    assert stop_reason(slow[:4], protocol, quiet_us=100.0) is None
+    assert stop_reason(slow, protocol, quiet_us=100.0) == "disturbed"
+    assert stop_reason(slow[:2], protocol) == "ci"  # where the quiet time is not known, all count
+
+
+class Moody(FakeSession):
+    """A reference network with a neighbour until it has been run so often."""
+
+    def time_us(self, runs):
+        super().time_us(runs)
+        return np.full(runs, 50.0 if len(self.calls) > 2 * self.neighbour else 65.0)
+
+
+@pytest.mark.parametrize(("neighbour", "first"), [(0, 50.0), (7, 50.0), (200, 65.0)])
+def test_a_visit_waits_a_little_for_a_quiet_moment(fake_profiler, neighbour, first):
+    profiler = fake_profiler()
+    reference = Moody(profiler, 50.0)
+    reference.neighbour = neighbour
+    measured = visit(profiler.open(b"100 us"), reference, PROTOCOL, "op", 0, quiet_us=50.0)
+    assert measured.reference_us == (first,) * 3
+    waited = min(neighbour, PROTOCOL.patience)
+    assert len(reference.calls) == 2 * (3 + waited)

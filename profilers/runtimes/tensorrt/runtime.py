@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
@@ -57,6 +58,12 @@ class TensorRtProfiler(ShippedRuntime):
             write_timing_cache(self._timings, key, cache_after)
         return compiled
 
+    def command_line(self, model: Path) -> str | None:
+        """trtexec, which comes with TensorRT; the median of its GPU compute time."""
+        if self._package.is_rtx:
+            return None
+        return trtexec_line(model, self._package.version, self._settings.level)
+
     def start(self, engine: Engine) -> Session:
         """A session with random inputs in place that has run once, so that what fails fails here."""
         cuda = open_cuda()  # of its own, so that closing the session frees its memory
@@ -65,6 +72,14 @@ class TensorRtProfiler(ShippedRuntime):
         except BaseException:
             cuda.close()
             raise
+
+
+def trtexec_line(model: Path, version: str, level: int) -> str:
+    """A model built and timed as here; version 11 does by itself what must be asked for in version 10."""
+    line = ["trtexec", f"--onnx={model}", f"--builderOptimizationLevel={level}"]
+    if int(version.partition(".")[0]) < 11:
+        line += ["--stronglyTyped", "--useCudaGraph", "--useSpinWait", "--noDataTransfers"]
+    return shlex.join(line)
 
 
 class _TensorRtSession(Session):

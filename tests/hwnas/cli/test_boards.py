@@ -43,7 +43,7 @@ def test_importing_what_no_kit_left(refused, tmp_path):
 
 
 def test_damaged_records_are_counted(two_ops, hwnas, tmp_path):
-    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+    protocol = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
     pack_kit({"ops": Part(read_plan(two_ops), protocol)}, RuntimeSetting("onnxruntime"), tmp_path / "kit.pyz")
     results = tmp_path / "results"
     measure_kit(read_kit(tmp_path / "kit.pyz"), results, lambda stage: silent)

@@ -9,6 +9,7 @@ from torch import nn
 from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.lowering.op_models import plan_networks, plan_ops, reference_network
 from hwnas.lowering.precision import FORMS, PRECISIONS, PRODUCT_INPUTS, halved, in_precision, quantised
+from hwnas.lowering.ranges import calibrate
 from hwnas.spaces import load_space
 from hwnas.spaces.modules import initialise
 from latency_tables import HwnasError
@@ -122,30 +123,28 @@ def test_weights_have_a_scale_for_each_channel_and_are_off_by_half_a_step():
     np.testing.assert_allclose(scales, np.abs(before).reshape(5, -1).max(1) / 127, rtol=1e-2)
 
 
+def test_weights_of_seven_bits():
+    model = made(nn.Conv2d(3, 5, 3), (3, 8, 8))
+    largest = [
+        max(
+            np.abs(w).max() for w in arrays_of(quantised(model, seven_bit_weights=seven)).values() if w.dtype == np.int8
+        )
+        for seven in (False, True)
+    ]
+    assert largest == [127, 64]
+
+
 def test_ranges_are_those_of_the_samples():
     model = made(nn.Conv2d(3, 5, 1), (3, 8, 8))
     samples = np.zeros((4, 3, 8, 8), np.float32)
     samples[1, 0, 0, 0], samples[3, 2, 7, 7] = -0.51, 2.04
-    graph, arrays = graph_of(quantised(model, samples)), arrays_of(quantised(model, samples))
+    ranges = {name: seen.extremes() for name, seen in calibrate(model, samples).items()}
+    graph, arrays = graph_of(quantised(model, ranges)), arrays_of(quantised(model, ranges))
     (first,) = (node for node in graph.node if "input" in node.input)
     scale, zero = (arrays[name] for name in first.input[1:])
     assert (first.op_type, zero.dtype) == ("QuantizeLinear", np.uint8)
     assert scale == pytest.approx(0.01)  # 2.55 / 255
     assert zero == 51
-
-
-def test_samples_fill_whole_batches():
-    network = nn.Conv2d(3, 5, 1)
-    initialise(network, torch.Generator().manual_seed(0))
-    model = onnx_from_module(network, (3, 8, 8), batch=2)
-    samples = np.zeros((5, 3, 8, 8), np.float32)
-    samples[3], samples[4] = 1.0, 100.0  # the fifth is left out
-    arrays = arrays_of(quantised(model, samples))
-    assert arrays["input_scale"] == pytest.approx(1 / 255)
-    with pytest.raises(HwnasError, match=r"^the model takes inputs \[2, 3, 8, 8\], .* samples are \[1, 3, 8, 8\]$"):
-        quantised(model, samples[:1])
-    with pytest.raises(HwnasError, match=r"samples are \[5, 3, 4, 8\]$"):
-        quantised(model, samples[:, :, :4])
 
 
 def test_the_same_model_every_time(models):
@@ -182,13 +181,16 @@ def test_half_floats(models):
         before, after = answers(model, inputs), answers(half, inputs.astype(np.float16))
         assert after.dtype == np.float16
         np.testing.assert_allclose(after, before, atol=0.01 * np.abs(before).max(), err_msg=key)
+        kept = answers(halved(model, float_output=True), inputs.astype(np.float16))
+        assert kept.dtype == np.float32
+        np.testing.assert_allclose(kept, before, atol=0.01 * np.abs(before).max(), err_msg=key)
 
 
 def test_precisions_by_name(models):
     model, _ = next(iter(models.values()))
     assert {p: in_precision(model, p) for p in PRECISIONS} == {
         "fp32": model,
-        "fp16": halved(model),
+        "fp16": halved(model, float_output=True),
         "int8": quantised(model),
     }
     with pytest.raises(HwnasError, match=r"^unknown precision 'int4'; there are fp32, fp16, int8$"):

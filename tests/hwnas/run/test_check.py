@@ -1,5 +1,6 @@
 """What is refused before anything is measured, and before the folder is made."""
 
+import platform
 from dataclasses import replace
 
 import pytest
@@ -48,7 +49,7 @@ def test_the_defaults_pass_for_every_verb(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"precision": "int8"}, "only fp32 networks can be shipped so far, not int8"),
+        ({"runtime": "torch", "precision": "int8"}, "torch is measured in fp32 or fp16, not in 'int8'"),
         ({"space": "nb201"}, "nb201 is no chain of ops, so it has no supernet"),
         ({"space": "nowhere"}, "unknown space 'nowhere'"),
         ({"runtime": "abacus"}, "unknown runtime 'abacus'"),
@@ -65,8 +66,15 @@ def test_what_cannot_end_well_is_said_at_once(tmp_path, change, says):
     assert says in refusal(replace(Settings(), **change), tmp_path / "run")
 
 
-def test_int8_and_cells_can_be_profiled(tmp_path):
-    check_run(Settings(precision="int8"), tmp_path / "run", "profile")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="onnxruntime has fp16 kernels on other processors")
+def test_a_precision_that_the_runtime_falls_back_from(tmp_path):
+    says = refusal(Settings(precision="fp16"), tmp_path / "run")
+    assert "onnxruntime runs" in says
+    assert "in fp32, not in fp16" in says
+
+
+def test_int8_is_a_whole_run_and_cells_can_be_profiled(tmp_path):
+    check_run(Settings(precision="int8"), tmp_path / "run", "run")
     check_run(Settings(space="nb201"), tmp_path / "run", "profile")
 
 

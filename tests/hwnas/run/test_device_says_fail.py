@@ -50,16 +50,14 @@ def scripted(own_copy, monkeypatch):
     return own_copy, script
 
 
-def outcome_of(path, listener):
-    with Run(RunFolder.settings_of(path), path, listener) as run:
-        return run.outcome(), run.budget.ms
-
-
 def test_a_contradiction_is_fed_back_and_the_next_choice_takes_it_into_account(scripted, listener):
     path, script = scripted
     asked = script(lambda attempt, arch, budget: 1.1 * budget if attempt == 0 else 0.8 * budget)
-    outcome, budget = outcome_of(path, listener)
-    (first, said), (second, _) = outcome.attempts
+    with Run(RunFolder.settings_of(path), path, listener) as run:
+        outcome, budget = run.outcome(), run.budget.ms
+        (first, said), (second, _) = outcome.attempts
+        corrected = run.profiling.latency([(first.arch, said.measured_ms)])
+        bounds, again = corrected.predict(first.arch[None]), corrected.predict(second.arch[None])
     assert [c.text for c, _ in outcome.attempts] == [arch for arch, _ in asked]
     assert not said.verified
     assert outcome.verification.verified
@@ -71,21 +69,11 @@ def test_a_contradiction_is_fed_back_and_the_next_choice_takes_it_into_account(s
     assert "the latency model is recalibrated with what the device said, and the search runs again" in listener.said
     assert "search again (2)" in listener.stages
 
-
-def test_the_corrected_model_would_not_choose_the_contradicted_network_again(scripted, listener):
-    path, script = scripted
-    script(lambda attempt, arch, budget: 1.1 * budget if attempt == 0 else 0.8 * budget)
-    with Run(RunFolder.settings_of(path), path, listener) as run:
-        outcome = run.outcome()
-        contradicted, verification = outcome.attempts[0]
-        corrected = run.profiling.latency
-        network = (contradicted.arch, verification.measured_ms)
-        bounds = corrected([network]).predict(contradicted.arch[None])
-        again = corrected([network]).predict(outcome.winner.arch[None])
-        assert bounds.lower_ms[0] <= verification.measured_ms <= bounds.upper_ms[0]
-        assert bounds.upper_ms[0] > run.budget.ms
-        assert outcome.winner.predicted_ms == pytest.approx(float(again.ms[0]))
-        assert outcome.winner.predicted_upper_ms == pytest.approx(float(again.upper_ms[0]))
+    # The corrected model would not choose the contradicted network again.
+    assert bounds.lower_ms[0] <= said.measured_ms <= bounds.upper_ms[0]
+    assert bounds.upper_ms[0] > budget
+    assert second.predicted_ms == pytest.approx(float(again.ms[0]))
+    assert second.predicted_upper_ms == pytest.approx(float(again.upper_ms[0]))
 
 
 def test_a_device_slower_than_the_model_by_a_quarter_or_more_is_satisfied_within_three_attempts(scripted):

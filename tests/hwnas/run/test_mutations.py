@@ -12,12 +12,12 @@ from hwnas.run.folder import SETTINGS_FILE
 pytestmark = pytest.mark.slow
 
 
-def test_hundreds_of_mutants_of_a_finished_run(own_copy):
+def test_many_mutants_of_a_finished_run(own_copy):
     settings = RunFolder.settings_of(own_copy)
     stages = finished_stages(own_copy, settings)
-    seen = Counter(outcomes(own_copy, settings, stages, count=300, seed=1))
+    seen = Counter(outcomes(own_copy, settings, stages, count=150, seed=1))
     assert set(seen) <= {"same", "noticed"}
-    assert seen["noticed"] > 200
+    assert seen["noticed"] > 100
 
 
 def test_an_edited_test_accuracy_is_measured_again(own_copy):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwnas.run import Settings
-from hwnas.run.settings import RANGES, STAGE_OPTIONS
+from hwnas.run.settings import ONE_COMMAND, RANGES, STAGE_OPTIONS
 from latency_tables import HwnasError
 
 counts = st.integers(100, 1000)
@@ -108,6 +108,13 @@ def test_an_endless_budget_or_limit_names_the_option(option):
         Settings(**{option: math.inf})
 
 
+@pytest.mark.parametrize("value", [-0.1, 100.5, math.nan, math.inf])
+def test_a_drop_is_in_points(value):
+    assert [Settings(max_drop=points).max_drop for points in (0, 0.5, 100)] == [0, 0.5, 100]
+    with pytest.raises(HwnasError, match=r"^--max-drop must be 0 to 100 points, got "):
+        Settings(max_drop=value)
+
+
 def test_paths_mean_the_same_in_every_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -129,7 +136,7 @@ def test_every_verb_uses_settings_that_there_are_and_together_they_use_all():
     names = {f.name for f in fields(Settings)}
     assert {name for uses in STAGE_OPTIONS.values() for name in uses} == names
     assert all(len(set(uses)) == len(uses) for uses in STAGE_OPTIONS.values())
-    assert names - set(STAGE_OPTIONS["run"]) == {"arch"}
+    assert names - set(STAGE_OPTIONS["run"]) == set(ONE_COMMAND) == {"arch", "verify"}
     assert not {"arch", "finalists", "budget_ms", "train_epochs"} & set(STAGE_OPTIONS["profile"])
 
 
@@ -144,6 +151,7 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
         "queries": 9,
         "workers": "local:2",
         "search_minutes": 0.5,
+        "max_drop": 2.0,
     }
     for name, value in efforts.items():
         assert Settings(**{name: value}).defining == base.defining, name
@@ -157,4 +165,5 @@ def test_who_works_on_a_run_is_kept_but_decides_nothing():
     here, there = Settings(), Settings(workers="local:2", identity="/a/key", known_hosts="/known")
     assert Settings.from_plain(asdict(there)) == there
     assert here.decisive == there.decisive
-    assert {**here.decisive, "workers": "here", "identity": None, "known_hosts": None} == asdict(here)
+    undecided = {"workers": "here", "verify": None, "identity": None, "known_hosts": None}
+    assert {**here.decisive, **undecided} == asdict(here)

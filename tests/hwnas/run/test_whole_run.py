@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from deploy.inference import OnnxInference
+from deploy.answers import logits, open_to_answer
 from hwnas.cli.main import main
 from hwnas.data import load_dataset
 
@@ -104,7 +104,7 @@ def test_the_snippet_of_the_report_works_as_it_stands(finished, result, tmp_path
     Image.fromarray(test.images[0].transpose(1, 2, 0)).save(tmp_path / "photo.png")
     (tmp_path / "use.py").write_text(snippet.replace("photo.jpg", "photo.png"))
     said = subprocess.run([sys.executable, "-P", "use.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == str(OnnxInference(model).logits(test.images[:1]).argmax())
+    assert said.stdout.strip() == str(logits(open_to_answer(model.read_bytes()), test.images[:1]).argmax())
 
 
 def records(folder):

@@ -1,8 +1,17 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from hwnas.spaces import mbconv_space
-from hwnas.spaces.sampling import calibration_networks, collect, mixed, random_networks, spread_networks
+from hwnas.spaces.sampling import (
+    calibration_networks,
+    collect,
+    mixed,
+    networks_of_every_op,
+    random_networks,
+    spread_networks,
+)
 
 
 @pytest.mark.parametrize("name", ["mbconv-32", "mbconv-112", "ofa-mbv3"])
@@ -67,3 +76,17 @@ def test_calibration_networks_reach_the_ends_and_leave_out_what_they_are_told():
     random = [sum(cost[op] for op in space.ops(a)) for a in random_networks(space, [0, 1], 60)]
     assert min(sums) < min(random)
     assert max(sums) > max(random)
+
+
+def test_every_op_occurs_where_random_networks_leave_some_out():
+    space = mbconv_space("mbconv-32")
+    macs = {op: 1.0 + i % 7 for i, op in enumerate(space.all_ops)}
+    held = random_networks(space, [0, 2], 5)
+    balanced = networks_of_every_op(space, macs, 0, 60, exclude=held)
+    occurs, by_chance = (
+        Counter(op for arch in archs for op in space.ops(arch))
+        for archs in (balanced, calibration_networks(space, macs, 0, 60, exclude=held))
+    )
+    assert not {tuple(arch) for arch in held} & {tuple(arch) for arch in balanced}
+    assert set(occurs) == set(space.all_ops)
+    assert set(by_chance) < set(space.all_ops)

@@ -124,7 +124,7 @@ def large_kit(onnx_model, tmp_path_factory):
     """A kit of several megabytes."""
     folder, op = tmp_path_factory.mktemp("large"), Op.of("net", (1,))
     plan = write_plan(folder, "large", onnx_model(1), [(op.key, op, OpCost(0.1, 1, 1), onnx_model(24, 64))])
-    part = Part(plan, Protocol(minimum_rounds=1, maximum_rounds=1))
+    part = Part(plan, Protocol(minimum_rounds=1, maximum_rounds=1, disturbed_rounds=0))
     pack_kit({"ops": part}, RuntimeSetting("onnxruntime"), folder / "kit.pyz")
     return folder / "kit.pyz"
 

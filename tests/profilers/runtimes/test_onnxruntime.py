@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when
     models = {small: onnx_model(1, side=16), large: onnx_model(12, side=16), broken: model_that_fails_when_run}
     entries = [(op.key, op, OpCost(0.1, 1, 1), model) for op, model in models.items()]
     plan = write_plan(tmp_path, "tiny", onnx_model(2, side=16), entries)
-    protocol = Protocol(group_us=500, maximum_runs=8, minimum_rounds=2, maximum_rounds=2)
+    protocol = Protocol(group_us=500, maximum_runs=8, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
     profiler = OnnxRuntimeProfiler()
     visits = measure_plan(plan, profiler, tmp_path / "j.jsonl", protocol)
     table = table_from_plan(plan, profiler.target(), visits, protocol)
@@ -149,3 +150,11 @@ def test_a_plan_from_models_to_table(tmp_path, onnx_model, model_that_fails_when
     assert table.coverage(models).failed == (broken,)
     assert table[large].median_us > table[small].median_us  # twelve times the work
     assert table.rows[2].error.startswith("onnxruntime cannot run the model: ")
+
+
+@pytest.mark.parametrize(("threads", "spinning"), [(1, "0"), (2, "1")])
+def test_the_line_of_its_own_benchmark_has_the_settings_of_a_session(threads, spinning):
+    entries = f"session.intra_op.allow_spinning|{spinning} session.force_spinning_stop|{spinning}"
+    assert OnnxRuntimeProfiler(threads).command_line(Path("my model.onnx")) == (
+        f"onnxruntime_perf_test -e cpu -I -x {threads} -y 1 -C '{entries}' -m times -r 1000 -s 'my model.onnx'"
+    )

@@ -1,3 +1,6 @@
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -81,3 +84,14 @@ def test_an_input_that_is_not_float(model_of_integers):
 def test_a_model_that_fails_when_it_runs(model_that_fails_when_run):
     # openvino infers shapes before it runs: what cannot be is refused at once.
     assert refusal(OpenVinoProfiler().open, model_that_fails_when_run).startswith("openvino refuses the model: ")
+
+
+def test_benchmark_app_takes_the_line(monkeypatch):
+    """benchmark_app refuses an option that it does not know, and threads without `-hint none`."""
+    parameters = pytest.importorskip("openvino.tools.benchmark.parameters")
+    line = OpenVinoProfiler(2).command_line(Path("my model.onnx"))
+    monkeypatch.setattr("sys.argv", shlex.split(line))
+    given = parameters.parse_args().parse_args()
+    assert (given.path_to_model, given.target_device, given.api_type) == ("my model.onnx", "CPU", "sync")
+    assert (given.perf_hint, given.number_streams, given.number_threads) == ("none", "1", 2)
+    assert (given.infer_threads_pinning, given.infer_precision) == ("NO", "f32")

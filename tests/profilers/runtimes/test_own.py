@@ -9,7 +9,7 @@ from profilers import Protocol, RuntimeSetting, measure_plan, read_plan
 from profilers.contract import check_profiler
 from profilers.runtimes import make_profiler
 
-QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
 
 
 def refusal(*settings):
