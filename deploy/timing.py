@@ -54,7 +54,7 @@ class Timing:
         return cls(
             target=target,
             inputs=inputs,
-            processes=s.rounds,
+            processes=len({v.round for v in visits}),
             runs=len(runs_ms),
             ms=s.ratio * quiet_ms,
             ci95_ms=(s.ratio_ci95[0] * quiet_ms, s.ratio_ci95[1] * quiet_ms),

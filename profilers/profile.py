@@ -19,6 +19,8 @@ from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan, PlannedModel, folder_at, read_plan
 from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason, visit_model
 
+_RECENT = 500  # visits that say what the reference network's quiet time is: all would take longer than a visit
+
 
 def journal_header(plan: Plan, target: Target, protocol: Protocol) -> dict[str, Any]:
     """What tells the journal of this work from others."""
@@ -87,7 +89,7 @@ def measure_here(
             for model, visits_left in todo:
                 for _ in range(visits_left):
                     progress(len(visits), max(expected, len(visits) + 1), f"round {round_ + 1}: {model.key}")
-                    content, quiet_us = plan.model(model), known_quiet_us(visits)
+                    content, quiet_us = plan.model(model), known_quiet_us(visits[-_RECENT:])
                     measured = visit_model(profiler, content, reference, protocol, model.key, round_, quiet_us)
                     journal.append(measured.to_json())
                     visits.append(measured)
@@ -116,20 +118,25 @@ class MeasureRound(Request):
 def unfinished(
     models: Sequence[PlannedModel], visits: Sequence[Measurement], protocol: Protocol, round_: int
 ) -> list[tuple[PlannedModel, int]]:
-    """The models that still need visits in this round, and how many visits."""
-    done, quiet_us = by_key(visits), known_quiet_us(visits)
+    """The models that still need visits in this round, and how many visits.
+
+    Only earlier rounds decide who takes part, and what counts as quiet, so that later ones change nothing of it.
+    """
+    done, before = by_key(visits), [v for v in visits if v.round < round_]
+    earlier, quiet_us = by_key(before), known_quiet_us(before)
     left = []
     for model in models:
         mine = done.get(model.key, ())
-        missing = protocol.in_a_row - sum(v.round == round_ for v in mine)
-        if missing > 0 and stop_reason([v for v in mine if v.round < round_], protocol, quiet_us) is None:
+        missing = 0 if any(v.error for v in mine) else protocol.in_a_row - sum(v.round == round_ for v in mine)
+        if missing > 0 and stop_reason(earlier.get(model.key, ()), protocol, quiet_us) is None:
             left.append((model, missing))
     return left
 
 
-def is_whole(plan: Plan, visits: Sequence[Measurement], protocol: Protocol) -> bool:
-    """Whether the protocol asks for no more visits to any model of a plan."""
-    return not any(unfinished(plan.models, visits, protocol, round_) for round_ in range(protocol.maximum_rounds))
+def lacking(plan: Plan, visits: Sequence[Measurement], protocol: Protocol) -> set[str]:
+    """The keys of the models of a plan that the protocol asks to visit once more; none: all is measured."""
+    rounds = range(protocol.rounds)
+    return {model.key for round_ in rounds for model, _ in unfinished(plan.models, visits, protocol, round_)}
 
 
 def table_from_plan(

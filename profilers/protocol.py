@@ -35,8 +35,8 @@ class Protocol:
     minimum_rounds: int = 3
     maximum_rounds: int = 6
     target_ci_pct: float = 1.0
-    patience: int = 100  # times that the reference is run again to wait for a quiet moment
-    disturbed_rounds: int = 6  # more than the maximum, for models that had no quiet moment
+    patience: int = 25  # times that the reference is run again to wait for a quiet moment
+    disturbed_rounds: int = 4  # more than the maximum, for models that had no quiet moment
 
     @property
     def rounds(self) -> int:

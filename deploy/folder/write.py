@@ -99,7 +99,7 @@ class _Maker:
             self.left_out[name] = str(e)
             return
         model = self._examined(bare, format_, built)
-        if model.drop_points is not None and model.drop_points > self.wanted.max_drop_points:
+        if precision != "fp32" and model.drop_points is not None and model.drop_points > self.wanted.max_drop_points:
             limit = self.wanted.max_drop_points
             self.left_out[name] = f"it loses {model.drop_points:.3g} points of accuracy, at most {limit:g} are allowed"
             return

@@ -71,13 +71,11 @@ class Front(Stages):
             model = in_precision(network_to_time(self.space, arch), precision, form=device.int8_form)
             write_atomically(path, model)
             reference = self.profiling.table_folder / REFERENCE_FILE
-            said = vars(verify(path, reference, table, self.search.budget.ms, device, where, progress))
+            said = vars(verify(path, reference, table, self.search.budget.ms, device, path.with_suffix(""), progress))
             return {name: said[name] for name in ("measured_ms", "measured_ci95_ms", "raw_median_ms", "slowdown")}
 
         inputs = {"arch": text, "table": table.digest, "precision": precision}
-        stage = Stage("front", "measuring the front", inputs, (path,), name)
-        where = path.parent / f"verify-{stage.inputs_sha256[:8]}"
-        return self.folder.do(stage, work)
+        return self.folder.do(Stage("front", "measuring the front", inputs, (path,), name), work)
 
 
 def spread(ms: Floats, count: int) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from profilers.boards.results import read_record, read_visits
 from profilers.boards.ssh import Patience, measure_over_ssh
 from profilers.boards.ssh_login import Address, Login
 from profilers.plan import Plan
-from profilers.profile import is_whole
+from profilers.profile import lacking
 from profilers.protocol import Protocol
 from profilers.where import Device
 
@@ -122,7 +122,7 @@ class Board(Device):
         if not journal.exists():
             return None
         visits, _ = read_visits(journal, plan, self.target(), protocol)
-        return visits if is_whole(plan, visits, protocol) else None
+        return None if lacking(plan, visits, protocol) else visits
 
     def _require_same(self, record: BoardRecord) -> None:
         if wrong := self.target().mismatches(record.target):

@@ -13,7 +13,7 @@ from profilers._base import Int8Form, RuntimeSetting
 from profilers.boards.kit import NETWORKS, OPS, Part, pack_kit, read_kit
 from profilers.boards.results import read_record, read_visits
 from profilers.plan import Plan, read_plan
-from profilers.profile import is_whole
+from profilers.profile import lacking
 from profilers.protocol import Protocol
 from profilers.where import Device
 
@@ -44,7 +44,7 @@ class Carried(Device):
         """What `take_results` brought; else a kit beside `journal` and `NotMeasuredYet`, which says what to do."""
         if journal.exists():
             visits, _ = read_visits(journal, plan, self.of, protocol)
-            if is_whole(plan, visits, protocol):
+            if not lacking(plan, visits, protocol):
                 return visits
         setting = RuntimeSetting(self.of.runtime, self.of.threads, self.of.batch, self.of.precision)
         kit = journal.with_suffix(".pyz")
@@ -68,7 +68,7 @@ def take_results(results: Path, folder: Path, require: Callable[[Target], None])
         if record.protocols != {name: part.protocol} or read_plan(results / name).models != part.plan.models:
             continue
         visits, _ = read_visits(results / f"{name}.jsonl", part.plan, record.target, part.protocol)
-        if not is_whole(part.plan, visits, part.protocol):
+        if lacking(part.plan, visits, part.protocol):
             raise HwnasError(f"{results} is not complete: run the kit there again with the same --out, it goes on")
         journal = path.with_suffix(".jsonl")
         write_atomically(journal, (results / f"{name}.jsonl").read_bytes())

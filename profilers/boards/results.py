@@ -10,8 +10,8 @@ from latency_tables.storage.journal import read_journal
 from latency_tables.storage.serialise import from_plain, parse_json
 from profilers.boards.kit import NETWORKS, OPS, RECORD, BoardRecord
 from profilers.plan import Plan, read_plan
-from profilers.profile import journal_header, table_from_plan
-from profilers.protocol import Protocol, by_key, known_quiet_us, stop_reason
+from profilers.profile import journal_header, lacking, table_from_plan
+from profilers.protocol import Protocol, by_key, known_quiet_us
 
 NetworkTimes = list[tuple[str, float]]
 """(architecture text, milliseconds at the table's quiet reference speed) of each whole network."""
@@ -44,15 +44,14 @@ def import_results(folder: Path) -> BoardResults:
         if path.exists():  # a board that was stopped among its ops has not begun with the networks
             of_networks, more = read_visits(path, networks, record.target, protocol)
             seen, damaged = by_key(of_networks), damaged + more
-            quiet_us = known_quiet_us(of_networks)
-            done = [(m.key, mine) for m in networks.models if _is_done(mine := seen.get(m.key, []), protocol, quiet_us)]
+            quiet_us, left = known_quiet_us(of_networks), lacking(networks, of_networks, protocol)
+            done = [(m.key, seen[m.key]) for m in networks.models if m.key not in left and _has_times(seen[m.key])]
     reference_ms = table.provenance.reference_us / 1e3
     return BoardResults(table, [(key, summarise(mine, quiet_us).ratio * reference_ms) for key, mine in done], damaged)
 
 
-def _is_done(visits: list[Measurement], protocol: Protocol, quiet_us: float | None) -> bool:
-    """Whether a network has had all its visits and one of them at least says a time."""
-    return stop_reason(visits, protocol, quiet_us) not in (None, "error") and any(v.ratios for v in visits)
+def _has_times(visits: list[Measurement]) -> bool:
+    return not any(v.error for v in visits) and any(v.ratios for v in visits)
 
 
 def read_record(folder: Path) -> BoardRecord:

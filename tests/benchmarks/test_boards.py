@@ -40,8 +40,8 @@ def test_a_whole_journal_has_nothing_lost_and_nothing_twice(journal_of):
     assert (boards._missing(journals), boards._twice(journals)) == (0, 0)
 
 
-def test_visits_that_the_protocol_asks_for_are_missing(journal_of):
-    assert boards._missing([journal_of(*ALL[:3]), journal_of()]) == 1 + 4
+def test_models_that_the_protocol_asks_to_visit_are_missing(journal_of):
+    assert boards._missing([journal_of(*ALL[:3]), journal_of()]) == 1 + 2
     assert boards._twice([journal_of(*ALL[:3])]) == 0
 
 

@@ -28,7 +28,8 @@ def test_without_torch_and_onnx(model):
     assert 0 < low <= told["ms"] <= high
     assert told["raw_p5_ms"] <= told["raw_median_ms"] <= told["raw_p95_ms"]
     assert told["reference_p95"] >= told["reference_median"] >= 1
-    assert (told["processes"], told["inputs"], told["verified"]) == (5, {"input": [1, 3, 8, 8]}, True)
+    assert told["processes"] >= 5  # more where the machine was disturbed
+    assert (told["inputs"], told["verified"]) == ({"input": [1, 3, 8, 8]}, True)
     assert told["command_line"].endswith(str(model))
 
 

@@ -17,7 +17,7 @@ from profilers.runtimes import make_profiler
 trust = pytest.importorskip("benchmarks._loopback").trust
 SETTING = RuntimeSetting("onnxruntime")
 SOON = Patience(connect_s=5, first_pause_s=0.05, longest_pause_s=0.1, connections=4)
-QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2)
+QUICK = Protocol(group_us=300, maximum_runs=6, groups=1, minimum_rounds=2, maximum_rounds=2, disturbed_rounds=0)
 
 
 @pytest.fixture
