@@ -138,7 +138,9 @@ def test_budgets(one):
     assert said.verdict == "PASS"
     (found,) = said.models
     assert found.measured.low_ms <= found.measured.ms <= found.measured.high_ms
-    assert " budget 1e-06 ms" in failed(one, budget_ms=1e-6)
+    said = verify_folder(one, budget_ms=1e-6)
+    assert said.verdict != "PASS"  # INCONCLUSIVE where one process had so few quiet moments that the interval is wide
+    assert " budget 1e-06 ms" in "\n".join(said.reasons)
 
 
 @pytest.mark.parametrize(
