@@ -19,7 +19,7 @@ PROTOCOL = Protocol(minimum_rounds=2, maximum_rounds=2)
 def journal_of(two_ops, tmp_path):
     """A journal with visits to the two ops in rounds: `("relu", 0)`, `("sigmoid", 1)`, ..."""
     plan = read_plan(two_ops)
-    keys = {m.key.split("(")[0]: m.key for m in plan.models}
+    keys = {m.key.split("(")[0].lower(): m.key for m in plan.models}
 
     def make(*visits, protocol=PROTOCOL):
         path = tmp_path / f"{random.random()}.jsonl"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 SMALL = [
     *("--allow", "block*=mb3k3,mb6k3", "--fix", "depth*=1", "--data", "digits", "--limit", "200", "--pairs", "10"),
     *("--calibration-networks", "10", "--heldout-networks", "3", "--supernet-epochs", "1", "--evaluations", "100"),
-    *("--finalists", "1", "--train-epochs", "2"),
+    *("--finalists", "1", "--train-epochs", "2", "--budget-ms", "100"),  # any network will do
 ]
 
 
