@@ -66,8 +66,8 @@ def _answer(
     stored = (path / "run.json").exists()
     before = asdict(RunFolder.settings_of(path)) if resume or (stored and not fresh) else {}
     if not resume:
-        for name in ONE_COMMAND:
-            before.pop(name, None)
+        for setting in ONE_COMMAND:
+            before.pop(setting, None)
     settings = Settings(**{**before, **given}).absolute()
     check_run(settings, path, name)
     from hwnas.run import Run  # late: what is refused needs no second of imports

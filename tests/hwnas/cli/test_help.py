@@ -9,7 +9,7 @@ from hwnas.cli.main import main
 from hwnas.run import Settings
 from hwnas.run.settings import HELP, STAGE_OPTIONS
 
-RUN_VERBS = ["run", "profile", "train-supernet", "search", "train", "export", "verify", "report"]
+RUN_VERBS = ["run", "profile", "train-supernet", "search", "pareto", "train", "export", "verify", "report"]
 
 
 def test_the_defaults_in_the_help_of_a_verb_are_the_real_ones(capsys):
