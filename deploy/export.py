@@ -15,6 +15,7 @@ from torch import nn
 from deploy.answers import logits, open_to_answer
 from deploy.lowered import lower
 from deploy.manifest import Lowering, Manifest
+from deploy.onnx_file import OnnxFileError, require_valid
 from hwnas.data import Dataset
 from hwnas.lowering.image_input import with_image_input
 from hwnas.lowering.onnx_graph import onnx_from_module
@@ -98,11 +99,11 @@ def export_network(
 
 
 def _checked(model: bytes) -> onnx.ModelProto:
+    proto = onnx.load_model_from_string(model)
     try:
-        proto = onnx.load_model_from_string(model)
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
-        raise ExportError(f"the exported model is not valid ONNX: {str(e).splitlines()[0]}") from None
+        require_valid(proto, "the exported model")
+    except OnnxFileError as e:
+        raise ExportError(str(e)) from None
     return proto
 
 

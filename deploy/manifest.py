@@ -153,6 +153,14 @@ print(json.load(open("model.json", encoding="utf-8"))["classes"][logits.argmax()
         onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(_plain(replace(self, sha256=None)))})
         return bytes(proto.SerializeToString())
 
+    def is_inside(self, proto: onnx.ModelProto) -> bool:
+        """Whether the metadata of an ONNX model says the same, less `sha256`."""
+        said = {p.key: p.value for p in proto.metadata_props}.get(METADATA_KEY, "")
+        try:
+            return _parsed(said.encode(errors="replace")) == replace(self, sha256=None)
+        except ValueError:
+            return False
+
     def write(self, model: Path) -> None:
         """Write `model.json` beside the ONNX file `model`, with the file's digest."""
         content = _plain(replace(self, sha256=hashlib.sha256(model.read_bytes()).hexdigest()))
@@ -171,15 +179,14 @@ def read_manifest(model: Path) -> Manifest:
     """
     path = manifest_path(model)
     try:
-        manifest, content = parse_manifest(path.read_bytes()), model.read_bytes()
+        manifest, content = _parsed(path.read_bytes()), model.read_bytes()
     except OSError as e:
         raise ManifestError(f"cannot read {e.filename}: {e.strerror}; export the network again") from None
     except ValueError as e:
         raise ManifestError(f"{path} is no manifest of a model ({e}); export the network again") from None
     if manifest.sha256 != hashlib.sha256(content).hexdigest():
         raise ManifestError(f"{path} is the manifest of another file than {model}; export the network again")
-    inside = {p.key: p.value for p in onnx.load_model_from_string(content).metadata_props}.get(METADATA_KEY)
-    if inside is None or parse_manifest(inside.encode()) != replace(manifest, sha256=None):
+    if not manifest.is_inside(onnx.load_model_from_string(content)):
         raise ManifestError(f"{path} says other things than {model} itself; export the network again")
     return manifest
 
@@ -194,7 +201,7 @@ def _readable(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def parse_manifest(content: bytes) -> Manifest:
+def _parsed(content: bytes) -> Manifest:
     """A manifest from JSON; raises ValueError in one line for anything else."""
     value: Any = parse_json(content)
     if isinstance(value, dict) and value.get("format") != FORMAT:

@@ -44,13 +44,18 @@ def read_onnx(content: bytes, where: str) -> onnx.ModelProto:
 
 
 def checked_onnx(content: bytes, where: str) -> onnx.ModelProto:
-    """The same, accepted by onnx's own checker, shapes and types too; raises `OnnxFileError`."""
+    """The same, and `require_valid`."""
     proto = read_onnx(content, where)
+    require_valid(proto, where)
+    return proto
+
+
+def require_valid(proto: onnx.ModelProto, where: str) -> None:
+    """Raise `OnnxFileError` unless onnx's own checker accepts a model, shapes and types too."""
     try:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as e:
         raise OnnxFileError(f"{where} is not valid ONNX: {(str(e).splitlines() or ['no reason given'])[0]}") from None
-    return proto
 
 
 def with_batch(model: bytes, batch: int) -> bytes:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ from typing import Any, ClassVar
 from latency_tables import Measurement, ProfilerError, Target
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
-from profilers._base import Profiler, RuntimeSetting
+from profilers._base import Profiler, RuntimeSetting, Session
 from profilers.device.machine import quiet
 from profilers.protocol import Protocol, known_quiet_us, visit_model
+
+_WARMUP_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,31 @@ class MeasureModel(Request):
     def work(self, profiler: Profiler, progress: Progress) -> dict[str, Any]:
         """Visit it."""
         model, reference_model = Path(self.model).read_bytes(), Path(self.reference).read_bytes()
-        with quiet(self.spec.threads), profiler.open(reference_model) as reference:
-            for _ in range(20):
-                reference.run()
-            visits: list[Measurement] = []
-            for round_ in range(self.rounds):
-                quiet_us = known_quiet_us(visits)
-                visits.append(visit_model(profiler, model, reference, self.protocol, "network", round_, quiet_us))
+
+        def visit_once(reference: Session, round_: int, quiet_us: float | None) -> Measurement:
+            return visit_model(profiler, model, reference, self.protocol, "network", round_, quiet_us)
+
+        visits = visits_beside(reference_model, profiler, self.rounds, visit_once)
         return asdict(ModelVisits(tuple(visits), profiler.target()))
+
+
+def visits_beside(
+    reference_model: bytes,
+    profiler: Profiler,
+    count: int,
+    visit: Callable[[Session, int, float | None], Measurement],
+) -> list[Measurement]:
+    """So many visits beside one reference network, which is warm; in this process.
+
+    `visit` gets the reference's session, the number of the visit, and the reference's quiet time so far.
+    """
+    visits: list[Measurement] = []
+    with quiet(profiler.target().threads), profiler.open(reference_model) as reference:
+        for _ in range(_WARMUP_RUNS):
+            reference.run()
+        for number in range(count):
+            visits.append(visit(reference, number, known_quiet_us(visits)))
+    return visits
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.serialise import from_plain
-from profilers._base import Profiler, Session
+from profilers._base import Profiler
 from profilers.device.machine import quiet
 from profilers.engines.layers import LayerTime
 from profilers.isolated import Request, run_isolated
 from profilers.plan import Plan, read_plan
-from profilers.protocol import OPS_PROTOCOL
+from profilers.protocol import OPS_PROTOCOL, bracket_us
 
 LAYER_RUNS, LAYER_ROUNDS = 20, 2
 
@@ -76,12 +76,7 @@ def profile_here(plan: Plan, profiler: Profiler, runs: int, round_: int = 0, pro
         for i, model in enumerate(models):
             progress(i, len(models), f"layers: {model.key}")
             engine, started = profiler.build(plan.model(model)), time.time()
-            before = _fastest_us(reference)
+            before = bracket_us(reference, OPS_PROTOCOL)
             layers = profiler.layer_times(engine, runs)
-            visits[model.key] = LayerVisit(started, layers, (before, _fastest_us(reference)))
+            visits[model.key] = LayerVisit(started, layers, (before, bracket_us(reference, OPS_PROTOCOL)))
     return LayerRound(visits)
-
-
-def _fastest_us(reference: Session) -> float:
-    reference.run()
-    return float(reference.time_us(OPS_PROTOCOL.reference_runs).min())

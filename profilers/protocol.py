@@ -76,16 +76,16 @@ def visit(
         session.run()
     once_us = max(float(session.time_us(1)[0]), 1.0)
     runs = min(max(int(protocol.group_us / once_us), protocol.minimum_runs), protocol.maximum_runs)
-    brackets = [_bracket(reference, protocol)]
+    brackets = [bracket_us(reference, protocol)]
     for _ in range(protocol.patience):
         if quiet_us is None or is_quiet(brackets[0], quiet_us):
             break
-        brackets[0] = _bracket(reference, protocol)
+        brackets[0] = bracket_us(reference, protocol)
     samples = []
     for _ in range(protocol.groups):
         session.run()  # the reference has just pushed this model out of the caches
         samples.append(tuple(map(float, session.time_us(runs))))
-        brackets.append(_bracket(reference, protocol))
+        brackets.append(bracket_us(reference, protocol))
     after = conditions()
     return Measurement(
         key,
@@ -99,7 +99,7 @@ def visit(
     )
 
 
-def _bracket(reference: Session, protocol: Protocol) -> float:
+def bracket_us(reference: Session, protocol: Protocol) -> float:
     """The fastest of some reference runs, in us, after one that is not timed."""
     reference.run()
     return float(reference.time_us(protocol.reference_runs).min())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.folder.manifest import MANIFEST, FolderError, FolderManifest, ShippedModel, parse_folder_manifest
 from deploy.folder.on_disk import paths_in, read_listed
 from deploy.formats import Files
-from deploy.manifest import METADATA_KEY, parse_manifest
 from deploy.onnx_file import MOST_BYTES, OnnxFileError, read_onnx
 from latency_tables.storage.files import read_file
 
@@ -70,12 +69,7 @@ def _require_contract(model: ShippedModel, source: bytes) -> None:
         proto = read_onnx(source, model.source)
     except OnnxFileError as e:
         raise FolderError(str(e)) from None
-    inside = {p.key: p.value for p in proto.metadata_props}.get(METADATA_KEY, "")
-    try:
-        same = parse_manifest(inside.encode(errors="replace")) == replace(model.contract, sha256=None)
-    except ValueError:
-        same = False
-    if not same:
+    if not model.contract.is_inside(proto):
         raise FolderError(f"{MANIFEST} says other things of {model.name} than {model.source} itself")
     for end, named in ((proto.graph.input[0], model.contract.input), (proto.graph.output[0], model.contract.output)):
         sizes = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in end.type.tensor_type.shape.dim)

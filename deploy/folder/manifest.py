@@ -14,7 +14,6 @@ from deploy.formats import FORMATS
 from deploy.manifest import Manifest
 from deploy.onnx_file import DYNAMIC
 from latency_tables import HwnasError
-from latency_tables.storage.files import plain_json
 from latency_tables.storage.serialise import from_plain
 from latency_tables.storage.signed import parse_signed, signed_bytes
 from profilers import RuntimeSetting
@@ -205,12 +204,6 @@ def probe_images(count: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     patches = np.random.default_rng(0).integers(0, 256, (count, channels, 4, 4), np.uint8)
     rows, columns = np.arange(height) * 4 // height, np.arange(width) * 4 // width
     return np.ascontiguousarray(patches[:, :, rows][:, :, :, columns])
-
-
-def plain(manifest: FolderManifest) -> dict[str, object]:
-    """As JSON values."""
-    value: dict[str, object] = plain_json(asdict(manifest))
-    return value
 
 
 def manifest_of(folder: Path) -> FolderManifest:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.answers import accuracy
 from deploy.folder.integrity import Contents, NoFolderError, read_folder
 from deploy.folder.manifest import PROBE, FolderError, FolderManifest, Milliseconds, ShippedModel
 from deploy.folder.measure import measure_files
@@ -114,7 +115,7 @@ class _Checker:
         """Build it from ONNX and open the file; whatever is refused or answers otherwise is a failure."""
         setting, found = model.setting(self._manifest.threads), ModelFindings(model.name)
         try:
-            make_profiler(setting.runtime, setting.threads, setting.batch, setting.precision)
+            make_profiler(**vars(setting))
         except ProfilerError as e:
             return replace(found, notes=(f"not asked: {e}",))
         opened = may_open(self._manifest, model, self.trusted)
@@ -133,7 +134,7 @@ class _Checker:
         except ProfilerError as e:
             return replace(found, failures=(str(e),))
         if self.images is not None:
-            found = replace(found, accuracy=float((others[-1].argmax(axis=1) == self.images.labels).mean()))
+            found = replace(found, accuracy=accuracy(others[-1], self.images.labels))
         limit, failures = TOLERANCES[model.precision], []
         for what, off in (("built here from ONNX", found.rebuilt_off), ("as it lies here", found.file_off)):
             if off is not None and not off <= limit:

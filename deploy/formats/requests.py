@@ -21,9 +21,8 @@ from latency_tables.progress import Progress
 from latency_tables.storage.files import write_atomically
 from latency_tables.storage.serialise import from_plain
 from profilers import Profiler, Protocol, RuntimeSetting, Session
-from profilers.device.machine import quiet
-from profilers.isolated import Request, run_isolated
-from profilers.protocol import known_quiet_us, visit
+from profilers.isolated import Request, run_isolated, visits_beside
+from profilers.protocol import visit
 
 _REFERENCE, _SOURCE = "reference.model", "source.model"
 
@@ -94,14 +93,12 @@ class TimeFiles(FileRequest):
     def work(self, profiler: Profiler, progress: Progress) -> list[dict[str, Any]]:
         """Visit it."""
         files, reference_model = self.files(), (Path(self.folder) / _REFERENCE).read_bytes()
-        visits: list[Measurement] = []
-        with quiet(self.spec.threads), profiler.open(reference_model) as reference:
-            for _ in range(20):
-                reference.run()
-            for _ in range(self.rounds):
-                with make_format(self.format).open(files, self.spec) as session:
-                    known = profiler.conditions, known_quiet_us(visits)
-                    visits.append(visit(session, reference, Protocol(), "network", self.round, *known))
+
+        def visit_once(reference: Session, number: int, quiet_us: float | None) -> Measurement:
+            with make_format(self.format).open(files, self.spec) as session:
+                return visit(session, reference, Protocol(), "network", self.round, profiler.conditions, quiet_us)
+
+        visits = visits_beside(reference_model, profiler, self.rounds, visit_once)
         return [asdict(v) for v in visits]
 
 

@@ -16,6 +16,7 @@ from hwnas.cli.display import one_stage, say_loading
 from hwnas.cli.options import with_settings
 from hwnas.run.settings import DIGITS
 from latency_tables import HwnasError
+from latency_tables.storage.files import plain_json
 
 if TYPE_CHECKING:
     from deploy.folder import FolderManifest, FolderVerdict
@@ -103,8 +104,6 @@ def _joined(verb: Callable[..., Answer], of_run: Callable[..., Answer]) -> Calla
 
 
 def _handed(manifest: FolderManifest, where: Path) -> Answer:
-    from deploy.folder.manifest import plain
-
     lines = [f"{where}: {len(manifest.models)} models; {manifest.recommended}: {manifest.recommendation}"]
     for m in manifest.models:
         accuracy = "" if m.accuracy is None else f"  {100 * m.accuracy:.2f} %"
@@ -112,7 +111,7 @@ def _handed(manifest: FolderManifest, where: Path) -> Answer:
         asked = "" if m.proof.share_pct == 100 else f"  not {m.precision} on this device: {m.proof.offender}"
         lines.append(f"  {m.name}{accuracy}{ms}{asked}{'  ' * bool(m.unchecked)}{m.unchecked}")
     lines += [f"  left out: {name}: {why}" for name, why in manifest.left_out.items()]
-    return Answer({"folder": str(where), **plain(manifest)}, "\n".join(lines))
+    return Answer({"folder": str(where), **plain_json(asdict(manifest))}, "\n".join(lines))
 
 
 def _verified(folder: Path, trust: tuple[str, ...], model: str | None, options: dict[str, Any]) -> Answer:

@@ -45,11 +45,13 @@ class Profiling(Stages):
 
         Where the device is elsewhere its runtime need not be here: an fp32 file answers the same on onnxruntime.
         """
-        s, here = self.settings, isinstance(self.device, ThisMachine)
+        if isinstance(self.device, ThisMachine):
+            return self.device.profiler
+        s = self.settings
         try:
             return make_profiler(s.runtime, s.threads, 1, s.precision)
         except ProfilerError:
-            if here or s.precision != "fp32":
+            if s.precision != "fp32":
                 raise
             return make_profiler("onnxruntime", s.threads, 1)
 

@@ -12,12 +12,11 @@ from latency_tables import HwnasError, Measurement, Target
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically
 from profilers._base import Int8Form, RuntimeSetting
-from profilers.boards.kit import NETWORKS, OPS, BoardRecord, Part, pack_kit
-from profilers.boards.results import read_record, read_visits
+from profilers.boards.kit import BoardRecord, Part, pack_kit
+from profilers.boards.results import read_record, whole_visits
 from profilers.boards.ssh import Patience, measure_over_ssh
 from profilers.boards.ssh_login import Address, Login
 from profilers.plan import Plan
-from profilers.profile import lacking
 from profilers.protocol import Protocol
 from profilers.where import Device
 
@@ -102,27 +101,19 @@ class Board(Device):
         self, plan: Plan, journal: Path, protocol: Protocol, progress: Progress = silent, fresh: bool = False
     ) -> list[Measurement]:
         """As a kit, by ssh. `journal` is the board's, and is here when all is measured."""
-        name = OPS if plan.costs else NETWORKS
         part = Part(plan, protocol, fresh or self.facts.quick_to_start)
 
         def take(results: Path) -> None:
             self._require_same(read_record(results))
-            write_atomically(journal, (results / f"{name}.jsonl").read_bytes())
+            write_atomically(journal, (results / f"{part.name}.jsonl").read_bytes())
 
-        visits = self._brought(journal, plan, protocol)
+        visits = whole_visits(journal, plan, self.target(), protocol)
         if visits is None:
-            self.reach.run({name: part}, journal.with_suffix(""), progress, True, take)
-            visits = self._brought(journal, plan, protocol)
+            self.reach.run({part.name: part}, journal.with_suffix(""), progress, True, take)
+            visits = whole_visits(journal, plan, self.target(), protocol)
         if visits is None:
             raise HwnasError(f"{journal} came damaged from {self.reach.address.name}; start again")
         return visits
-
-    def _brought(self, journal: Path, plan: Plan, protocol: Protocol) -> list[Measurement] | None:
-        """What a journal that was brought here says; None when there is none, or a part of it is lost."""
-        if not journal.exists():
-            return None
-        visits, _ = read_visits(journal, plan, self.target(), protocol)
-        return None if lacking(plan, visits, protocol) else visits
 
     def _require_same(self, record: BoardRecord) -> None:
         if wrong := self.target().mismatches(record.target):

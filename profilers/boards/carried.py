@@ -10,10 +10,9 @@ from latency_tables import HwnasError, Measurement, Target
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically
 from profilers._base import Int8Form, RuntimeSetting
-from profilers.boards.kit import NETWORKS, OPS, Part, pack_kit, read_kit
-from profilers.boards.results import read_record, read_visits
+from profilers.boards.kit import Part, pack_kit, read_kit
+from profilers.boards.results import read_record, whole_visits
 from profilers.plan import Plan, read_plan
-from profilers.profile import lacking
 from profilers.protocol import Protocol
 from profilers.where import Device
 
@@ -42,13 +41,11 @@ class Carried(Device):
         self, plan: Plan, journal: Path, protocol: Protocol, progress: Progress = silent, fresh: bool = False
     ) -> list[Measurement]:
         """What `take_results` brought; else a kit beside `journal` and `NotMeasuredYet`, which says what to do."""
-        if journal.exists():
-            visits, _ = read_visits(journal, plan, self.of, protocol)
-            if not lacking(plan, visits, protocol):
-                return visits
+        if (visits := whole_visits(journal, plan, self.of, protocol)) is not None:
+            return visits
         setting = RuntimeSetting(self.of.runtime, self.of.threads, self.of.batch, self.of.precision)
-        kit = journal.with_suffix(".pyz")
-        pack_kit({OPS if plan.costs else NETWORKS: Part(plan, protocol, fresh)}, setting, kit)
+        kit, part = journal.with_suffix(".pyz"), Part(plan, protocol, fresh)
+        pack_kit({part.name: part}, setting, kit)
         raise NotMeasuredYet(
             f"not verified yet: copy {kit} to the {self.of.device}, run `python3 {kit.name} --out results` there, "
             f"bring the folder results back, and give it to {self.then}"
@@ -67,11 +64,11 @@ def take_results(results: Path, folder: Path, require: Callable[[Target], None])
         ((name, part), *_) = read_kit(path).parts.items()
         if record.protocols != {name: part.protocol} or read_plan(results / name).models != part.plan.models:
             continue
-        visits, _ = read_visits(results / f"{name}.jsonl", part.plan, record.target, part.protocol)
-        if lacking(part.plan, visits, part.protocol):
+        brought = results / f"{name}.jsonl"
+        if whole_visits(brought, part.plan, record.target, part.protocol) is None:
             raise HwnasError(f"{results} is not complete: run the kit there again with the same --out, it goes on")
         journal = path.with_suffix(".jsonl")
-        write_atomically(journal, (results / f"{name}.jsonl").read_bytes())
+        write_atomically(journal, brought.read_bytes())
         path.unlink()
         return journal
     raise HwnasError(f"no kit in {folder} waits for what is in {results}; run the kit that `hwnas run` names")

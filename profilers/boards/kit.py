@@ -63,6 +63,11 @@ class Part:
     protocol: Protocol
     fresh: bool = False
 
+    @property
+    def name(self) -> str:
+        """What it is called in a kit of its own."""
+        return OPS if self.plan.costs else NETWORKS
+
 
 @dataclass(frozen=True)
 class Kit:
@@ -168,7 +173,7 @@ def _profiler(setting: RuntimeSetting) -> Profiler:
     from profilers.runtimes import make_profiler
 
     try:
-        return make_profiler(setting.runtime, setting.threads, setting.batch, setting.precision)
+        return make_profiler(**vars(setting))
     except NotInstalledError as e:  # hwnas itself is not on this board, so its extras are no help here
         raise ProfilerError(f"{e.package} is not installed on this machine: pip install {e.package}") from None
 

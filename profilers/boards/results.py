@@ -73,3 +73,14 @@ def read_visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> t
         return [Measurement.from_json(record) for record in records], damaged
     except HwnasError:
         raise HwnasError(f"{path} has a record that is no measurement; copy the folder again") from None
+
+
+def whole_visits(path: Path, plan: Plan, target: Target, protocol: Protocol) -> list[Measurement] | None:
+    """The visits of a journal that was brought here; None when there is none, or it lacks one that was asked for.
+
+    Raises as `read_visits` does.
+    """
+    if not path.exists():
+        return None
+    visits, _ = read_visits(path, plan, target, protocol)
+    return None if lacking(plan, visits, protocol) else visits
