@@ -61,11 +61,12 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def hwnas():
-    """Run the command line in a fresh process."""
+    """Run the command line in a fresh process; one thread, since a sum over more is another sum."""
 
     def call(*arguments):
         command = [sys.executable, "-P", "-m", "hwnas.cli.main", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     return call
 
