@@ -70,7 +70,7 @@ class SeedOutcome:
 def as_fast(run: Run, winner: Genotype, seed: int) -> tuple[Population, list[float]]:
     """Random networks whose latency, measured in the same rounds as the winner's, is equal or lower."""
     rng = np.random.default_rng([seed, 77])
-    space, latency = run.profiling.space, run.profiling.latency()
+    space, latency = run.inputs.space, run.profiling.latency()
     pool = unique_genotypes(space.sample(rng, 2000), exclude=[winner])
     limit_ms = float(latency.predict(winner[None]).ms[0])
     pool = pool[latency.predict(pool).ms <= limit_ms][: 3 * RANDOM_NETWORKS]
@@ -84,10 +84,10 @@ def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
     """The whole job with one seed, and its random competitors."""
     with ConsoleDisplay() as display, Run(settings, folder, display) as run:
         result = run.result()
-        winner = run.profiling.space.from_text(result["arch"])
+        winner = run.inputs.space.from_text(result["arch"])
         rivals, rival_ms = as_fast(run, winner, settings.seed)
-        test = [100 * run.deployment.test_accuracy(arch) for arch in rivals]
-        trained = [run.deployment.train(arch) for arch in rivals]
+        test = [100 * run.branches.first.deployment.test_accuracy(arch) for arch in rivals]
+        trained = [run.training.train(arch) for arch in rivals]
         return SeedOutcome(
             seed=settings.seed,
             seconds=sum(result["seconds"].values()),  # as each stage took it, also when resumed
@@ -98,7 +98,7 @@ def one_seed(settings: Settings, folder: Path) -> SeedOutcome:
             measured_ms=result["measured_ms"],
             verified=result["verified"],
             test_accuracy_pct=100 * result["test_accuracy"],
-            validation_accuracy_pct=100 * run.deployment.train(winner).curve.validation_accuracy[-1],
+            validation_accuracy_pct=100 * run.training.train(winner).curve.validation_accuracy[-1],
             parity_max_abs=result["parity_max_abs"],
             heldout_mape_pct=result["heldout_mape_pct"],
             heldout_within5_pct=result["heldout_within5_pct"],

@@ -27,19 +27,18 @@ _COLUMNS = ("validation_probability_pct", "test_accuracy_pct", "seconds")
 def shipped(settings: Settings, folder: Path) -> dict[str, float | str]:
     """The network that this strategy would ship from the run in `folder`; what is done there already is not redone."""
     with ConsoleDisplay() as display, Run(settings, folder, display) as run:
-        run.search_stage.require_feasible()
+        run.branches.feasible({})
         _ = run.accuracy_model.pairs  # the seconds below are those of searching and training alone
         began = time.monotonic()
-        choice = run.search_stage.choose()
-        archs = [finalist.arch for finalist in choice.finalists]
-        winner = archs[run.deployment.best(archs)]
+        choice = run.branches.choose({})
+        winner = run.branches.best(choice.finalists).arch
         seconds = time.monotonic() - began
         return {
             "arch": run.inputs.space.to_text(winner),
-            "validation_probability_pct": 100 * run.deployment.train(winner).true_class_probability,
-            "test_accuracy_pct": 100 * run.deployment.test_accuracy(winner),
+            "validation_probability_pct": 100 * run.training.train(winner).true_class_probability,
+            "test_accuracy_pct": 100 * run.branches.first.deployment.test_accuracy(winner),
             "upper_ms": float(run.profiling.latency().predict(winner[None]).upper_ms[0]),
-            "budget_ms": run.budget.ms,
+            "budget_ms": run.branches.budget.ms,
             "seconds": seconds,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import Genotype, Population
@@ -24,9 +25,13 @@ class SupernetAccuracy(AccuracyEstimator):
 
     def evaluate(self, arch: Genotype) -> float:
         """Validation accuracy of one network."""
+        return accuracy(self.network(arch), self._validation)
+
+    def network(self, arch: Genotype) -> nn.Module:
+        """The network itself, its batch norm recalibrated."""
         network = self.supernet.extract(arch)
         recalibrate(network, self._calibration)
-        return accuracy(network, self._validation)
+        return network
 
     def estimate(self, population: Population) -> AccuracyEstimate:
         """One network after the other."""

@@ -60,7 +60,7 @@ def export_verb() -> Callable[..., Answer]:
             from hwnas.run.handover import hand_over
 
             where = folder or run.folder.path / "handover"
-            mine = wanted if precisions else replace(wanted, precisions=(run.settings.precision,))
+            mine = wanted if precisions else replace(wanted, precisions=(run.chosen()[0].precision,))
             return _handed(hand_over(run, mine, where), where)
 
         return with_settings(export)(precision=None, **options)

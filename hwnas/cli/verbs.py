@@ -39,15 +39,14 @@ def profile(run: Run) -> Answer:
       hwnas profile --space mbconv-112 --threads 2 --out runs/two-threads
     """
     run.profile()
-    held, table = run.profiling.heldout, run.profiling.table
-    record = {
-        "table": str(run.profiling.table_folder),
-        "ops": len(table.rows),
-        "heldout_mape_pct": held.mape_pct,
-        "heldout_within5_pct": held.within_pct(5),
-        "seconds": run.folder.seconds_by_kind(),
-    }
-    return Answer(record, f"latency table of {len(table.rows)} ops: {run.profiling.table_folder}")
+    tables, lines = [], []
+    for profiling in (branch.profiling for branch in run.branches):
+        held, where, ops = profiling.heldout, str(profiling.table_folder), len(profiling.table.rows)
+        told = {"heldout_mape_pct": held.mape_pct, "heldout_within5_pct": held.within_pct(5)}
+        tables.append({"table": where, "ops": ops, **told})
+        lines.append(f"latency table of {ops} ops: {where}")
+    others = {"others": tables[1:]} if len(tables) > 1 else {}
+    return Answer({**tables[0], **others, "seconds": run.folder.seconds_by_kind()}, "\n".join(lines))
 
 
 def train_supernet(run: Run) -> Answer:
@@ -74,19 +73,20 @@ def search(run: Run) -> Answer:
     Example:
       hwnas search --budget-ms 0.25 --out runs/photos
     """
-    run.search_stage.require_feasible()
-    choice = run.search_stage.choose()
-    best = choice.finalists[0]
+    choice = run.branches.choose({})
+    best, front = choice.finalists[0], choice.front
+    told = zip(choice.front_precisions, front.population, front.ms, front.accuracy, strict=True)
     record = {
         "arch": best.text,
-        "budget_ms": run.budget.ms,
+        "precision": best.precision,
+        "budget_ms": run.branches.budget.ms,
         "predicted_ms": best.predicted_ms,
         "predicted_upper_ms": best.predicted_upper_ms,
         "predicted_accuracy": best.accuracy,
         "finalists": [c.text for c in choice.finalists],
         "front": [
-            {"arch": run.profiling.space.to_text(a), "ms": float(ms), "accuracy": float(accuracy)}
-            for a, ms, accuracy in zip(choice.front.population, choice.front.ms, choice.front.accuracy, strict=True)
+            {"arch": run.inputs.space.to_text(a), "precision": p, "ms": float(ms), "accuracy": float(accuracy)}
+            for p, a, ms, accuracy in told
         ],
     }
     text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
@@ -101,22 +101,20 @@ def pareto(run: Run) -> Answer:
       hwnas pareto --verify 8 --out runs/photos
     """
     count = run.settings.verify
-    if count is None:
-        (front, p), measured = run.front.predicted(), None
-    else:
-        measured = run.front.measured(count)
-        front, p = measured.networks, measured.agreement.prediction
-    texts = [run.profiling.space.to_text(arch) for arch in front.population]
-    told = {"accuracy": front.accuracy, "ms": p.ms, "lower_ms": p.lower_ms, "upper_ms": p.upper_ms}
+    measured = None if count is None else run.front.measured(count)
+    front = run.front.predicted() if measured is None else measured.predicted
+    p, texts = front.prediction, [run.inputs.space.to_text(arch) for arch in front.networks.population]
+    told = {"accuracy": front.networks.accuracy, "ms": p.ms, "lower_ms": p.lower_ms, "upper_ms": p.upper_ms}
     heads = ["accuracy", "ms", "lower", "upper"]
     if measured is not None:
         told["measured_ms"] = measured.agreement.measured_ms
         told |= dict(zip(("measured_low_ms", "measured_high_ms"), measured.ci95_ms.T, strict=True))
         heads += ["measured", "low", "high"]
     rows = [dict(zip(told, map(float, row), strict=True)) for row in zip(*told.values(), strict=True)]
-    record: dict[str, object] = {"networks": [{"arch": text, **row} for text, row in zip(texts, rows, strict=True)]}
-    cells = [(*(f"{value:.4g}" for value in row.values()), text) for text, row in zip(texts, rows, strict=True)]
-    text = columns((*heads, "arch"), cells)
+    each = list(zip(texts, front.precisions, rows, strict=True))
+    record: dict[str, object] = {"networks": [{"arch": text, "precision": how, **row} for text, how, row in each]}
+    cells = [(*(f"{value:.4g}" for value in row.values()), how, text) for text, how, row in each]
+    text = columns((*heads, "precision", "arch"), cells)
     if measured is None:
         return Answer(record, text)
     a, plot = measured.agreement, measured.plot
@@ -134,10 +132,10 @@ def train(run: Run) -> Answer:
     Example:
       hwnas train --train-epochs 20 --out runs/photos
     """
-    arch = run.chosen()
-    trained, where = run.deployment.train(arch), run.deployment.candidate(arch)
+    _, arch = run.chosen()
+    trained, where = run.training.train(arch), run.training.candidate(arch)
     validation = trained.curve.validation_accuracy[-1]
-    text = run.profiling.space.to_text(arch)
+    text = run.inputs.space.to_text(arch)
     record = {"arch": text, "validation_accuracy": validation, "weights": str(where / "weights.safetensors")}
     return Answer(record, f"{text}\n  {100 * validation:.2f} % on validation, {where}")
 
@@ -150,7 +148,8 @@ def export(run: Run) -> Answer:
       hwnas export --arch mbconv-32:se3k7/mb6k7/fu3k3/mb4k7,mb6k7 --out runs/photos
       hwnas export --to onnx,openvino --precision fp32,int8 --out runs/photos
     """
-    done = run.deployment.export(run.chosen())
+    branch, arch = run.chosen()
+    done = branch.deployment.export(arch)
     how = done.lowering
     record = {**asdict(done), "path": str(done.path), "lowering": None if how is None else how.to_json()}
     text = f"{done.path}: {done.nodes} nodes, differs from torch by {done.parity_max_abs:.1e} at most"
@@ -167,7 +166,8 @@ def verify(run: Run) -> Answer:
       hwnas verify --budget-ms 0.3 --out runs/photos
       hwnas verify --budget-ms 0.3 runs/photos/handover
     """
-    v = run.deployment.verify(run.chosen())
+    branch, arch = run.chosen()
+    v = branch.deployment.verify(arch)
     low, high = v.measured_ci95_ms
     verdict, code = _verdict(v.verified)
     text = f"{verdict}: {v.measured_ms:.4g} ms (95 %: {low:.4g} to {high:.4g}), budget {v.budget_ms:.4g} ms"

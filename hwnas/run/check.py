@@ -10,7 +10,7 @@ from pathlib import Path
 from hwnas.data import check_source
 from hwnas.run.device import carried_to
 from hwnas.run.inputs import make_space
-from hwnas.run.settings import STAGE_OPTIONS, Settings
+from hwnas.run.settings import ANY_PRECISION, STAGE_OPTIONS, Settings
 from hwnas.spaces import SearchSpace
 from hwnas.tables.calibrated import require_ops
 from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
@@ -53,9 +53,10 @@ def _target(settings: Settings) -> Target | None:
         return None
     elsewhere = carried_to(settings)
     if elsewhere is None:
-        profiler = make_profiler(settings.runtime, settings.threads, 1, settings.precision)
+        precision = "fp32" if settings.precision == ANY_PRECISION else settings.precision
+        profiler = make_profiler(settings.runtime, settings.threads, 1, precision)
         target = profiler.target()
-        if settings.precision != "fp32":
+        if precision != "fp32":
             from hwnas.lowering.probe import require_precision  # late: onnx and its quantiser take a second
 
             require_precision(profiler)

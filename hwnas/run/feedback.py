@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from deploy.export import Export
 from deploy.verify import Verification
-from hwnas.run.deployment import Deployment
+from hwnas.run.branches import Branches
+from hwnas.run.folder import Display
 from hwnas.run.profiling import Correction
-from hwnas.run.search import Candidate, Choice, SearchStage
+from hwnas.run.search import Candidate, Choice
 from hwnas.search import InfeasibleBudget
 
 ATTEMPTS = 3
@@ -31,24 +32,24 @@ class Outcome:
 class Feedback:
     """Ask for the next winner, tell what the device said of it. At most `ATTEMPTS` times."""
 
-    def __init__(self, search: SearchStage, deployment: Deployment):
-        self._search, self._deployment, self._say = search, deployment, search.folder.display.say
-        self._corrections: list[Correction] = []
+    def __init__(self, branches: Branches, display: Display):
+        self._branches, self._say = branches, display.say
+        self._corrections = {precision: list[Correction]() for precision in branches.by_precision}
 
     def ask(self) -> tuple[Choice, Candidate]:
         """The next search, and its finalist that validation likes best once trained."""
-        choice = self._search.choose(self._corrections)
-        return choice, choice.finalists[self._deployment.best([c.arch for c in choice.finalists])]
+        choice = self._branches.choose(self._corrections)
+        return choice, self._branches.best(choice.finalists)
 
     def tell(self, winner: Candidate, verification: Verification) -> bool:
         """Whether to ask again: the device contradicted, and some network may still be fast enough."""
         if verification.verified:
             return False
-        self._corrections.append((winner.arch, verification.measured_ms))
-        if len(self._corrections) == ATTEMPTS:
+        self._corrections[winner.precision].append((winner.arch, verification.measured_ms))
+        if sum(map(len, self._corrections.values())) == ATTEMPTS:
             return False
         try:
-            self._search.require_feasible(self._corrections)
+            self._branches.feasible(self._corrections)
         except InfeasibleBudget as e:
             self._say(f"corrected by what the device said, {e}")
             return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from copy import copy
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -35,17 +36,32 @@ class SilentDisplay(Display):
     """Nobody watches."""
 
 
+@dataclass(frozen=True)
+class _Part(Display):
+    """A display that is told which part of a run every stage and line is about."""
+
+    whole: Display
+    name: str
+
+    def stage(self, title: str) -> AbstractContextManager[Progress]:
+        return self.whole.stage(f"{self.name}: {title}")
+
+    def say(self, text: str) -> None:
+        self.whole.say(f"{self.name}: {text}")
+
+
 class RunFolder:
     """One run on disk, locked until `close()`.
 
     Raises `HwnasError` when the folder is of another run, in use, or cannot be written. The settings are for this
-    object; `store` makes them those of the folder.
+    object; `store` makes them those of the folder. `whole` is the run's folder, where this is a part of it.
     """
 
     def __init__(self, path: Path, settings: Settings, display: Display | None = None):
         self.path, self.settings = path, settings
         self.display: Display = display or SilentDisplay()
         self.done: dict[str, tuple[Stage, Record]] = {}
+        self.whole, self._parts = self, list[RunFolder]()
         self._require_same_run()
         try:
             self._lock = open_locked(path / _LOCK)
@@ -53,6 +69,14 @@ class RunFolder:
             raise HwnasError(f"another process is working in {path}; wait for it or stop it") from None
         except OSError as e:
             raise HwnasError(f"cannot write to {path}: {e.strerror}; choose another --out") from None
+
+    def part(self, name: str, settings: Settings) -> RunFolder:
+        """A folder in this one with stages of its own, under settings of its own and the same lock."""
+        part = copy(self)
+        part.path, part.settings, part.done, part._parts = self.path / name, settings, {}, []
+        part.display = _Part(self.display, name)
+        self._parts.append(part)
+        return part
 
     @staticmethod
     def settings_of(path: Path) -> Settings:
@@ -104,8 +128,8 @@ class RunFolder:
             return dict(record.result)
         if complaint:
             self.display.say(f"{stage.title}: {complaint}, so it is done again")
-        if not (self.path / SETTINGS_FILE).exists():
-            self.store()  # from here on there is a run to resume
+        if not (self.whole.path / SETTINGS_FILE).exists():
+            self.whole.store()  # from here on there is a run to resume
         started = time.monotonic()
         with self.display.stage(stage.title) as progress:
             result = work(progress)
@@ -124,10 +148,11 @@ class RunFolder:
         return None if record is None else dict(record.result)
 
     def seconds_by_kind(self) -> dict[str, float]:
-        """Seconds of every kind of stage, in the order they were asked for."""
+        """Seconds of every kind of stage of the whole run, in the order they were asked for."""
         total: dict[str, float] = {}
-        for _, record in self.done.values():
-            total[record.kind] = round(total.get(record.kind, 0.0) + record.seconds, 2)
+        for folder in (self.whole, *self.whole._parts):
+            for _, record in folder.done.values():
+                total[record.kind] = round(total.get(record.kind, 0.0) + record.seconds, 2)
         return total
 
     def _known(self, stage: Stage) -> Record | None:

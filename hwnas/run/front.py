@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from deploy.verify import verify
 from hwnas.lowering.op_models import network_to_time
 from hwnas.lowering.precision import in_precision
-from hwnas.run.inputs import Stages
-from hwnas.run.profiling import Profiling
-from hwnas.run.search import SearchStage
+from hwnas.run.branches import Branch, Branches
+from hwnas.run.folder import RunFolder
 from hwnas.run.stage import Result, Stage
 from hwnas.search import Evaluated
 from hwnas.spaces import Genotype
@@ -25,57 +24,78 @@ from latency_tables.storage.files import REFERENCE_FILE, digest_json, write_atom
 
 
 @dataclass(frozen=True)
-class MeasuredFront:
-    """Networks of the front, fastest first: what was predicted, what was measured, and its 95 % interval [n, 2]."""
+class PredictedFront:
+    """The networks of the front, fastest first, the precision of each, and their latencies."""
 
     networks: Evaluated
+    precisions: tuple[str, ...]
+    prediction: LatencyPrediction
+
+    def __getitem__(self, index: NDArray[np.int64]) -> PredictedFront:
+        precisions = tuple(self.precisions[i] for i in index)
+        prediction = LatencyPrediction(*(ms[index] for ms in vars(self.prediction).values()))
+        return PredictedFront(self.networks[index], precisions, prediction)
+
+
+@dataclass(frozen=True)
+class MeasuredFront:
+    """Some networks of the front: what was predicted, what was measured, and its 95 % interval [n, 2]."""
+
+    predicted: PredictedFront
     agreement: Agreement
     ci95_ms: Floats
     plot: Path
 
 
 @dataclass(frozen=True)
-class Front(Stages):
-    """The front of the first search: predicted at once, measured network by network."""
+class Front:
+    """The front of the first search in every precision: predicted at once, measured network by network."""
 
-    profiling: Profiling
-    search: SearchStage
+    folder: RunFolder
+    branches: Branches
 
-    def predicted(self) -> tuple[Evaluated, LatencyPrediction]:
+    def predicted(self) -> PredictedFront:
         """The front, fastest first, and its latencies."""
-        self.search.require_feasible()
-        front = self.search.choose().front
-        front = front[np.argsort(front.ms, kind="stable")]
-        return front, self.profiling.latency().predict(front.population)
+        choice = self.branches.choose({})
+        front, precisions = choice.front, np.array(choice.front_precisions)
+        order, ends = np.argsort(front.ms, kind="stable"), np.empty((3, len(front)))
+        for precision in set(choice.front_precisions):
+            mine = precisions == precision
+            said = self.branches[precision].profiling.latency().predict(front.population[mine])
+            ends[:, mine] = said.ms, said.lower_ms, said.upper_ms
+        return PredictedFront(front, choice.front_precisions, LatencyPrediction(*ends))[order]
 
     def measured(self, count: int) -> MeasuredFront:
         """`count` networks of the front, or all if it has fewer, spread over its latencies; draws `front.png`."""
         from hwnas.report.agreement import agreement_plot
 
-        front, prediction = self.predicted()
-        chosen = spread(prediction.ms, count)
-        said = [self._measure(arch) for arch in front.population[chosen]]
+        front = self.predicted()
+        chosen = front[spread(front.prediction.ms, count)]
+        each = zip(chosen.precisions, chosen.networks.population, strict=True)
+        said = [self._measure(self.branches[precision], arch) for precision, arch in each]
         measured_ms, ci95_ms = (np.array([one[name] for one in said]) for name in ("measured_ms", "measured_ci95_ms"))
-        agreement = Agreement(LatencyPrediction(*(ms[chosen] for ms in vars(prediction).values())), measured_ms)
+        agreement = Agreement(chosen.prediction, measured_ms)
         plot = self.folder.path / "front.png"
         agreement_plot([("front", agreement)], measured_ci_ms=ci95_ms).savefig(plot, dpi=150)
-        return MeasuredFront(front[chosen], agreement, ci95_ms, plot)
+        return MeasuredFront(chosen, agreement, ci95_ms, plot)
 
-    def _measure(self, arch: Genotype) -> Result:
+    def _measure(self, branch: Branch, arch: Genotype) -> Result:
         """Stage `front`: one network on the device in fresh processes. Weights change no time, so they are random."""
-        text, table, device = self.space.to_text(arch), self.profiling.table, self.profiling.device
+        profiling, folder = branch.profiling, branch.profiling.folder
+        text, table, device = profiling.space.to_text(arch), profiling.table, profiling.device
         name = digest_json(text)[:10]
-        path, precision = self.folder.path / "front" / f"{name}.onnx", device.target().precision
+        path, precision = folder.path / "front" / f"{name}.onnx", device.target().precision
 
         def work(progress: Progress) -> Result:
-            model = in_precision(network_to_time(self.space, arch), precision, form=device.int8_form)
+            model = in_precision(network_to_time(profiling.space, arch), precision, form=device.int8_form)
             write_atomically(path, model)
-            reference = self.profiling.table_folder / REFERENCE_FILE
-            said = vars(verify(path, reference, table, self.search.budget.ms, device, path.with_suffix(""), progress))
+            reference = profiling.table_folder / REFERENCE_FILE
+            budget_ms = self.branches.budget.ms
+            said = vars(verify(path, reference, table, budget_ms, device, path.with_suffix(""), progress))
             return {name: said[name] for name in ("measured_ms", "measured_ci95_ms", "raw_median_ms", "slowdown")}
 
         inputs = {"arch": text, "table": table.digest, "precision": precision}
-        return self.folder.do(Stage("front", "measuring the front", inputs, (path,), name), work)
+        return folder.do(Stage("front", "measuring the front", inputs, (path,), name), work)
 
 
 def spread(ms: Floats, count: int) -> NDArray[np.int64]:

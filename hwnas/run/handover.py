@@ -22,21 +22,21 @@ from profilers import Int8Form, RuntimeSetting
 def hand_over(run: Run, wanted: Wanted, folder: Path) -> FolderManifest:
     """Export the winner, or the network asked for, and write its folder; raises `HwnasError` when that cannot be."""
     require_replaceable(folder)
-    arch = run.chosen()
-    exported = run.deployment.export(arch)
-    profiling = run.profiling
+    branch, arch = run.chosen()
+    exported = branch.deployment.export(arch)
 
     def predicted(setting: RuntimeSetting) -> Milliseconds | None:
-        """The calibrated table's word, where the run has one for this setting; nothing is measured for it."""
-        if not (profiling.table_folder / NETWORKS_FILE).exists():
-            return None
-        target = profiling.table.provenance.target
-        if RuntimeSetting(target.runtime, target.threads, target.batch, target.precision) != setting:
-            return None
-        said = profiling.latency().predict(np.asarray(arch))
-        return Milliseconds(*(float(value[0]) for value in (said.ms, said.lower_ms, said.upper_ms)))
+        """A calibrated table's word, where the run has one for this setting; nothing is measured for it."""
+        for profiling in (branch.profiling for branch in run.branches):
+            if not (profiling.table_folder / NETWORKS_FILE).exists():
+                continue
+            target = profiling.table.provenance.target
+            if RuntimeSetting(target.runtime, target.threads, target.batch, target.precision) == setting:
+                said = profiling.latency().predict(np.asarray(arch))
+                return Milliseconds(*(float(value[0]) for value in (said.ms, said.lower_ms, said.upper_ms)))
+        return None
 
-    files = [(exported.path.read_bytes(), read_manifest(exported.path), profiling.profiler.int8_form)]
+    files = [(exported.path.read_bytes(), read_manifest(exported.path), branch.profiling.profiler.int8_form)]
     if exported.precision != "fp32":
         files.insert(0, _fp32(run, arch))
     name = f"{_plain(run.inputs.space.name)}-{exported.path.parent.name}"
@@ -48,7 +48,7 @@ def hand_over(run: Run, wanted: Wanted, folder: Path) -> FolderManifest:
 
 def _fp32(run: Run, arch: Genotype) -> tuple[bytes, Manifest, Int8Form]:
     """The fp32 file of a network whose run ships another precision."""
-    network, space = run.deployment.train(arch).network, run.inputs.space
+    network, space = run.training.train(arch).network, run.inputs.space
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         export_network(network, run.inputs.data, path, architecture=space.to_text(arch), space=space.name)

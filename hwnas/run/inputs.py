@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from hwnas.data import Dataset, load_dataset
 from hwnas.run.folder import RunFolder
 from hwnas.run.settings import Settings
-from hwnas.spaces import SearchSpace, Subspace, load_space
+from hwnas.spaces import Genotype, SearchSpace, Subspace, load_space
 
 
 def make_space(settings: Settings, num_classes: int = 10) -> SearchSpace:
@@ -53,3 +55,8 @@ class Stages:
     def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
         return self.inputs.space
+
+    def candidate(self, arch: Genotype) -> Path:
+        """The folder of what these stages leave of one architecture."""
+        text = self.space.to_text(arch)
+        return self.folder.path / "candidates" / hashlib.sha256(text.encode()).hexdigest()[:10]

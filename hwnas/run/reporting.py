@@ -7,6 +7,7 @@ import numpy as np
 from deploy.manifest import read_manifest
 from deploy.verify import Verification
 from hwnas.report import Attempt, ReportData, Usage
+from hwnas.run.branches import Branches
 from hwnas.run.deployment import Deployment
 from hwnas.run.feedback import Outcome
 from hwnas.training import Curve
@@ -16,10 +17,12 @@ def _arrays(curve: Curve) -> dict[str, np.ndarray]:
     return {name: np.array(values, dtype=float) for name, values in vars(curve).items()}
 
 
-def report_data(deployment: Deployment, outcome: Outcome, test_accuracy: float) -> ReportData:
+def report_data(branches: Branches, outcome: Outcome, test_accuracy: float) -> ReportData:
     """Gather the numbers of a finished run."""
-    folder, profiling, accuracy_model = deployment.folder, deployment.profiling, deployment.accuracy_model
     winner, choice, verification, export = outcome.winner, outcome.choice, outcome.verification, outcome.export
+    deployment = branches[winner.precision].deployment
+    folder, profiling, training = deployment.folder.whole, deployment.profiling, deployment.training
+    accuracy_model = training.accuracy_model
     latency, table, held = profiling.latency(), profiling.table, profiling.heldout
     assert latency.calibration is not None
     assert latency.calibration.networks is not None
@@ -58,7 +61,7 @@ def report_data(deployment: Deployment, outcome: Outcome, test_accuracy: float) 
         op_labels=tuple(op.key for op in ops),
         op_ms=latency.op_ms(ops),
         supernet_curve=_arrays(accuracy_model.curve),
-        winner_curve=_arrays(deployment.train(winner.arch).curve),
+        winner_curve=_arrays(training.train(winner.arch).curve),
         predictor_true=np.array(accuracy_model.predictor_fit.true),
         predictor_predicted=np.array(accuracy_model.predictor_fit.predicted),
         predictor_tau=accuracy_model.predictor_fit.tau,
@@ -100,6 +103,6 @@ def _provenance(deployment: Deployment, verification: Verification) -> tuple[tup
         ("wall clock of the shipped model", f"{verification.raw_median_ms:.4g} ms median"),
         ("machine speed when verified", f"reference ran {verification.slowdown:.3f} x its quiet time"),
         ("data", f"{data.name}: {sizes}, {data.digest[:12]}"),
-        ("supernet pairs", f"{len(deployment.accuracy_model.pairs.accuracy)}"),
+        ("supernet pairs", f"{len(deployment.training.accuracy_model.pairs.accuracy)}"),
         ("seed", str(deployment.settings.seed)),
     )

@@ -51,14 +51,19 @@ class Candidate:
     predicted_ms: float
     predicted_lower_ms: float
     predicted_upper_ms: float
+    precision: str
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a search found: the finalists, best first, the front they stand on, and random networks behind it."""
+    """What a search found: the finalists, best first, the front they stand on, and random networks behind it.
+
+    `front_precisions` are those of the front's networks.
+    """
 
     finalists: tuple[Candidate, ...]
     front: Evaluated
+    front_precisions: tuple[str, ...]
     cloud: Evaluated
 
 
@@ -91,16 +96,16 @@ class SearchStage(Stages):
             "seed": s.seed,
         }
 
-        if attempt == 1 and (complaint := self.budget.complaint):
-            self.folder.display.say(complaint)
         title = "search" if attempt == 1 else f"search again ({attempt})"
         stage = Stage("search", title, inputs, part=str(attempt))
         result = self.folder.do(stage, lambda progress: self._search(latency, budget_ms, progress))
         archs = np.array([self.space.from_text(text) for text in result["archs"]])
         ms = latency.predict(archs)
+        precision, front = [s.precision], _unpack(result["front"])
         columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
-        finalists = tuple(Candidate(*row) for row in zip(archs, result["archs"], *columns, strict=True))
-        return Choice(finalists, _unpack(result["front"]), _unpack(result["cloud"]))
+        rows = zip(archs, result["archs"], *columns, precision * len(archs), strict=True)
+        finalists = tuple(Candidate(*row) for row in rows)
+        return Choice(finalists, front, tuple(precision * len(front)), _unpack(result["cloud"]))
 
     @property
     def _effort(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from latency_tables import HwnasError
 from latency_tables.storage.serialise import from_plain
 
 DIGITS = "digits"
+ANY_PRECISION = "any"
 
 _SPACE = ("space", "allow", "fix")
 _DATA = ("data", "test_data", "limit", "mirror")
@@ -69,7 +70,9 @@ class Settings:
     known_hosts: str | None = _setting(None, "host keys to trust with --device [default: ~/.ssh/known_hosts]")
     runtime: str = _setting("onnxruntime", "inference runtime, see `hwnas runtimes`; or your own: file.py:Class")
     threads: int = _setting(1, "threads of the runtime", 1, 1024)
-    precision: str = _setting("fp32", "what the device computes in: fp32, fp16, int8")
+    precision: str = _setting(
+        "fp32", "what the device computes in: fp32, fp16, int8; any: each that it can, the best network of all ships"
+    )
     table: str | None = _setting(None, "use this latency table, made on this device, instead of profiling")
     budget_ms: float | None = _setting(
         None, "latency budget [default: the median predicted latency of random networks]"
@@ -119,6 +122,10 @@ class Settings:
                 raise HwnasError(f"{_option(name)} must be {bound}, got {value:g}")
         if not 0 <= self.max_drop <= 100:
             raise HwnasError(f"--max-drop must be 0 to 100 points, got {self.max_drop:g}")
+        if self.precision == ANY_PRECISION:
+            for name in ("table", "arch"):
+                if getattr(self, name) is not None:
+                    raise HwnasError(f"{_option(name)} goes with one --precision, not with any: fp32, fp16 or int8")
         from hwnas.search.strategies.by_name import STRATEGIES  # late: what only reads settings needs no search
 
         if self.strategy not in STRATEGIES:

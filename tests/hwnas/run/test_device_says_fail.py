@@ -54,7 +54,7 @@ def test_a_contradiction_is_fed_back_and_the_next_choice_takes_it_into_account(s
     path, script = scripted
     asked = script(lambda attempt, arch, budget: 1.1 * budget if attempt == 0 else 0.8 * budget)
     with Run(RunFolder.settings_of(path), path, listener) as run:
-        outcome, budget = run.outcome(), run.budget.ms
+        outcome, budget = run.outcome(), run.branches.budget.ms
         (first, said), (second, _) = outcome.attempts
         corrected = run.profiling.latency([(first.arch, said.measured_ms)])
         bounds, again = corrected.predict(first.arch[None]), corrected.predict(second.arch[None])

@@ -301,3 +301,20 @@ def test_a_run_without_its_settings_is_still_a_run_folder(bake):
     assert bake()["loaves"] == 1
     assert bake("rye")["loaves"] == 2
     assert RunFolder.settings_of(bake.path) == Settings()
+
+
+def test_a_part_has_stages_of_its_own_and_is_counted_with_the_whole(tmp_path, listener):
+    folder = RunFolder(tmp_path / "run", Settings(), listener)
+    part = folder.part("int8", Settings(precision="int8"))
+    stage = Stage("bake", "baking", {})
+    assert part.do(stage, lambda progress: {"of": "part"}) == {"of": "part"}
+    assert folder.do(stage, lambda progress: {"of": "whole"}) == {"of": "whole"}
+    assert part.do(stage, lambda progress: {"of": "neither"}) == {"of": "part"}
+    assert listener.stages == ["int8: baking", "baking"]
+    assert (part.path / "stages" / "bake.json").exists()
+    assert part.settings.precision == "int8"
+    assert RunFolder.settings_of(folder.path) == Settings()
+    assert not (part.path / "run.json").exists()
+    seconds = sum(record.seconds for part_or_whole in (folder, part) for _, record in part_or_whole.done.values())
+    assert folder.seconds_by_kind() == part.seconds_by_kind() == {"bake": pytest.approx(seconds, abs=0.01)}
+    folder.close()

@@ -1,4 +1,4 @@
-"""One whole run in int8, of a space so small that it takes seconds."""
+"""One whole run in the best of all precisions, of a space so small that it takes seconds."""
 
 import json
 
@@ -8,44 +8,66 @@ from deploy.folder import manifest_of
 from deploy.manifest import read_manifest
 from hwnas.cli.main import main
 from hwnas.lowering.ranges import RANGE_METHODS
+from hwnas.run import Run, RunFolder
+from latency_tables import load_table
 from profilers.runtimes import make_profiler
-
-pytestmark = pytest.mark.slow
 
 SMALL = [
     *("--allow", "block*=mb3k3,mb6k3", "--fix", "depth*=1", "--data", "digits", "--limit", "200", "--pairs", "10"),
     *("--calibration-networks", "10", "--heldout-networks", "3", "--supernet-epochs", "1", "--evaluations", "100"),
-    *("--finalists", "1", "--train-epochs", "2", "--budget-ms", "100"),  # any network will do
+    *("--finalists", "2", "--train-epochs", "1", "--budget-ms", "100"),  # any network will do
 ]
 
 
-def test_a_run_in_int8(tmp_path, capsys):
+@pytest.mark.slow
+def test_a_run_in_any_precision(tmp_path, capsys):
     run = tmp_path / "run"
-    code = main(["run", *SMALL, "--precision", "int8", "--max-drop", "100", "--json", "--out", str(run)])
+    code = main(["run", *SMALL, "--precision", "any", "--max-drop", "100", "--json", "--out", str(run)])
     said = capsys.readouterr()
     assert code in (0, 1), said.err
     result = json.loads(said.out)
-    how = result["lowering"]
-    assert result["precision"] == "int8"
-    assert how["method"].partition(",")[0] in RANGE_METHODS
-    assert how["proof_pct"] == 100
-    assert how["drop_points"] == pytest.approx(100 * (how["fp32_accuracy"] - how["accuracy"]))
+    assert "without fp16: " in said.err  # no CPU computes in it
+    for precision in ("fp32", "int8"):
+        assert load_table(run / precision / "table").provenance.target.precision == precision
+        assert f"{precision}: held-out error of the latency model: " in said.err
     model = run / result["onnx"]
-    make_profiler("onnxruntime", 1, 1, "int8").open(model.read_bytes()).close()
-    manifest = read_manifest(model)
-    assert (manifest.precision, manifest.lowering.method) == ("int8", how["method"])
-    page = (run / "report.html").read_text()
-    assert "accuracy in int8" in page
-    assert how["method"] in page
-    # Another limit is another question to the export, and to nothing before it.
-    before = {p.stem: p.stat().st_mtime_ns for p in (run / "stages").glob("*.json")}
-    assert main(["export", "--max-drop", "99", "--json", "--out", str(run)]) == 0
-    assert json.loads(capsys.readouterr().out)["lowering"] == how
-    after = {p.stem: p.stat().st_mtime_ns for p in (run / "stages").glob("*.json")}
-    assert {name.partition("-")[0] for name in after if after[name] != before[name]} == {"export"}
-    # The folder to hand over has the very file of the run, and the fp32 one that it was made from.
-    assert main(["export", "--to", "onnx", "--no-measure", "--max-drop", "99", "--out", str(run)]) == 0
-    (int8,) = manifest_of(run / "handover").models
-    assert (run / "handover" / int8.source).read_bytes() == model.read_bytes()
-    assert int8.accuracy == pytest.approx(result["test_accuracy"])
-    assert int8.predicted is not None
+    assert model.is_relative_to(run / result["precision"])
+    assert read_manifest(model).precision == result["precision"]
+    assert ("accuracy in int8" in (run / "report.html").read_text()) == (result["precision"] == "int8")
+    # What is of no precision is done once, above the others.
+    kinds = {where: {p.stem.partition("-")[0] for p in run.glob(f"{where}stages/*.json")} for where in ("", "int8/")}
+    assert {"supernet", "predict", "train", "report"} == kinds[""]
+    assert {"ops", "profile", "calibrate", "drop", "search"} <= kinds["int8/"]
+
+    with Run(RunFolder.settings_of(run), run) as opened:
+        exported = opened.branches["int8"].deployment.export(opened.inputs.space.from_text(result["arch"]))
+    how = exported.lowering
+    assert how.method.partition(",")[0] in RANGE_METHODS
+    assert how.proof_pct == 100
+    assert how.drop_points == pytest.approx(100 * (how.fp32_accuracy - how.accuracy))
+    make_profiler("onnxruntime", 1, 1, "int8").open(exported.path.read_bytes()).close()
+
+    assert main(["pareto", "--json", "--out", str(run)]) == 0
+    networks = json.loads(capsys.readouterr().out)["networks"]
+    assert {one["precision"] for one in networks} <= {"fp32", "int8"}
+    for column in ("ms", "accuracy"):
+        assert [one[column] for one in networks] == sorted(one[column] for one in networks)
+    # The folder to hand over has the very file of the run.
+    assert main(["export", "--to", "onnx", "--no-measure", "--out", str(run)]) == 0
+    (handed,) = manifest_of(run / "handover").models
+    assert (handed.precision, handed.accuracy) == (result["precision"], pytest.approx(result["test_accuracy"]))
+    assert (run / "handover" / handed.source).read_bytes() == model.read_bytes()
+    assert handed.predicted is not None
+    # Another limit is another question to the export of a lower precision, and to nothing before it.
+    capsys.readouterr()
+    assert main(["run", "--resume", "--max-drop", "99", "--json", "--out", str(run)]) == code
+    again = capsys.readouterr()
+    assert json.loads(again.out)["arch"] == result["arch"]
+    for stage in ("int8: latency table", "int8: what int8 costs in accuracy", "int8: search", "fp32: search"):
+        assert f"{stage}: already done" in again.err
+
+
+@pytest.mark.parametrize(("verb", "option"), [("run", ("--table", "T")), ("verify", ("--arch", "mbconv-32:mb3k3"))])
+def test_what_is_of_one_precision_does_not_go_with_any(tmp_path, capsys, verb, option):
+    assert main([verb, "--precision", "any", *option, "--out", str(tmp_path / "run")]) == 2
+    assert f"{option[0]} goes with one --precision, not with any" in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""A run in every precision that it may ship: a table, a search under it and files of each, and the best of all.
+
+Precision is one more choice of the search. It is made outside: a drop in accuracy that is the same for every network
+changes no order, so one search per precision, each of its own latency model, finds the front that mixes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+
+from deploy.lowered import PrecisionError
+from hwnas.lowering.precision import PRECISIONS
+from hwnas.lowering.probe import require_precision
+from hwnas.run.accuracy_model import AccuracyModel
+from hwnas.run.budget import RunBudget
+from hwnas.run.deployment import Deployment
+from hwnas.run.drop import PrecisionDrop
+from hwnas.run.folder import RunFolder
+from hwnas.run.inputs import Inputs
+from hwnas.run.profiling import Correction, Profiling
+from hwnas.run.search import Candidate, Choice, SearchStage
+from hwnas.run.settings import ANY_PRECISION
+from hwnas.run.training import Training
+from hwnas.search import Evaluated, InfeasibleBudget, concat
+from hwnas.search.pareto import pareto_front
+from latency_tables import ProfilerError
+from profilers.where import ThisMachine
+
+Corrections = Mapping[str, Sequence[Correction]]
+"""What the device contradicted, by precision."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A run in one precision."""
+
+    profiling: Profiling
+    search: SearchStage
+    deployment: Deployment
+    drop: PrecisionDrop
+
+    @property
+    def precision(self) -> str:
+        """What its files compute in."""
+        return self.profiling.settings.precision
+
+
+class Branches:
+    """All precisions of a run: one, or with `--precision any` those that the device computes in."""
+
+    def __init__(self, folder: RunFolder, inputs: Inputs, accuracy_model: AccuracyModel, training: Training):
+        self._folder, self._inputs = folder, inputs
+        self._accuracy_model, self._training = accuracy_model, training
+
+    @cached_property
+    def by_precision(self) -> Mapping[str, Branch]:
+        """Every branch; raises `HwnasError` when the device cannot be used at all."""
+        s = self._folder.settings
+        if s.precision != ANY_PRECISION:
+            return {s.precision: self._branch(self._folder, None)}
+        branches: dict[str, Branch] = {}
+        for precision in PRECISIONS:
+            mine = replace(s, precision=precision)
+            branch = self._branch(self._folder.part(precision, mine), next(iter(branches.values()), None))
+            try:
+                device = branch.profiling.device
+                if isinstance(device, ThisMachine):
+                    require_precision(device.profiler)
+            except ProfilerError as e:
+                if precision == PRECISIONS[0]:
+                    raise
+                self._folder.display.say(f"without {precision}: {e}")
+            else:
+                branches[precision] = branch
+        return branches
+
+    def _branch(self, folder: RunFolder, first: Branch | None) -> Branch:
+        profiling = Profiling(folder, self._inputs)
+        budget = RunBudget(profiling) if first is None else first.search.budget
+        search = SearchStage(folder, self._inputs, profiling, self._accuracy_model, budget)
+        deployment = Deployment(folder, self._inputs, profiling, self._training, budget)
+        return Branch(
+            profiling, search, deployment, PrecisionDrop(folder, self._inputs, profiling, self._accuracy_model)
+        )
+
+    def __iter__(self) -> Iterator[Branch]:
+        return iter(self.by_precision.values())
+
+    def __getitem__(self, precision: str) -> Branch:
+        return self.by_precision[precision]
+
+    @property
+    def first(self) -> Branch:
+        """The branch of the only precision, else that of fp32, which suggests the budget."""
+        return next(iter(self))
+
+    @property
+    def budget(self) -> RunBudget:
+        """The budget of all."""
+        return self.first.search.budget
+
+    def feasible(self, corrections: Corrections) -> dict[str, Branch]:
+        """The branches with a network that fits the budget; raises `InfeasibleBudget` when there is none.
+
+        Known before anything expensive is started.
+        """
+        found, refusals = dict[str, Branch](), list[InfeasibleBudget]()
+        for precision, branch in self.by_precision.items():
+            try:
+                branch.search.require_feasible(corrections.get(precision, ()))
+                found[precision] = branch
+            except InfeasibleBudget as e:
+                refusals.append(e)
+        if not found:
+            raise refusals[-1]
+        return found
+
+    def choose(self, corrections: Corrections) -> Choice:
+        """The finalists of all precisions, what each costs in accuracy taken off, and the front that mixes them."""
+        if not any(corrections.values()) and (complaint := self.budget.complaint):
+            self._folder.display.say(complaint)
+        found = self.feasible(corrections)
+        choices = [branch.search.choose(corrections.get(precision, ())) for precision, branch in found.items()]
+        if len(self.by_precision) == 1:
+            return choices[0]
+        drops = [branch.drop.of_accuracy for branch in found.values()]
+        return mixed(choices, drops, self._folder.settings.finalists)
+
+    def best(self, finalists: Sequence[Candidate]) -> Candidate:
+        """The one whose file is best on validation, by the mean probability of the true class.
+
+        Left out are files that a lower precision spoils; raises `PrecisionError` when that are all.
+        """
+        self._training.train_all([finalist.arch for finalist in finalists])
+        scores, refusals = list[float](), list[PrecisionError]()
+        for one in finalists:
+            try:
+                scores.append(self[one.precision].deployment.true_class_probability(one.arch))
+            except PrecisionError as e:
+                self._folder.display.say(f"{one.text} is left out: {e}")
+                scores.append(-1.0)
+                refusals.append(e)
+        if len(refusals) == len(finalists):
+            raise refusals[-1]
+        return finalists[int(np.argmax(scores))]
+
+
+def mixed(choices: Sequence[Choice], drops: Sequence[float], finalists: int) -> Choice:
+    """What searches in several precisions found, as if precision had been one more choice of one search.
+
+    `drops` are what each precision costs in accuracy, 0 to 1; the best `finalists` of all stay.
+    """
+    best = sorted(chain.from_iterable(map(_lowered, choices, drops)), key=lambda one: -one.accuracy)
+    fronts = [_less_accurate(choice.front, drop) for choice, drop in zip(choices, drops, strict=True)]
+    front, precisions = concat(fronts), np.concatenate([choice.front_precisions for choice in choices])
+    kept = pareto_front(front.accuracy, front.ms)
+    return Choice(tuple(best[:finalists]), front[kept], tuple(map(str, precisions[kept])), choices[0].cloud)
+
+
+def _lowered(choice: Choice, drop: float) -> Iterator[Candidate]:
+    return (replace(one, accuracy=one.accuracy - drop) for one in choice.finalists)
+
+
+def _less_accurate(evaluated: Evaluated, drop: float) -> Evaluated:
+    return replace(evaluated, accuracy=evaluated.accuracy - drop)

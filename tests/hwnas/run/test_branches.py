@@ -1,0 +1,89 @@
+"""Precision as one more choice: what several searches found, put together; which file wins; what is left out."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from deploy.lowered import PrecisionError
+from hwnas.run.branches import Branches, mixed
+from hwnas.run.search import Candidate, Choice
+from hwnas.search import Evaluated, InfeasibleBudget
+
+
+def choice(precision, accuracy, ms):
+    """A search whose front are networks [0, i], and whose finalists are all of them, best first."""
+    n = len(accuracy)
+    population = np.array([[0, i] for i in range(n)])
+    front = Evaluated(population, np.array(accuracy), np.zeros(n), np.array(ms), 1.1 * np.array(ms))
+    finalists = [
+        Candidate(a, f"n{a[1]}", s, m, m, m, precision) for a, s, m in zip(population, accuracy, ms, strict=True)
+    ]
+    return Choice(tuple(sorted(finalists, key=lambda c: -c.accuracy)), front, (precision,) * n, front)
+
+
+def test_the_front_mixes_precisions_and_every_drop_is_taken_off():
+    """int8 costs .02: .78 at 1 ms and .88 at 3 ms; the first beats fp32's .75 at 2 ms, fp32's .90 at 4 ms stays."""
+    found = mixed([choice("fp32", [0.75, 0.90], [2.0, 4.0]), choice("int8", [0.80, 0.90], [1.0, 3.0])], [0.0, 0.02], 3)
+    assert found.front.ms.tolist() == [1.0, 3.0, 4.0]
+    assert found.front.accuracy == pytest.approx([0.78, 0.88, 0.90])
+    assert found.front_precisions == ("int8", "int8", "fp32")
+    assert [(c.precision, c.text) for c in found.finalists] == [("fp32", "n1"), ("int8", "n1"), ("int8", "n0")]
+    assert [c.accuracy for c in found.finalists] == pytest.approx([0.90, 0.88, 0.78])
+
+
+def test_a_precision_that_spoils_every_network_gives_no_finalist():
+    found = mixed([choice("fp32", [0.75, 0.90], [2.0, 4.0]), choice("int8", [0.80, 0.90], [1.0, 3.0])], [0.0, 1.0], 2)
+    assert found.front.accuracy[np.array(found.front_precisions) == "int8"].max() < 0
+    assert {c.precision for c in found.finalists} == {"fp32"}
+
+
+class Training:
+    def __init__(self):
+        self.trained = []
+
+    def train_all(self, archs):
+        self.trained += [tuple(arch) for arch in archs]
+
+
+def branches(listener, **by_precision):
+    made = Branches(SimpleNamespace(display=listener, settings=None), None, None, Training())
+    made.__dict__["by_precision"] = by_precision
+    return made
+
+
+def scoring(scores):
+    """A branch whose files have these mean probabilities of the true class by genotype; None: it is spoilt."""
+
+    def probability(arch):
+        if scores[int(arch[1])] is None:
+            raise PrecisionError("int8 costs 9 points")
+        return scores[int(arch[1])]
+
+    return SimpleNamespace(deployment=SimpleNamespace(true_class_probability=probability))
+
+
+def test_the_best_file_wins_whatever_its_precision(listener):
+    finalists = [*choice("fp32", [0.9, 0.8], [4.0, 2.0]).finalists, *choice("int8", [0.85], [1.0]).finalists]
+    all_precisions = branches(listener, fp32=scoring({0: 0.7, 1: 0.6}), int8=scoring({0: 0.75}))
+    assert all_precisions.best(finalists) is finalists[2]
+    assert all_precisions._training.trained == [(0, 0), (0, 1), (0, 0)]
+
+
+def test_files_that_a_precision_spoils_are_left_out(listener):
+    finalists = choice("int8", [0.9, 0.8], [4.0, 2.0]).finalists
+    assert branches(listener, int8=scoring({0: None, 1: 0.1})).best(finalists).text == "n1"
+    assert listener.said == ["n0 is left out: int8 costs 9 points"]
+    with pytest.raises(PrecisionError, match="int8 costs 9 points"):
+        branches(listener, int8=scoring({0: None, 1: None})).best(finalists)
+
+
+def test_a_budget_is_refused_only_where_no_precision_meets_it(listener):
+    def refusing(corrections):
+        raise InfeasibleBudget("no network is that fast")
+
+    slow = SimpleNamespace(search=SimpleNamespace(require_feasible=refusing))
+    fast = SimpleNamespace(search=SimpleNamespace(require_feasible=lambda corrections: None))
+    assert list(branches(listener, fp32=slow, int8=fast).feasible({})) == ["int8"]
+    with pytest.raises(InfeasibleBudget, match="no network is that fast"):
+        branches(listener, fp32=slow, int8=slow).feasible({})
