@@ -26,7 +26,7 @@ from hwnas.run import Run, Settings
 from hwnas.run.branches import Branch, mixed
 from hwnas.run.front import spread
 from hwnas.run.search import Choice
-from hwnas.search import Problem, make_strategy, search
+from hwnas.search import Problem, fastest, make_strategy, search
 from hwnas.spaces import load_space
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel
