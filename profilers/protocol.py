@@ -35,13 +35,20 @@ class Protocol:
     minimum_rounds: int = 3
     maximum_rounds: int = 6
     target_ci_pct: float = 1.0
-    patience: int = 25  # times that the reference is run again to wait for a quiet moment
-    disturbed_rounds: int = 4  # more than the maximum, for models that had no quiet moment
+    patience: int = 100  # times that the reference is run again to wait for a quiet moment
+    disturbed_rounds: int = 6  # more than the maximum, for models that had no quiet moment
 
     @property
     def rounds(self) -> int:
         """Rounds there can be at all."""
         return self.maximum_rounds + self.disturbed_rounds
+
+    def limited(self, rounds: int | None) -> Protocol:
+        """A first look: so many rounds at most, without waiting for quiet moments. None: as it is."""
+        if rounds is None:
+            return self
+        least = min(self.minimum_rounds, rounds)
+        return replace(self, minimum_rounds=least, maximum_rounds=rounds, patience=0, disturbed_rounds=0)
 
     def to_json(self) -> dict[str, float]:
         """Plain values for provenance and journal headers."""

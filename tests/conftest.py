@@ -21,6 +21,7 @@ TINY = {
     "space": "mbconv-32",
     "data": "digits",
     "limit": 200,
+    "rounds": 1,
     "calibration-networks": 10,
     "heldout-networks": 3,
     "pairs": 10,

@@ -9,11 +9,13 @@ import typer
 
 from hwnas.cli.answer import Answer
 from hwnas.cli.display import ConsoleDisplay, one_stage, say_loading
+from hwnas.run.settings import HELP
 from latency_tables import HwnasError, LatencyTable, load_table, save_table
 from latency_tables.plugins import is_own
 from latency_tables.storage.networks import save_networks
 
 if TYPE_CHECKING:
+    from profilers import Protocol
     from profilers.boards.results import BoardResults
 
 
@@ -26,6 +28,7 @@ def kit(
     precision: Annotated[str, typer.Option(help="precision to measure in")] = "fp32",
     networks: Annotated[int, typer.Option(help="whole networks that the table is calibrated on")] = 80,
     seed: Annotated[int, typer.Option(help="which networks")] = 0,
+    rounds: Annotated[int | None, typer.Option(help=HELP["rounds"], min=1)] = None,
 ) -> Answer:
     """Write one file that measures a space on a board with python3 (3.11+), numpy and a runtime: nothing to install."""
     say_loading()
@@ -40,7 +43,7 @@ def kit(
         require_contract(made, space)
     with one_stage("op models") as progress:
         setting = RuntimeSetting(runtime, threads, precision=precision)
-        make_kit(made, out, setting, networks, seed, progress)
+        make_kit(made, out, setting, networks, seed, rounds, progress)
     ops, size = len(made.all_ops), out.stat().st_size
     return Answer(
         {"kit": str(out), "ops": ops, "networks": networks, "bytes": size},
@@ -70,20 +73,25 @@ def measure(
     ] = None,
     identity: Annotated[Path | None, typer.Option(help="private key for --device [default: as ssh does]")] = None,
     known_hosts: Annotated[Path | None, typer.Option(help="host keys to trust [default: ~/.ssh/known_hosts]")] = None,
+    rounds: Annotated[int | None, typer.Option(help=f"{HELP['rounds']}; a kit has its own", min=1)] = None,
 ) -> Answer:
     """Measure a kit or a folder of op models into a table, here or by ssh on --device; no torch on either side.
 
     Resumes where it was stopped. With --device a kit is copied there and runs in the background, so that a lost
     connection does no harm: the same command attaches again. Its results are fetched into OUT/results.
     """
+    from profilers import Protocol
     from profilers.boards.kit import measure_kit, read_kit
     from profilers.boards.results import import_results
 
     is_kit, results = plan.is_file(), out / "results"
     if is_kit and precision not in (None, made_in := read_kit(plan).setting.precision):
         raise HwnasError(f"the models of {plan} are in {made_in}; make a kit in {precision}")
+    if is_kit and rounds is not None:
+        raise HwnasError(f"{plan} says itself how often it measures; give --rounds to `hwnas kit`")
+    protocol = Protocol().limited(rounds)
     if device is None and not is_kit:
-        return _saved(_measured_here(plan, out, runtime, threads, precision), out)
+        return _saved(_measured_here(plan, out, protocol, runtime, threads, precision), out)
     if device is None:
         opened = read_kit(plan)
         with one_stage("latency table") as progress:
@@ -93,7 +101,7 @@ def measure(
         from profilers.boards.ssh_login import Login, parse_address
 
         address = parse_address(device)
-        file = plan if is_kit else _packed(plan, out / "kit.pyz", precision)
+        file = plan if is_kit else _packed(plan, out / "kit.pyz", protocol, precision)
         with ConsoleDisplay() as display, display.stage(f"latency table of {address.name}") as progress:
             measure_over_ssh(
                 file,
@@ -145,25 +153,25 @@ def resources(
 
 
 def _measured_here(
-    plan: Path, out: Path, runtime: str | None, threads: int | None, precision: str | None
+    plan: Path, out: Path, protocol: Protocol, runtime: str | None, threads: int | None, precision: str | None
 ) -> LatencyTable:
-    from profilers import Protocol, measure_plan, read_plan, table_from_plan
+    from profilers import measure_plan, read_plan, table_from_plan
     from profilers.runtimes import make_profiler
 
-    planned, protocol = read_plan(plan), Protocol()
+    planned = read_plan(plan)
     profiler = make_profiler(runtime or "onnxruntime", 1 if threads is None else threads, 1, precision or "fp32")
     with one_stage("latency table") as progress:
         visits = measure_plan(planned, profiler, out / "journal.jsonl", protocol, progress)
     return table_from_plan(planned, profiler.target(), visits, protocol)
 
 
-def _packed(plan: Path, kit_file: Path, precision: str | None) -> Path:
+def _packed(plan: Path, kit_file: Path, protocol: Protocol, precision: str | None) -> Path:
     """A kit of a folder of op models; the same folder gives the same kit, so that a second call resumes."""
-    from profilers import Protocol, RuntimeSetting, read_plan
+    from profilers import RuntimeSetting, read_plan
     from profilers.boards.kit import OPS, Part, pack_kit
 
     setting = RuntimeSetting("onnxruntime", precision=precision or "fp32")
-    pack_kit({OPS: Part(read_plan(plan), Protocol())}, setting, kit_file)
+    pack_kit({OPS: Part(read_plan(plan), protocol)}, setting, kit_file)
     return kit_file
 
 

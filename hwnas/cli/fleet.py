@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwnas.cli.answer import Answer
-from hwnas.cli.display import one_stage
+from hwnas.cli.display import ConsoleDisplay, one_stage
 from latency_tables import HwnasError
+from profilers.boards.ssh_login import Login, parse_address
 
 if TYPE_CHECKING:
+    from deploy.verify import Verification
     from hwnas.tables.fleet import Chosen
 
+_VERIFY = (
+    "NAME=here or NAME=ssh://user@host[:port]: measure the network that is chosen on that device, built from its "
+    "table's settings; may repeat"
+)
 _RESOURCES = {"MB": "--budget-mb", "M MACs": "--budget-macs", "M parameters": "--budget-params"}
 
 
@@ -32,6 +39,9 @@ def fleet(
     rungs: Annotated[int, typer.Option(min=2, help="networks of a front that cannot be listed whole")] = 24,
     seconds: Annotated[float, typer.Option(min=0.1, help="at most this long for one exact search")] = 60.0,
     classes: Annotated[int, typer.Option(min=1, help="classes that the networks tell apart")] = 10,
+    verify: Annotated[list[str] | None, typer.Option(help=_VERIFY)] = None,
+    identity: Annotated[Path | None, typer.Option(help="private key for --verify [default: as ssh does]")] = None,
+    known_hosts: Annotated[Path | None, typer.Option(help="host keys to trust [default: ~/.ssh/known_hosts]")] = None,
     out: Annotated[Path, typer.Option(help="folder for fronts.csv, fleet.json and fleet.png")] = Path("fleet"),
 ) -> Answer:
     """Find every device's front of accuracy against ms, and the best network within the budgets of all of them."""
@@ -56,14 +66,39 @@ def fleet(
     ]
     if near is not None and changes is not None:
         budgets.append(hamming_budget(of_space, near, changes))
+    places = _by_name("--verify", verify or (), None)
+    if unknown := places.keys() - folders.keys():
+        raise HwnasError(f"--verify {min(unknown)}: no --table has that name; there are {', '.join(folders)}")
+    if places and not budgets:
+        raise HwnasError("--verify measures the network that is chosen within budgets; give some")
+    for place in places.values():
+        if place != "here":
+            parse_address(place)
     # An impossible budget is answered first, the sweep takes longer.
     chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None
     with one_stage("fronts") as progress:
         fronts = devices.sweep(fitted.predictor.factors, rungs, seconds, progress)
     answer = FleetAnswer(devices, fitted, fronts, chosen)
     write_fleet(answer, out)
-    text = "\n".join([*_say_fronts(answer.record()), *_say_chosen(chosen), f"all of it: {out}"])
-    return Answer(answer.record(), text)
+    lines = [*_say_fronts(answer.record()), *_say_chosen(chosen), f"all of it: {out}"]
+    if not places or chosen is None:
+        return Answer(answer.record(), "\n".join(lines))
+    from hwnas.run.fleet import FleetDevice, verify_fleet
+
+    limits = {name: _limit("--budget-ms", text) for name, text in limits_ms.items()}
+    asked = {name: FleetDevice(folders[name], place, limits.get(name)) for name, place in places.items()}
+    with ConsoleDisplay() as display:
+        said = verify_fleet(of_space, chosen.arch, asked, Login(identity, known_hosts), out / "verify", display)
+    record = {**answer.record(), "verified": {name: _verified(one) for name, one in said.items()}}
+    for name, one in said.items():
+        budget = "" if math.isinf(one.budget_ms) else f", budget {one.budget_ms:g} ms"
+        lines.append(f"{one.verdict} on {name}: {one.measured_ms:.4g} ms{budget}")
+    return Answer(record, "\n".join(lines), 0 if all(one.verified for one in said.values()) else 1)
+
+
+def _verified(said: Verification) -> dict[str, Any]:
+    """As JSON, which has no infinity: no budget is null."""
+    return {**asdict(said), "budget_ms": None if math.isinf(said.budget_ms) else said.budget_ms}
 
 
 def _by_name(option: str, given: Sequence[str], only: str | None) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 import typer
 
 from hwnas.cli.answer import Answer, columns
-from hwnas.cli.display import one_stage, say_loading
+from hwnas.cli.display import ConsoleDisplay, say_loading
+from hwnas.run.settings import HELP
 from latency_tables import HwnasError, load_table
 
 
@@ -66,6 +67,12 @@ def check(
     nets: Annotated[int, typer.Option(help="how many fresh networks to measure")] = 50,
     seed: Annotated[int, typer.Option(help="which networks; never the one of the calibration")] = 1,
     work: Annotated[Path | None, typer.Option(help="keep models and journals here, to go on after a stop")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help=HELP["rounds"])] = None,
+    device: Annotated[
+        str | None, typer.Option(help="where the device is: ssh://user@host[:port][/folder] [default: this machine]")
+    ] = None,
+    identity: Annotated[Path | None, typer.Option(help="private key for --device [default: as ssh does]")] = None,
+    known_hosts: Annotated[Path | None, typer.Option(help="host keys to trust [default: ~/.ssh/known_hosts]")] = None,
 ) -> Answer:
     """Measure fresh networks and compare; exit code 1 when the table no longer fits this device.
 
@@ -73,21 +80,25 @@ def check(
     beside the table.
     """
     say_loading()
+    from hwnas.run.device import HERE, device_of_table
     from hwnas.spaces import load_space
     from hwnas.tables.check import check_table, write_check
     from hwnas.tables.workbench import Workbench
-    from profilers.runtimes import profiler_for
-    from profilers.where import ThisMachine
+    from profilers.boards.ssh_login import Login
 
     if nets < 1 or seed < 0:
         raise HwnasError("--nets must be at least 1 and --seed at least 0")
     loaded = load_table(table)
     target = loaded.provenance.target
+    if device is not None and runtime is not None:
+        raise HwnasError("--runtime is a file on this machine; with --device the table says which runtime measures")
     made = load_space(space or loaded.provenance.space, classes)
-    device = ThisMachine(profiler_for(target, runtime))
-    with tempfile.TemporaryDirectory() if work is None else nullcontext(str(work)) as folder:
-        bench = Workbench(made, device, Path(folder))
-        with one_stage("checking the table") as progress:
+    keep = tempfile.TemporaryDirectory() if work is None else nullcontext(str(work))
+    with keep as folder, ConsoleDisplay() as display:
+        where, login = Path(folder), Login(identity, known_hosts)
+        measures = device_of_table(target, device or HERE, login, where / "device", display, runtime)
+        bench = Workbench(made, measures, where, rounds)
+        with display.stage("checking the table") as progress:
             done = check_table(table, loaded, bench, nets, seed, progress)
     write_check(done, table, seed)
     problem, figures = done.problem, done.figures()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from hwnas.run.folder import RunFolder
+from hwnas.run.folder import Display, RunFolder
 from hwnas.run.settings import Settings
 from hwnas.run.stage import Result, Stage
 from latency_tables import Target, load_table
@@ -16,8 +16,10 @@ from profilers import RuntimeSetting
 from profilers.boards.board import Board, BoardFacts, Reach, ask_board
 from profilers.boards.carried import Carried
 from profilers.boards.ssh_login import Login, parse_address
-from profilers.runtimes import make_profiler
+from profilers.runtimes import make_profiler, profiler_for
 from profilers.where import Device, ThisMachine
+
+HERE = "here"
 
 
 def device_of(settings: Settings, folder: RunFolder) -> Device:
@@ -57,5 +59,25 @@ def _board(device: str, settings: Settings, folder: RunFolder) -> Board:
         return asdict(ask_board(reach, folder.path / "device", progress))
 
     inputs = {"device": device, "setting": asdict(setting)}
-    facts = folder.do(Stage("device", f"asking {reach.address.name} what it is", inputs), work)
+    facts = folder.do(Stage("device", _asking(reach), inputs), work)
     return Board(reach, from_plain(BoardFacts, facts))
+
+
+def device_of_table(
+    target: Target, place: str, login: Login, folder: Path, display: Display, runtime: str | None = None
+) -> Device:
+    """The device that a table is of, set as the table says: this machine (`HERE`), or a board at an address.
+
+    `runtime` is one's own, here. A board is asked what it is; `folder` is for the files of that question. Raises
+    `HwnasError` where it cannot be used.
+    """
+    if place == HERE:
+        return ThisMachine(profiler_for(target, runtime))
+    setting = RuntimeSetting(target.runtime, target.threads, target.batch, target.precision)
+    reach = Reach(parse_address(place), login, setting, display.say)
+    with display.stage(_asking(reach)) as progress:
+        return Board(reach, ask_board(reach, folder, progress))
+
+
+def _asking(reach: Reach) -> str:
+    return f"asking {reach.address.name} what it is"

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.verify import verify
-from hwnas.lowering.op_models import network_to_time
-from hwnas.lowering.precision import in_precision
 from hwnas.run.branches import Branch, Branches
 from hwnas.run.folder import RunFolder
+from hwnas.run.measured import measure_network
 from hwnas.run.stage import Result, Stage
 from hwnas.search import Evaluated
 from hwnas.spaces import Genotype
@@ -20,7 +18,7 @@ from latency_tables import LatencyPrediction
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
 from latency_tables.progress import Progress
-from latency_tables.storage.files import REFERENCE_FILE, digest_json, write_atomically
+from latency_tables.storage.files import digest_json
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,8 @@ class Front:
         path, precision = folder.path / "front" / f"{name}.onnx", device.target().precision
 
         def work(progress: Progress) -> Result:
-            model = in_precision(network_to_time(profiling.space, arch), precision, form=device.int8_form)
-            write_atomically(path, model)
-            reference = profiling.table_folder / REFERENCE_FILE
-            budget_ms = self.branches.budget.ms
-            said = vars(verify(path, reference, table, budget_ms, device, path.with_suffix(""), progress))
+            where, budget_ms = profiling.table_folder, self.branches.budget.ms
+            said = vars(measure_network(profiling.space, arch, table, where, budget_ms, device, path, progress))
             return {name: said[name] for name in ("measured_ms", "measured_ci95_ms", "raw_median_ms", "slowdown")}
 
         inputs = {"arch": text, "table": table.digest, "precision": precision}

@@ -23,7 +23,6 @@ from latency_tables.storage.files import REFERENCE_FILE, ROWS_FILE
 from latency_tables.storage.networks import NETWORKS_FILE, networks_match, read_networks
 from profilers import Plan, Profiler, read_plan
 from profilers.boards.carried import Carried
-from profilers.protocol import OPS_PROTOCOL, networks_protocol
 from profilers.runtimes import make_profiler
 from profilers.where import Device, ThisMachine
 
@@ -58,7 +57,7 @@ class Profiling(Stages):
     @cached_property
     def bench(self) -> Workbench:
         """Measures this space with this runtime, in the run's folder."""
-        return Workbench(self.space, self.device, self.folder.path)
+        return Workbench(self.space, self.device, self.folder.path, self.settings.rounds)
 
     @cached_property
     def plan(self) -> Plan:
@@ -83,7 +82,7 @@ class Profiling(Stages):
             "models": [m.sha256 for m in plan.models],
             "reference": plan.reference_sha256,
             "target": [target.device, target.runtime, target.runtime_version, target.precision, target.threads],
-            "protocol": OPS_PROTOCOL.to_json(),
+            "protocol": self.bench.ops_protocol.to_json(),
         }
 
         def work(progress: Progress) -> Result:
@@ -118,7 +117,7 @@ class Profiling(Stages):
         inputs = {
             "table": table.digest,
             "networks": [self.space.to_text(a) for a in (*most, *held)],
-            "protocol": networks_protocol(s.threads).to_json(),
+            "protocol": bench.networks_protocol.to_json(),
             "least": least,
         }
 

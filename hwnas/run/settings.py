@@ -18,7 +18,16 @@ ANY_PRECISION = "any"
 _SPACE = ("space", "allow", "fix")
 _DATA = ("data", "test_data", "limit", "mirror")
 _DEVICE = ("device", "identity", "known_hosts")
-_PROFILING = (*_DEVICE, "runtime", "threads", "precision", "table", "calibration_networks", "heldout_networks")
+_PROFILING = (
+    *_DEVICE,
+    "runtime",
+    "threads",
+    "precision",
+    "table",
+    "rounds",
+    "calibration_networks",
+    "heldout_networks",
+)
 _ACCURACY = ("supernet_epochs", "pairs")
 _SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
 _TRAINING = ("train_epochs", "max_drop", "workers")
@@ -74,6 +83,13 @@ class Settings:
         "fp32", "what the device computes in: fp32, fp16, int8; any: each that it can, the best network of all ships"
     )
     table: str | None = _setting(None, "use this latency table, made on this device, instead of profiling")
+    rounds: int | None = _setting(
+        None,
+        "a first look: visit every op and network in so many rounds at most, and wait for no quiet moment "
+        "[default: until the interval is narrow]",
+        1,
+        100,
+    )
     budget_ms: float | None = _setting(
         None, "latency budget [default: the median predicted latency of random networks]"
     )

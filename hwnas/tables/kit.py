@@ -21,10 +21,12 @@ def make_kit(
     setting: RuntimeSetting,
     networks: int = 80,
     seed: int = 0,
+    rounds: int | None = None,
     progress: Progress = silent,
 ) -> None:
     """Write a kit for `space` to `out`: every op, and the networks that a run would calibrate on.
 
+    `rounds`: a first look, see `Protocol.limited`.
     Raises `HwnasError` when a count makes no sense or the file cannot be written.
     """
     if setting.threads < 1 or networks < 0 or seed < 0:
@@ -40,5 +42,7 @@ def make_kit(
         ops = plan_ops(space, where / "ops", precision=precision, progress=progress)
         archs = calibration_networks(space, {op: cost.macs for op, cost in ops.costs.items()}, seed, networks)
         plan = plan_networks(space, list(archs), where / "networks", ops.reference(), precision=precision)
-        parts = {OPS: Part(ops, OPS_PROTOCOL), NETWORKS: Part(plan, networks_protocol(setting.threads))}
+        ops_part = Part(ops, OPS_PROTOCOL.limited(rounds))
+        networks_part = Part(plan, networks_protocol(setting.threads).limited(rounds))
+        parts = {OPS: ops_part, NETWORKS: networks_part}
         pack_kit(parts, setting, out)

@@ -62,11 +62,25 @@ class MeasuredOnDevice:
 
 @dataclass(frozen=True)
 class Workbench:
-    """A space, a device, and a folder for models and journals. Everything measured is journalled."""
+    """A space, a device, and a folder for models and journals. Everything measured is journalled.
+
+    `rounds`: a first look, see `Protocol.limited`.
+    """
 
     space: SearchSpace
     device: Device
     folder: Path
+    rounds: int | None = None
+
+    @property
+    def ops_protocol(self) -> Protocol:
+        """How ops are visited."""
+        return OPS_PROTOCOL.limited(self.rounds)
+
+    @property
+    def networks_protocol(self) -> Protocol:
+        """How whole networks are visited."""
+        return networks_protocol(self.device.target().threads).limited(self.rounds)
 
     def plan(self, progress: Progress = silent) -> Plan:
         """One ONNX model of every op of the space, in the runtime's precision."""
@@ -75,8 +89,8 @@ class Workbench:
 
     def table(self, plan: Plan, progress: Progress = silent) -> LatencyTable:
         """Every op measured, in interleaved rounds."""
-        visits = self._measure(plan, "ops", OPS_PROTOCOL, progress)
-        return table_from_plan(plan, self.device.target(), visits, OPS_PROTOCOL)
+        visits = self._measure(plan, "ops", self.ops_protocol, progress)
+        return table_from_plan(plan, self.device.target(), visits, self.ops_protocol)
 
     def networks(
         self, table: LatencyTable, archs: Population, name: str, progress: Progress = silent
@@ -141,7 +155,7 @@ class Workbench:
             raise HwnasError(f"no network of {self.space.name} is left to measure; it has too few networks")
         where, target, form = self.folder / "networks" / name, self.device.target(), self.device.int8_form
         plan = plan_networks(self.space, list(archs), where, reference, precision=target.precision, form=form)
-        visits = self._measure(plan, name, networks_protocol(target.threads), progress)
+        visits = self._measure(plan, name, self.networks_protocol, progress)
         if failed := [v.error for v in visits if v.error]:
             raise ProfilerError(f"a network of {self.space.name} cannot be run: {failed[0]}")
         return plan, visits

@@ -9,8 +9,10 @@ from latency_tables import ProfilerError
 from latency_tables.errors import installed
 from profilers.device.conditions import Conditions
 
-# Heat, power brake, hardware protection. Not the software power cap: at full load that is a big GPU's normal state.
-_SLOWDOWNS = ("HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown", "HwPowerBrakeSlowdown")
+# Hardware protection, heat by software and by hardware, power brake: NVML's bits, whose names differ between versions.
+# Not the software power cap: at full load that is a big GPU's normal state.
+_SLOWDOWNS = 0x08 | 0x20 | 0x40 | 0x80
+_REASONS = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")  # before driver 535
 
 
 class NvidiaGpu:
@@ -26,9 +28,6 @@ class NvidiaGpu:
             self._gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
         except pynvml.NVMLError as e:
             raise ProfilerError(f"no NVIDIA GPU {index} to ask: {e}; is its driver installed?") from None
-        self._slowdowns = 0
-        for name in _SLOWDOWNS:
-            self._slowdowns |= getattr(pynvml, f"nvmlClocksThrottleReason{name}")
 
     @property
     def name(self) -> str:
@@ -40,11 +39,12 @@ class NvidiaGpu:
         nvml = self._nvml
         clock = self._read(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM)
         temperature = self._read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
-        reasons = self._read(nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        told = (self._read(getattr(nvml, name)) for name in _REASONS if hasattr(nvml, name))
+        reasons = next((reasons for reasons in told if reasons is not None), None)
         return Conditions(
             clock_mhz=None if clock is None else float(clock),
             temperature_c=None if temperature is None else float(temperature),
-            throttled=None if reasons is None else bool(reasons & self._slowdowns),
+            throttled=None if reasons is None else bool(reasons & _SLOWDOWNS),
         )
 
     def energy_uj(self) -> int | None:

@@ -19,6 +19,7 @@ PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 # Settings that turn the effort down; with them `hwnas run` on digits goes on from the finished run.
 LESS = {
     "limit": 200,
+    "rounds": 1,
     "supernet_epochs": 1,
     "pairs": 10,
     "evaluations": 300,

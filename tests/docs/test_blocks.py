@@ -35,8 +35,10 @@ def options(words, less):
     """The options of a command line, with less effort where a run begins or something is measured."""
     if words[1] == "kit":
         return [*words[1:], "--networks=4"]
+    if words[1:3] == ["table", "measure"]:
+        return [*words[1:], "--rounds=1"]
     if words[1:3] == ["table", "check"]:
-        return [*words[1:], "--nets=5"]
+        return [*words[1:], "--nets=5", "--rounds=1"]
     if words[1] == "export" and "--to" in words:
         return [*words[1:], "--no-measure"]
     if words[1:3] == ["table", "resources"]:

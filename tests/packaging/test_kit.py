@@ -61,7 +61,7 @@ def plain(tmp_path_factory):
 def kit(plain, hwnas, tmp_path_factory):
     """A kit that the command line made."""
     file = tmp_path_factory.mktemp("kit") / "kit.pyz"
-    words = ("--space", plain, "--networks", 4, "--seed", 3, "--classes", 7, "--json", "--out", file)
+    words = ("--space", plain, "--networks", 4, "--seed", 3, "--classes", 7, "--rounds", 2, "--json", "--out", file)
     done = hwnas("kit", *words)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"kit": str(file), "ops": 6, "networks": 4, "bytes": file.stat().st_size}
@@ -89,7 +89,18 @@ def test_a_kit_holds_the_space_and_the_networks_that_a_run_calibrates_on(kit, pl
     drawn = calibration_networks(space, macs, 3, 4)
     assert [m.key for m in networks.plan.models] == [space.to_text(a) for a in drawn]
     assert opened.setting == RuntimeSetting("onnxruntime")
-    assert (ops.protocol, networks.protocol) == (OPS_PROTOCOL, NETWORKS_PROTOCOL)
+    assert (ops.protocol, networks.protocol) == (OPS_PROTOCOL.limited(2), NETWORKS_PROTOCOL.limited(2))
+
+
+def test_a_kit_without_rounds_measures_as_a_run_does(plain, tmp_path):
+    make_kit(load_space(plain), tmp_path / "kit.pyz", ONNXRUNTIME, networks=1)
+    parts = read_kit(tmp_path / "kit.pyz").parts
+    assert (parts["ops"].protocol, parts["networks"].protocol) == (OPS_PROTOCOL, NETWORKS_PROTOCOL)
+
+
+def test_a_kit_says_itself_how_often_it_measures(kit, tmp_path, capsys):
+    assert main(["table", "measure", str(kit), "--rounds", "1", "--out", str(tmp_path / "table")]) == 2
+    assert f"{kit} says itself how often it measures; give --rounds to `hwnas kit`" in capsys.readouterr().err
 
 
 def test_a_kit_has_no_room_for_what_a_board_lacks(kit):

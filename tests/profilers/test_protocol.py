@@ -113,6 +113,15 @@ def test_every_field_goes_into_the_provenance():
     assert json.loads(json.dumps(Protocol().to_json())) == Protocol().to_json()
 
 
+def test_a_first_look_has_few_rounds_and_waits_for_nothing():
+    unhurried = {"patience": 0, "disturbed_rounds": 0}
+    assert Protocol().limited(1) == Protocol(minimum_rounds=1, maximum_rounds=1, **unhurried)
+    assert Protocol(minimum_rounds=3).limited(5) == Protocol(minimum_rounds=3, maximum_rounds=5, **unhurried)
+    assert Protocol(groups=7).limited(None) == Protocol(groups=7)
+    assert stop_reason([steady(0)], Protocol().limited(1)) == "ci"
+    assert stop_reason([steady(0)], Protocol().limited(2)) is None
+
+
 def throttled(visit, times=2):
     return replace(visit, throttled=True, samples_us=tuple(tuple(times * t for t in g) for g in visit.samples_us))
 

@@ -64,7 +64,7 @@ def test_a_run_stopped_again_and_again_ends_as_if_nothing_had_happened(tmp_path,
         return sum(p.read_bytes().count(b"\n") for p in journals.glob(pattern))
 
     few_ops = ["--allow", "block*=mb3k3,mb3k5,se6k3,se6k5,fu3k3"]  # 42, each visited three times or more
-    start = [*tiny, *few_ops, "--supernet-epochs", "2", "--train-epochs", "3", "--out", folder]
+    start = [*tiny, *few_ops, "--rounds", "3", "--supernet-epochs", "2", "--train-epochs", "3", "--out", folder]
     code, said = stopped_when(lambda: lines("ops-*") > 30, signal.SIGINT, start)
     assert code == 130
     complaint = [line for line in said.splitlines() if line.startswith("hwnas: ")]

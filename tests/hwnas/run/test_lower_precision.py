@@ -15,7 +15,7 @@ from profilers.runtimes import make_profiler
 SMALL = [
     *("--allow", "block*=mb3k3,mb6k3", "--fix", "depth*=1", "--data", "digits", "--limit", "200", "--pairs", "10"),
     *("--calibration-networks", "10", "--heldout-networks", "3", "--supernet-epochs", "1", "--evaluations", "100"),
-    *("--finalists", "2", "--train-epochs", "1", "--budget-ms", "100"),  # any network will do
+    *("--finalists", "2", "--train-epochs", "1", "--rounds", "1", "--budget-ms", "100"),  # any network will do
 ]
 
 

@@ -54,7 +54,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
     (folder / "stack.py").write_text(SPACE)
     name = f"{folder / 'stack.py'}:Stack"
-    bench = Workbench(load_space(name), ThisMachine(make_profiler("onnxruntime", 1, 1)), folder)
+    bench = Workbench(load_space(name), ThisMachine(make_profiler("onnxruntime", 1, 1)), folder, rounds=2)
     save_table(bench.table(bench.plan()), folder / "table")
     return name, folder / "table"
 
@@ -64,7 +64,7 @@ def calibrated(made, tmp_path_factory):
     """The same, after a first check has calibrated it; and what that check said."""
     name, table = made
     own = shutil.copytree(table, tmp_path_factory.mktemp("calibrated") / "table")
-    code = main(["table", "check", str(own), "--space", name, "--nets", "12", "--seed", "5"])
+    code = main(["table", "check", str(own), "--space", name, "--nets", "12", "--seed", "5", "--rounds", "2"])
     return name, own, code
 
 
@@ -86,7 +86,7 @@ def test_a_second_check_uses_that_calibration(calibrated, tmp_path, capsys):
     name, table, _ = calibrated
     own = shutil.copytree(table, tmp_path / "table")
     before = (own / "networks.csv").read_bytes()
-    code = main(["table", "check", str(own), "--space", name, "--nets", "6", "--seed", "9", "--json"])
+    code = main(["table", "check", str(own), "--space", name, "--nets", "6", "--seed", "9", "--rounds", "1", "--json"])
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (own / "networks.csv").read_bytes() == before
     assert answer["fits"] == (code == 0)
@@ -97,7 +97,7 @@ def test_a_device_that_has_changed_is_found_out(calibrated, tmp_path, capsys):
     name, table, _ = calibrated
     own = shutil.copytree(table, tmp_path / "table")
     save_networks(own, [(text, 3 * ms) for text, ms in read_networks(own)])  # it was three times slower then
-    assert main(["table", "check", str(own), "--space", name, "--nets", "10", "--seed", "7"]) == 1
+    assert main(["table", "check", str(own), "--space", name, "--nets", "10", "--seed", "7", "--rounds", "1"]) == 1
     said = capsys.readouterr().out
     assert "the table does not fit: only 0 of 10 networks are inside their 90 % interval" in said
 
@@ -172,3 +172,32 @@ def test_a_latency_that_makes_no_sense_is_named(calibrated, tmp_path):
     with pytest.raises(TableError, match=r"networks left out of the calibration of .* % off on average") as caught:
         load_model(own, load_table(own), load_space(name))
     assert text in str(caught.value)
+
+
+def test_a_board_is_asked_where_it_is(calibrated, serve, keys, tmp_path, capsys):
+    trust = pytest.importorskip("benchmarks._loopback").trust
+    name, table, _ = calibrated
+    folder, board = shutil.copytree(table, tmp_path / "table"), serve()
+    trusted = trust(tmp_path / "known", keys / "host.pub", board.port)
+    there = ["--device", f"ssh://me@127.0.0.1:{board.port}", "--identity", str(keys / "user"), "--known-hosts"]
+    words = [
+        "table",
+        "check",
+        str(folder),
+        "--space",
+        name,
+        "--nets",
+        "3",
+        "--rounds",
+        "1",
+        "--json",
+        *there,
+        str(trusted),
+    ]
+    code, said = main(words), capsys.readouterr()
+    assert json.loads(said.out)["fits"] == (code == 0)
+    assert len(json.loads((folder / "check.json").read_text())["measured_ms"]) == 3
+    assert "asking me@127.0.0.1 what it is" in said.err
+    assert len(board.connections) >= 2
+    assert main([*words[:3], "--runtime", "own.py:Mine", *there, str(trusted)]) == 2
+    assert "with --device the table says which runtime measures" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,52 @@ def test_the_package_to_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
     with pytest.raises(ProfilerError, match=r"nvidia-ml-py is not installed: pip install 'hwnas\[nvidia\]'"):
         NvidiaGpu()
+
+
+class Refused(Exception):
+    pass
+
+
+def library(**reasons):
+    """NVML as far as one reading goes; reasons for the clocks by the name that this version has for them, in full."""
+
+    def asking(value):
+        def ask(gpu):
+            if value is None:  # the driver is older than the library
+                raise Refused("function not found")
+            return value
+
+        return ask
+
+    return SimpleNamespace(
+        NVMLError=Refused,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        NVML_CLOCK_SM=1,
+        NVML_TEMPERATURE_GPU=0,
+        nvmlDeviceGetClockInfo=lambda gpu, kind: 1980,
+        nvmlDeviceGetTemperature=lambda gpu, kind: 41,
+        **{f"nvmlDeviceGetCurrentClocks{name}": asking(value) for name, value in reasons.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "throttled"),
+    [
+        ({"EventReasons": 0x40}, True),  # the old name is gone
+        ({"EventReasons": 0x04, "ThrottleReasons": 0x40}, False),  # the new one counts; a power cap is no slowdown
+        ({"EventReasons": None, "ThrottleReasons": 0x20}, True),
+        ({"ThrottleReasons": 0x01}, False),
+        ({"EventReasons": None}, None),
+        ({}, None),
+    ],
+)
+def test_why_the_clock_is_low_is_asked_by_the_name_that_there_is(monkeypatch, reasons, throttled):
+    monkeypatch.setitem(sys.modules, "pynvml", library(**reasons))
+    with closing(NvidiaGpu()) as opened:
+        read = opened.conditions()
+    assert (read.clock_mhz, read.temperature_c, read.throttled) == (1980.0, 41.0, throttled)
 
 
 @pytest.fixture

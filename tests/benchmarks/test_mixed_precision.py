@@ -1,0 +1,29 @@
+"""Figures of the front that mixes precisions, by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import mixed_precision
+from benchmarks.mixed_precision import _Front, judged
+from hwnas.run.search import Choice
+from hwnas.search import Evaluated
+
+
+def test_a_hypervolume_by_hand():
+    """.8 at 1 ms and .9 at 2 ms dominate (2 - 1) (.8 - .7) + (3 - 2) (.9 - .7) above .7 and below 3 ms."""
+    front = _Front(np.array([0.8, 0.9]), np.array([1.0, 2.0]), 1)
+    assert front.hypervolume(0.7, 3.0) == pytest.approx(0.3)
+    assert front.hypervolume(0.8, 2.0) == pytest.approx(0.0)
+
+
+def test_every_network_is_judged_in_its_own_precision(monkeypatch):
+    monkeypatch.setattr(mixed_precision, "_JUDGED", 2)
+    population, zeros = np.array([[0], [1], [2]]), np.zeros(3)
+    front = Evaluated(population, np.array([0.7, 0.8, 0.9]), zeros, np.array([1.0, 1.5, 3.0]), zeros)
+    said = {"fp32": lambda arch: 0.5 + arch[0] / 10, "int8": lambda arch: 0.1 + arch[0] / 10}
+    branches = {p: SimpleNamespace(drop=SimpleNamespace(accuracy=accuracy)) for p, accuracy in said.items()}
+    found = judged(SimpleNamespace(branches=branches), Choice((), front, ("int8", "int8", "fp32"), front))
+    assert found.accuracy == pytest.approx([0.1, 0.7])  # the ends of the front: network 0 in int8, 2 in fp32
+    assert (found.ms.tolist(), found.lower) == ([1.0, 3.0], 1)
