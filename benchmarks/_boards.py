@@ -32,7 +32,8 @@ from profilers.profile import lacking
 
 _OPTIONS = (
     *("--space", "mbconv-32", "--limit", "400", "--calibration-networks", "30", "--heldout-networks", "8"),
-    *("--pairs", "12", "--supernet-epochs", "1", "--evaluations", "500", "--finalists", "2", "--train-epochs", "1"),
+    *("--rounds", "3", "--pairs", "12", "--supernet-epochs", "1", "--evaluations", "500"),
+    *("--finalists", "2", "--train-epochs", "1"),
 )
 _CUTS, _KILLS = 10, 5
 _PAUSE_S = (0.1, 1.2)  # between two disturbances, while the board works

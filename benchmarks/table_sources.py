@@ -25,7 +25,7 @@ from hwnas.lowering.op_models import plan_networks, plan_ops
 from hwnas.spaces import Population, SearchSpace, load_space
 from hwnas.spaces.sampling import networks_of_every_op, random_networks
 from hwnas.tables.from_networks import table_from_networks
-from latency_tables import HwnasError, LatencyModel, LatencyTable, Measurement, Target, summarise
+from latency_tables import HwnasError, LatencyModel, LatencyTable, Measurement, Target, quiet_reference_us, summarise
 from latency_tables.arrays import Floats
 from latency_tables.model.agreement import Agreement
 from latency_tables.model.calibration import MINIMUM_NETWORKS
@@ -40,9 +40,9 @@ from profilers.protocol import NETWORKS_PROTOCOL, OPS_PROTOCOL, Protocol, by_key
 from profilers.runtimes import make_profiler
 
 _SHIPPED = 100  # networks that a run calibrates on, of 80 to 120
-_ROUNDS = {"ops": (1, 3, OPS_PROTOCOL.maximum_rounds), "networks": (1, LAYER_ROUNDS)}
-_NETWORK_ROUNDS = (1, 2, NETWORKS_PROTOCOL.maximum_rounds)
-_ALL_ROUNDS = range(NETWORKS_PROTOCOL.maximum_rounds)
+_ROUNDS = {"ops": (1, 3, OPS_PROTOCOL.rounds), "networks": (1, LAYER_ROUNDS)}
+_NETWORK_ROUNDS = (1, 2, NETWORKS_PROTOCOL.rounds)
+_ALL_ROUNDS = range(NETWORKS_PROTOCOL.rounds)
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class Measured:
 
     def ratios(self, rounds: Sequence[int] = _ALL_ROUNDS) -> Floats:
         """Times of all networks over that of the reference network, from some rounds."""
-        done = by_key([v for v in self.network_visits if v.round in rounds])
-        return np.array([summarise(done[model.key]).ratio for model in self.networks.models])
+        visits = [v for v in self.network_visits if v.round in rounds]
+        done, quiet_us = by_key(visits), quiet_reference_us(visits)
+        return np.array([summarise(done[model.key], quiet_us).ratio for model in self.networks.models])
 
     def table(self, source: str, rounds: int, networks: int) -> LatencyTable:
         """The table that fewer rounds, or networks, would have given."""
@@ -124,9 +125,9 @@ def measure(space: SearchSpace, profiler: Profiler, folder: Path, networks: int,
     visits: dict[str, list[Measurement]] = {}
     rounds_s: dict[str, list[float]] = {"ops": [], "networks": [], "layers": []}
     layers: list[LayerRound] = []
-    for round_ in range(max(OPS_PROTOCOL.maximum_rounds, NETWORKS_PROTOCOL.maximum_rounds)):
+    for round_ in range(max(OPS_PROTOCOL.rounds, NETWORKS_PROTOCOL.rounds)):
         for name, which, protocol in (("ops", ops, OPS_PROTOCOL), ("networks", plan, NETWORKS_PROTOCOL)):
-            if round_ < protocol.maximum_rounds:
+            if round_ < protocol.rounds:
                 visits[name], seconds = timed(_Round(which, profiler, folder / f"{name}.jsonl", protocol, round_))
                 rounds_s[name].append(seconds)
         if round_ < LAYER_ROUNDS:
@@ -185,8 +186,8 @@ def splits_within(m: Measured, source: str, seconds: float) -> Iterator[Split]:
 
 def as_shipped(m: Measured) -> dict[str, Split | None]:
     """Both sources as they ship, on the same networks; and layers of as many as take the seconds of the ops."""
-    every, networks = NETWORKS_PROTOCOL.maximum_rounds, min(_SHIPPED, m.usable)
-    alone = split(m, "ops", OPS_PROTOCOL.maximum_rounds, networks, every)
+    every, networks = NETWORKS_PROTOCOL.rounds, min(_SHIPPED, m.usable)
+    alone = split(m, "ops", OPS_PROTOCOL.rounds, networks, every)
     assert alone is not None
     left_s = alone.seconds - m.fixed_s("networks", LAYER_ROUNDS)
     affordable = min(int(left_s / m.network_s("networks", LAYER_ROUNDS, every)), m.usable)
@@ -204,8 +205,8 @@ def compare(m: Measured, budgets: Sequence[float]) -> tuple[dict[str, float], di
         for source in _ROUNDS:
             tried = splits_within(m, source, budget)
             named[f"{source}_{budget:g}s"] = min(tried, key=lambda s: s.agreement.mape_pct, default=None)
-    half = len(_ALL_ROUNDS) // 2
-    first, then = (m.ratios(rounds)[m.usable :] for rounds in (_ALL_ROUNDS[:half], _ALL_ROUNDS[half:]))
+    # Every other round: the last ones are only of networks that had no quiet moment before.
+    first, then = (m.ratios(rounds)[m.usable :] for rounds in (_ALL_ROUNDS[::2], _ALL_ROUNDS[1::2]))
     figures = {"noise_floor_pct": float(np.abs(then / first - 1).mean() * 100)}
     kept = {name: found for name, found in named.items() if found is not None}
     for name, found in kept.items():

@@ -29,7 +29,6 @@ from hwnas.run.training import Training
 from hwnas.search import Evaluated, InfeasibleBudget, concat
 from hwnas.search.pareto import pareto_front
 from latency_tables import ProfilerError
-from profilers.where import ThisMachine
 
 Corrections = Mapping[str, Sequence[Correction]]
 """What the device contradicted, by precision."""
@@ -68,9 +67,7 @@ class Branches:
             mine = replace(s, precision=precision)
             branch = self._branch(self._folder.part(precision, mine), next(iter(branches.values()), None))
             try:
-                device = branch.profiling.device
-                if isinstance(device, ThisMachine):
-                    require_precision(device.profiler)
+                require_precision(branch.profiling.profiler)
             except ProfilerError as e:
                 if precision == PRECISIONS[0]:
                     raise

@@ -123,7 +123,7 @@ def test_a_board_measures_a_plan_and_shows_the_table_without_torch(board, two_op
     assert helped.returncode == 0, helped.stderr
     assert "table" in helped.stdout
 
-    measured = board.run("table", "measure", two_ops, "--out", tmp_path / "table", "--json")
+    measured = board.run("table", "measure", two_ops, "--rounds", 1, "--out", tmp_path / "table", "--json")
     assert measured.returncode == 0, measured.stderr
     assert json.loads(measured.stdout)["ops"] == 2
     shown = board.run("table", "show", tmp_path / "table", "--json")

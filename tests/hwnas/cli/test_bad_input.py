@@ -149,7 +149,7 @@ def test_a_folder_that_is_not_a_runs_own(refused, tmp_path):
 @pytest.fixture
 def table(two_ops, tmp_path, capsys):
     """A table measured by the command line."""
-    assert main(["table", "measure", str(two_ops), "--out", str(tmp_path / "table"), "--json"]) == 0
+    assert main(["table", "measure", str(two_ops), "--rounds", "1", "--out", str(tmp_path / "table"), "--json"]) == 0
     assert '"ops": 2' in capsys.readouterr().out
     return tmp_path / "table"
 

@@ -161,7 +161,7 @@ def test_what_was_exported_is_what_was_loaded(two, said):
 
 def test_memory_and_energy_beside_the_times(two_ops, tmp_path, said, refused):
     table = tmp_path / "table"
-    said("table", "measure", two_ops, "--out", table, "--json")
+    said("table", "measure", two_ops, "--rounds", 1, "--out", table, "--json")
     before = load_table(table)
     answer = json.loads(said("table", "resources", table, "--ops", two_ops, "--seconds", "0.01", "--json"))
     after = load_table(table)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image as Png
 
 from hwnas.report import ReportData, Usage, write_report
@@ -61,6 +62,13 @@ def written(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("run") / "deep" / "report"
     assert write_report(make(), folder) == folder / "report.html"
     return folder
+
+
+@pytest.fixture
+def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what the page says in words: empty plots, since drawing all of them takes seconds."""
+    blank = {name: lambda data, theme: Figure(figsize=(1, 1)) for name in PLOTS}
+    monkeypatch.setattr("hwnas.report.html.PLOTS", blank)
 
 
 def test_writes_these_files_and_nothing_else(written: Path) -> None:
@@ -130,6 +138,7 @@ def test_the_numbers_are_on_the_page(written: Path, text: str) -> None:
     assert text in Page((written / "report.html").read_text()).text
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_verdict_is_pass_or_fail_by_colour_and_by_word(make: Make, tmp_path: Path) -> None:
     for verified, word, other in ((True, "PASS", "FAIL"), (False, "FAIL", "PASS")):
         seen = page(make(verified=verified, attempts=()), tmp_path)
@@ -139,6 +148,7 @@ def test_verdict_is_pass_or_fail_by_colour_and_by_word(make: Make, tmp_path: Pat
         assert other not in seen.text
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_names_with_html_in_them_are_shown_and_not_obeyed(make: Make, tmp_path: Path) -> None:
     evil = "<script>alert(\"1\")</script> & 'quoted'"
     names = ("title", "space", "arch", "device", "runtime", "budget_source")
@@ -165,6 +175,7 @@ def test_awkward_runs_still_get_a_report(awkward: ReportData, tmp_path: Path) ->
     assert {p.name for p in tmp_path.iterdir()} == FILES
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_a_second_report_replaces_the_first(make: Make, tmp_path: Path) -> None:
     write_report(make(title="first"), tmp_path)
     seen = page(make(title="second"), tmp_path)
@@ -173,6 +184,7 @@ def test_a_second_report_replaces_the_first(make: Make, tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == FILES
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_a_failed_write_leaves_the_old_file(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_report(make(title="first"), tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
