@@ -94,11 +94,11 @@ def compare(run: Run, latency: Mapping[str, LatencyModel]) -> dict[str, float]:
     }
 
 
-def tables(space: str, precisions: list[str], folder: Path, seed: int) -> dict[str, LatencyModel]:
+def tables(space: str, runtime: str, precisions: list[str], folder: Path, seed: int) -> dict[str, LatencyModel]:
     """A calibrated latency model per precision."""
     made = {}
     for precision in precisions:
-        device = ThisMachine(make_profiler("onnxruntime", 1, 1, precision))
+        device = ThisMachine(make_profiler(runtime, 1, 1, precision))
         say(f"the table of {precision}")
         with ConsoleDisplay() as display:
             made[precision] = make_table(Workbench(load_space(space), device, folder / precision), seed, display)
@@ -109,6 +109,7 @@ def main() -> None:
     """Measure, search, judge, publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--space", default="mbconv-32")
+    parser.add_argument("--runtime", default="onnxruntime")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--quick", action="store_true", help="less training: 2 epochs, 20 pairs, 1000 evaluations")
@@ -116,7 +117,7 @@ def main() -> None:
     add_output_options(parser)
     options = parser.parse_args()
     effort: dict[str, Any] = {"supernet_epochs": 2, "pairs": 20, "evaluations": 1000} if options.quick else {}
-    settings, found = Settings(space=options.space, precision="any", **effort), []
+    settings, found = Settings(space=options.space, runtime=options.runtime, precision="any", **effort), []
     with tempfile.TemporaryDirectory() as scratch:
         folder, latency = options.out or Path(scratch), dict[str, LatencyModel]()
         for seed in range(options.seed, options.seed + options.seeds):
@@ -124,14 +125,16 @@ def main() -> None:
                 ConsoleDisplay() as display,
                 Run(replace(settings, seed=seed), folder / f"seed-{seed}", display) as run,
             ):
-                latency = latency or tables(options.space, list(run.branches.by_precision), folder, options.seed)
+                latency = latency or tables(
+                    options.space, options.runtime, list(run.branches.by_precision), folder, options.seed
+                )
                 found.append(compare(run, latency))
             say(f"seed {seed}: " + ", ".join(f"{name} {value:.4g}" for name, value in found[-1].items()))
     figures = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
     for name in ("mixed", "equal_evaluations"):
         ratios = np.array([one[f"{name}_ratio"] for one in found])
         figures |= {f"{name}_front_below": float((ratios < 1).sum()), f"{name}_front_above": float((ratios > 1).sum())}
-    settings_used = {"space": options.space, "seeds": options.seeds, **effort}
+    settings_used = {"space": options.space, "runtime": options.runtime, "seeds": options.seeds, **effort}
     publish("mixed_precision", figures, settings_used, options.seed, {"seeds": found}, options.save)
 
 
