@@ -133,7 +133,7 @@ class Branches:
 
         Left out are files that a lower precision spoils; raises `PrecisionError` when that are all.
         """
-        self._training.train_all([finalist.arch for finalist in finalists])
+        self._training.train_all(list({one.text: one.arch for one in finalists}.values()))  # one for all precisions
         scores, refusals = list[float](), list[PrecisionError]()
         for one in finalists:
             try:
