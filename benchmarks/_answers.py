@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from benchmarks._speak import DATA_FOLDER, say
 from deploy.answers import accuracy, logits, open_to_answer
+from deploy.export import image_model
 from deploy.lowered import lower
 from hwnas.data import Dataset, load_dataset
-from hwnas.lowering.image_input import with_image_input
-from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.run.accuracy_model import SUPERNET_BATCH
 from hwnas.spaces import load_space
 from hwnas.training import Batches, Recipe, recalibrate, train_supernet
@@ -92,7 +91,7 @@ def _networks(data: Dataset, images: NDArray[np.uint8], count: int, seed: int, e
     for arch in space.sample(np.random.default_rng(seed), count):
         network = supernet.extract(arch)
         recalibrate(network, batches.plain(data.train, limit=512))
-        model = with_image_input(onnx_from_module(network, space.input_shape), mean.tolist(), std.tolist())
+        model = image_model(network, data)
         with torch.inference_mode():
             logits = network(torch.from_numpy(normalised.astype(np.float32))).numpy()
         yield _Network(space.to_text(arch), model, logits)

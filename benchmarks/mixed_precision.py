@@ -60,15 +60,17 @@ def searched(run: Run, branch: Branch, latency: LatencyModel, evaluations: int) 
     return Choice((), front, (branch.precision,) * len(front), front)
 
 
-def judged(run: Run, found: Choice) -> _Front:
-    """Networks spread over a front, and how accurate their files are."""
+def judged(run: Run, found: Choice, known: dict[tuple[str, tuple[int, ...]], float]) -> _Front:
+    """Networks spread over a front, and how accurate their files are; `known` are those of other fronts."""
     chosen = spread(found.front.ms, _JUDGED)
     front, precisions = found.front[chosen], [found.front_precisions[i] for i in chosen]
-    accuracy = [
-        run.branches[precision].drop.accuracy(arch)
-        for precision, arch in zip(precisions, front.population, strict=True)
-    ]
-    return _Front(np.array(accuracy), front.ms, sum(precision != "fp32" for precision in precisions))
+    files = [(precision, tuple(arch)) for precision, arch in zip(precisions, front.population.tolist(), strict=True)]
+    for precision, arch in files:
+        if (precision, arch) not in known:
+            known[precision, arch] = run.branches[precision].drop.accuracy(np.array(arch))
+    return _Front(
+        np.array([known[file] for file in files]), front.ms, sum(precision != "fp32" for precision in precisions)
+    )
 
 
 def compare(run: Run, latency: Mapping[str, LatencyModel]) -> dict[str, float]:
@@ -78,11 +80,9 @@ def compare(run: Run, latency: Mapping[str, LatencyModel]) -> dict[str, float]:
         [searched(run, branch, latency[branch.precision], count) for branch in run.branches]
         for count in (evaluations, evaluations // len(drops))
     )
-    fronts = {
-        "fp32": judged(run, every[0]),
-        "mixed": judged(run, mixed(every, drops, 0)),
-        "equal_evaluations": judged(run, mixed(half, drops, 0)),
-    }
+    found = {"fp32": every[0], "mixed": mixed(every, drops, 0), "equal_evaluations": mixed(half, drops, 0)}
+    known: dict[tuple[str, tuple[int, ...]], float] = {}
+    fronts = {name: judged(run, front, known) for name, front in found.items()}
     least = min(float(front.accuracy.min()) for front in fronts.values())
     most = float(every[0].front.ms.max())
     volumes = {name: front.hypervolume(least, most) for name, front in fronts.items()}

@@ -68,9 +68,7 @@ def export_network(
     Raises `ExportError` when onnx.checker refuses the model or any logit differs by more than `PARITY_TOLERANCE`, and
     what `deploy.lowered.lower` raises; nothing is written then.
     """
-    in_shape = (3, data.size, data.size)
-    mean, std = (a.astype(np.float64) for a in data.mean_std)
-    model = with_image_input(onnx_from_module(network, in_shape), mean.tolist(), std.tolist())
+    model, in_shape = image_model(network, data), _in_shape(data)
     proto = _checked(model)
     opset = proto.opset_import[0].version
     manifest = Manifest.of(data, architecture=architecture, space=space, opset=opset, hwnas_version=version("hwnas"))
@@ -96,6 +94,16 @@ def export_network(
         manifest.precision,
         manifest.lowering,
     )
+
+
+def image_model(network: nn.Module, data: Dataset) -> bytes:
+    """The ONNX model, in fp32, of a network in eval mode that was trained on `data`: for one raw image."""
+    mean, std = (a.astype(np.float64).tolist() for a in data.mean_std)
+    return with_image_input(onnx_from_module(network, _in_shape(data)), mean, std)
+
+
+def _in_shape(data: Dataset) -> tuple[int, int, int]:
+    return 3, data.size, data.size
 
 
 def _checked(model: bytes) -> onnx.ModelProto:

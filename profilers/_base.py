@@ -32,6 +32,11 @@ class RuntimeSetting:
     batch: int = 1
     precision: str = "fp32"
 
+    @classmethod
+    def of(cls, target: Target) -> RuntimeSetting:
+        """What a target was measured with; a runtime of one's own goes by the name that it gives itself."""
+        return cls(target.runtime, target.threads, target.batch, target.precision)
+
 
 @dataclass(frozen=True)
 class InputSpec:

@@ -13,6 +13,9 @@ from profilers.plan import Plan
 from profilers.profile import measure_plan
 from profilers.protocol import Protocol
 
+HERE = "here"
+"""Where a device is that is this machine; others have an address."""
+
 
 class Device(ABC):
     """A device that measures plans with one runtime, in one setting."""

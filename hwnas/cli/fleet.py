@@ -14,6 +14,7 @@ from hwnas.cli.answer import Answer
 from hwnas.cli.display import ConsoleDisplay, one_stage
 from latency_tables import HwnasError
 from profilers.boards.ssh_login import Login, parse_address
+from profilers.where import HERE
 
 if TYPE_CHECKING:
     from deploy.verify import Verification
@@ -52,13 +53,14 @@ def fleet(
     if (start is None) != (changes is None):
         raise HwnasError("--start and --changes go together: a network, and how many of its genes may change")
     folders = {name: Path(folder) for name, folder in _by_name("--table", table, None).items()}
-    limits_ms = _by_name("--budget-ms", budget_ms or (), next(iter(folders)) if len(folders) == 1 else None)
+    only = next(iter(folders)) if len(folders) == 1 else None
+    limits_ms = {name: _limit("--budget-ms", ms) for name, ms in _by_name("--budget-ms", budget_ms or (), only).items()}
     resources = dict(zip(_RESOURCES, (budget_mb, budget_macs, budget_params), strict=True))
     of_space = load_space(space, classes)
     near = None if start is None else of_space.from_text(start)
     fitted = fit_accuracy(of_space, read_pairs(accuracy, of_space))
     devices = load_fleet(of_space, folders)
-    budgets = [devices.budget_ms(name, _limit("--budget-ms", text)) for name, text in limits_ms.items()]
+    budgets = [devices.budget_ms(name, ms) for name, ms in limits_ms.items()]
     budgets += [
         devices.budget(resource, _limit(_RESOURCES[resource], str(limit)))
         for resource, limit in resources.items()
@@ -72,7 +74,7 @@ def fleet(
     if places and not budgets:
         raise HwnasError("--verify measures the network that is chosen within budgets; give some")
     for place in places.values():
-        if place != "here":
+        if place != HERE:
             parse_address(place)
     # An impossible budget is answered first, the sweep takes longer.
     chosen = choose(devices, fitted, budgets, near, seconds) if budgets else None
@@ -85,8 +87,7 @@ def fleet(
         return Answer(answer.record(), "\n".join(lines))
     from hwnas.run.fleet import FleetDevice, verify_fleet
 
-    limits = {name: _limit("--budget-ms", text) for name, text in limits_ms.items()}
-    asked = {name: FleetDevice(folders[name], place, limits.get(name)) for name, place in places.items()}
+    asked = {name: FleetDevice(folders[name], place, limits_ms.get(name)) for name, place in places.items()}
     with ConsoleDisplay() as display:
         said = verify_fleet(of_space, chosen.arch, asked, Login(identity, known_hosts), out / "verify", display)
     record = {**answer.record(), "verified": {name: _verified(one) for name, one in said.items()}}

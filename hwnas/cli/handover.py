@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +60,7 @@ def export_verb() -> Callable[..., Answer]:
             from hwnas.run.handover import hand_over
 
             where = folder or run.folder.path / "handover"
-            mine = wanted if precisions else replace(wanted, precisions=(run.chosen()[0].precision,))
-            return _handed(hand_over(run, mine, where), where)
+            return _handed(hand_over(run, wanted, where, keep_precision=not precisions), where)
 
         return with_settings(export)(precision=None, **options)
 

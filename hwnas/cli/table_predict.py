@@ -80,11 +80,12 @@ def check(
     beside the table.
     """
     say_loading()
-    from hwnas.run.device import HERE, device_of_table
+    from hwnas.run.device import device_of_table
     from hwnas.spaces import load_space
     from hwnas.tables.check import check_table, write_check
     from hwnas.tables.workbench import Workbench
     from profilers.boards.ssh_login import Login
+    from profilers.where import HERE
 
     if nets < 1 or seed < 0:
         raise HwnasError("--nets must be at least 1 and --seed at least 0")

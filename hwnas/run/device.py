@@ -17,9 +17,7 @@ from profilers.boards.board import Board, BoardFacts, Reach, ask_board
 from profilers.boards.carried import Carried
 from profilers.boards.ssh_login import Login, parse_address
 from profilers.runtimes import make_profiler, profiler_for
-from profilers.where import Device, ThisMachine
-
-HERE = "here"
+from profilers.where import HERE, Device, ThisMachine
 
 
 def device_of(settings: Settings, folder: RunFolder) -> Device:
@@ -73,8 +71,7 @@ def device_of_table(
     """
     if place == HERE:
         return ThisMachine(profiler_for(target, runtime))
-    setting = RuntimeSetting(target.runtime, target.threads, target.batch, target.precision)
-    reach = Reach(parse_address(place), login, setting, display.say)
+    reach = Reach(parse_address(place), login, RuntimeSetting.of(target), display.say)
     with display.stage(_asking(reach)) as progress:
         return Board(reach, ask_board(reach, folder, progress))
 

@@ -7,10 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from deploy.export import image_model
 from deploy.lowered import PrecisionError, lower
 from deploy.manifest import Lowering
-from hwnas.lowering.image_input import with_image_input
-from hwnas.lowering.onnx_graph import onnx_from_module
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
@@ -62,6 +61,4 @@ class PrecisionDrop(Stages):
 
     def _lowered(self, arch: Genotype) -> Lowering:
         network, data = self.accuracy_model.accuracy.network(arch).eval(), self.inputs.data
-        mean, std = (a.tolist() for a in data.mean_std)
-        model = with_image_input(onnx_from_module(network, self.space.input_shape), mean, std)
-        return lower(model, data, self.profiling.profiler).lowering
+        return lower(image_model(network, data), data, self.profiling.profiler).lowering

@@ -19,8 +19,11 @@ from latency_tables.storage.networks import NETWORKS_FILE
 from profilers import Int8Form, RuntimeSetting
 
 
-def hand_over(run: Run, wanted: Wanted, folder: Path) -> FolderManifest:
-    """Export the winner, or the network asked for, and write its folder; raises `HwnasError` when that cannot be."""
+def hand_over(run: Run, wanted: Wanted, folder: Path, *, keep_precision: bool = False) -> FolderManifest:
+    """Export the winner, or the network asked for, and write its folder; raises `HwnasError` when that cannot be.
+
+    With `keep_precision` the models are in the precision of the winner, whatever is wanted.
+    """
     require_replaceable(folder)
     branch, arch = run.chosen()
     exported = branch.deployment.export(arch)
@@ -30,8 +33,7 @@ def hand_over(run: Run, wanted: Wanted, folder: Path) -> FolderManifest:
         for profiling in (branch.profiling for branch in run.branches):
             if not (profiling.table_folder / NETWORKS_FILE).exists():
                 continue
-            target = profiling.table.provenance.target
-            if RuntimeSetting(target.runtime, target.threads, target.batch, target.precision) == setting:
+            if RuntimeSetting.of(profiling.table.provenance.target) == setting:
                 said = profiling.latency().predict(np.asarray(arch))
                 return Milliseconds(*(float(value[0]) for value in (said.ms, said.lower_ms, said.upper_ms)))
         return None
@@ -42,6 +44,8 @@ def hand_over(run: Run, wanted: Wanted, folder: Path) -> FolderManifest:
     name = f"{_plain(run.inputs.space.name)}-{exported.path.parent.name}"
     handed = Handed(name, tuple(files), run.inputs.data, predicted)
     wanted = replace(wanted, threads=run.settings.threads, max_drop_points=run.settings.max_drop)
+    if keep_precision:
+        wanted = replace(wanted, precisions=(branch.precision,))
     with run.folder.display.stage("folder to hand over") as progress:
         return write_folder(handed, wanted, folder, progress)
 

@@ -43,7 +43,7 @@ class Carried(Device):
         """What `take_results` brought; else a kit beside `journal` and `NotMeasuredYet`, which says what to do."""
         if (visits := whole_visits(journal, plan, self.of, protocol)) is not None:
             return visits
-        setting = RuntimeSetting(self.of.runtime, self.of.threads, self.of.batch, self.of.precision)
+        setting = RuntimeSetting.of(self.of)
         kit, part = journal.with_suffix(".pyz"), Part(plan, protocol, fresh)
         pack_kit({part.name: part}, setting, kit)
         raise NotMeasuredYet(

@@ -180,20 +180,8 @@ def test_a_board_is_asked_where_it_is(calibrated, serve, keys, tmp_path, capsys)
     folder, board = shutil.copytree(table, tmp_path / "table"), serve()
     trusted = trust(tmp_path / "known", keys / "host.pub", board.port)
     there = ["--device", f"ssh://me@127.0.0.1:{board.port}", "--identity", str(keys / "user"), "--known-hosts"]
-    words = [
-        "table",
-        "check",
-        str(folder),
-        "--space",
-        name,
-        "--nets",
-        "3",
-        "--rounds",
-        "1",
-        "--json",
-        *there,
-        str(trusted),
-    ]
+    words = ["table", "check", str(folder), "--space", name, "--nets", "3", "--rounds", "1", "--json"]
+    words += [*there, str(trusted)]
     code, said = main(words), capsys.readouterr()
     assert json.loads(said.out)["fits"] == (code == 0)
     assert len(json.loads((folder / "check.json").read_text())["measured_ms"]) == 3
