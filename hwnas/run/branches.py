@@ -104,24 +104,30 @@ class Branches:
     def feasible(self, corrections: Corrections) -> dict[str, Branch]:
         """The branches with a network that fits the budget; raises `InfeasibleBudget` when there is none.
 
-        Known before anything expensive is started.
+        Known before anything expensive is started. The refusal names the fastest network of all precisions.
         """
-        found, refusals = dict[str, Branch](), list[InfeasibleBudget]()
+        refusals = self._refusals(corrections)
+        if len(refusals) == len(self.by_precision):
+            raise min(refusals.values(), key=lambda refusal: refusal.least_ms)
+        return {precision: branch for precision, branch in self.by_precision.items() if precision not in refusals}
+
+    def _refusals(self, corrections: Corrections) -> dict[str, InfeasibleBudget]:
+        """Why no network of a precision fits the budget, for each precision where that is so."""
+        refusals = dict[str, InfeasibleBudget]()
         for precision, branch in self.by_precision.items():
             try:
                 branch.search.require_feasible(corrections.get(precision, ()))
-                found[precision] = branch
             except InfeasibleBudget as e:
-                refusals.append(e)
-        if not found:
-            raise refusals[-1]
-        return found
+                refusals[precision] = e
+        return refusals
 
     def choose(self, corrections: Corrections) -> Choice:
         """The finalists of all precisions, what each costs in accuracy taken off, and the front that mixes them."""
         if not any(corrections.values()) and (complaint := self.budget.complaint):
             self._folder.display.say(complaint)
         found = self.feasible(corrections)
+        for precision, refusal in self._refusals(corrections).items():
+            self._folder.display.say(f"without {precision}: {refusal}")
         choices = [branch.search.choose(corrections.get(precision, ())) for precision, branch in found.items()]
         if len(self.by_precision) == 1:
             return choices[0]

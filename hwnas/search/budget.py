@@ -14,13 +14,22 @@ from latency_tables.arrays import Floats, Function
 
 
 class InfeasibleBudget(HwnasError):
-    """No network of the space is that cheap; the message names the cheapest one and what it costs."""
+    """No network of the space is that cheap; the message names the cheapest one and what it costs.
+
+    `least_ms` is the upper bound of the fastest network, where milliseconds were the matter.
+    """
+
+    least_ms: float = float("inf")
 
     @classmethod
-    def of(cls, space: SearchSpace, budgets: Sequence[Budget], nearest: str) -> InfeasibleBudget:
+    def of(
+        cls, space: SearchSpace, budgets: Sequence[Budget], nearest: str, least_ms: float = float("inf")
+    ) -> InfeasibleBudget:
         """The message for people, with what is `nearest` to the budgets."""
         limits = " and ".join(f"{budget.limit:g} {budget.name}" for budget in budgets)
-        return cls(f"no network of {space.name} fits {limits}: {nearest}; give a larger budget")
+        refusal = cls(f"no network of {space.name} fits {limits}: {nearest}; give a larger budget")
+        refusal.least_ms = least_ms
+        return refusal
 
 
 @dataclass(frozen=True)

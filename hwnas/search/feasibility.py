@@ -138,5 +138,6 @@ def require_feasible(space: SearchSpace, latency: LatencyModel, budget_ms: float
     arch, budgets = fastest(space, latency), [Budget.latency(latency, budget_ms)]
     if not feasible(budgets, arch[None])[0]:
         prediction = latency.predict(arch[None])
-        ms = f"{prediction.ms[0]:.4g} ms (upper bound {prediction.upper_ms[0]:.4g} ms)"
-        raise InfeasibleBudget.of(space, budgets, f"the fastest is {space.to_text(arch)} with {ms}")
+        upper_ms = float(prediction.upper_ms[0])
+        ms = f"{prediction.ms[0]:.4g} ms (upper bound {upper_ms:.4g} ms)"
+        raise InfeasibleBudget.of(space, budgets, f"the fastest is {space.to_text(arch)} with {ms}", upper_ms)

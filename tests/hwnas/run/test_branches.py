@@ -78,12 +78,33 @@ def test_files_that_a_precision_spoils_are_left_out(listener):
         branches(listener, int8=scoring({0: None, 1: None})).best(finalists)
 
 
-def test_a_budget_is_refused_only_where_no_precision_meets_it(listener):
-    def refusing(corrections):
-        raise InfeasibleBudget("no network is that fast")
+def searching(precision, least_ms=None):
+    """A branch that finds one network, or whose fastest is that slow."""
 
-    slow = SimpleNamespace(search=SimpleNamespace(require_feasible=refusing))
-    fast = SimpleNamespace(search=SimpleNamespace(require_feasible=lambda corrections: None))
-    assert list(branches(listener, fp32=slow, int8=fast).feasible({})) == ["int8"]
-    with pytest.raises(InfeasibleBudget, match="no network is that fast"):
-        branches(listener, fp32=slow, int8=slow).feasible({})
+    def require_feasible(corrections):
+        if least_ms is not None:
+            refusal = InfeasibleBudget(f"the fastest in {precision} has {least_ms} ms")
+            refusal.least_ms = least_ms
+            raise refusal
+
+    search = SimpleNamespace(
+        require_feasible=require_feasible,
+        choose=lambda corrections: choice(precision, [0.9], [1.0]),
+        budget=SimpleNamespace(complaint=None),
+    )
+    return SimpleNamespace(search=search, drop=SimpleNamespace(of_accuracy=0.0))
+
+
+def test_a_budget_is_refused_only_where_no_precision_meets_it(listener):
+    some = branches(listener, fp32=searching("fp32", 4.0), int8=searching("int8"))
+    assert list(some.feasible({})) == ["int8"]
+    none = branches(listener, fp32=searching("fp32", 2.0), fp16=searching("fp16", 1.0), int8=searching("int8", 3.0))
+    with pytest.raises(InfeasibleBudget, match="the fastest in fp16 has 1.0 ms"):
+        none.feasible({})
+
+
+def test_a_precision_without_a_network_inside_the_budget_is_named(listener):
+    some = branches(listener, fp32=searching("fp32", 4.0), int8=searching("int8"))
+    some._folder.settings = SimpleNamespace(finalists=3)
+    assert [c.precision for c in some.choose({}).finalists] == ["int8"]
+    assert listener.said == ["without fp32: the fastest in fp32 has 4.0 ms"]
