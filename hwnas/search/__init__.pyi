@@ -5,6 +5,9 @@ from .adjust import hamming_budget as hamming_budget
 from .adjust import utilisation as utilisation
 from .budget import Budget as Budget
 from .budget import InfeasibleBudget as InfeasibleBudget
+from .closer_look import best_per_budget as best_per_budget
+from .closer_look import clustered as clustered
+from .closer_look import spread_over as spread_over
 from .evaluated import Evaluated as Evaluated
 from .evaluated import concat as concat
 from .exact.front import ExactFront as ExactFront

@@ -32,6 +32,7 @@ def check_space(space: SearchSpace, samples: int = 8, seed: int = 0) -> None:
     _check_texts(space, archs, seed)
     _check_ops(space, archs)
     _check_moves(space, archs, seed)
+    _check_functions(space, archs)
     _check_encoding(space, archs)
     for arch in archs:
         if space.is_chain:
@@ -175,6 +176,18 @@ def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:
     trio = space.sandwich(np.random.default_rng(seed))
     assert len(trio) >= 2, "sandwich must give the largest and the smallest network at least"
     check_population(space, trio, "sandwich")
+
+
+def _check_functions(space: SearchSpace, archs: Population) -> None:
+    rows, computes = space.functions(archs), space.computes(archs)
+    assert rows.ndim == 2, "functions must give rows [n, any]"
+    assert len(rows) == len(archs), "functions must give a row per genotype"
+    assert computes.shape == (len(archs),), "computes must give one answer per genotype, [n]"
+    assert computes.dtype == bool, f"computes must give booleans, got {computes.dtype}"
+    for i, arch in enumerate(archs):
+        alone = space.functions(arch[None])[0], space.computes(arch[None])[0]
+        same = np.array_equal(alone[0], rows[i]) and alone[1] == computes[i]
+        assert same, "functions and computes must not depend on other rows"
 
 
 def _check_encoding(space: SearchSpace, archs: Population) -> None:

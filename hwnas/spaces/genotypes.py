@@ -9,6 +9,7 @@ from itertools import chain
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latency_tables import HwnasError, Op
 from latency_tables.additive import Slot as Slot
@@ -59,6 +60,17 @@ class Genotypes(ABC):
     def canonical(self, population: Population) -> Population:
         """Genotypes [n, genes], genes without effect at their lowest value: equal networks, equal genotypes."""
         return self.layout.lowest_equals(population)
+
+    def functions(self, population: Population) -> Population:
+        """Rows [n, any] that are equal where genotypes [n, genes] compute the same: by default canonical genotypes.
+
+        A space whose networks may have ops that their output does not depend on says more.
+        """
+        return self.canonical(population)
+
+    def computes(self, population: Population) -> NDArray[np.bool_]:
+        """Which genotypes [n, genes] are networks whose output depends on the image, [n]: by default all."""
+        return np.ones(len(population), dtype=bool)
 
     @cached_property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hwnas.spaces.genotypes import Genotypes, unique_genotypes
+from hwnas.spaces.genotypes import Genotypes, every_network, keys_of, unique_genotypes
 from latency_tables import Op
 from latency_tables.arrays import Floats, Population
 
@@ -20,6 +20,32 @@ def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: 
     """Different random genotypes, [count, genes]; fewer where that many are hard to find."""
     rng = np.random.default_rng(list(seed))
     return collect(lambda: unique_genotypes(space.sample(rng, 4 * count), exclude), count, _DRAWS)
+
+
+def different_functions(space: Genotypes, seed: Sequence[int], count: int) -> Population:
+    """Random genotypes that compute something, and no two the same, [<= count, genes].
+
+    Every function is as likely as any other where all networks can be listed; elsewhere those with more genotypes are
+    likelier.
+    """
+    rng = np.random.default_rng(list(seed))
+    every = every_network(space)
+
+    def draw() -> Population:
+        return _different(space, space.sample(rng, 4 * count))
+
+    if every is None:
+        return _different(space, collect(draw, 2 * count, _DRAWS))[:count]
+    return rng.permutation(_different(space, every))[:count]
+
+
+def _different(space: Genotypes, population: Population) -> Population:
+    """Those of genotypes [n, genes] that compute something, the first of each function."""
+    there = population[space.computes(population)]
+    first: dict[bytes, int] = {}
+    for i, key in enumerate(keys_of(space.functions(there))):
+        first.setdefault(key, i)
+    return there[list(first.values())]
 
 
 def collect(draw: Callable[[], Population], count: int, draws: int) -> Population:

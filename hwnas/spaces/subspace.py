@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwnas.spaces.genotypes import ArchError
 from hwnas.spaces.space import SearchSpace, View
@@ -75,6 +76,14 @@ class Subspace(SearchSpace):
         if any(slot.genes is None for slot in self.slots):
             return self._nearest(self.to_whole(population))
         return super().canonical(population)
+
+    def functions(self, population: Population) -> Population:
+        """As the whole space has it."""
+        return self.whole.functions(self.to_whole(population))
+
+    def computes(self, population: Population) -> NDArray[np.bool_]:
+        """As the whole space has it."""
+        return self.whole.computes(self.to_whole(population))
 
     def to_whole(self, population: Population) -> Population:
         """Genotypes [n, genes] of this space as those of the whole one, canonical there."""

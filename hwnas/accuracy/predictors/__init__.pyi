@@ -6,6 +6,7 @@ from ._ranks import NormalScores as NormalScores
 from ._ranks import RankPredictor as RankPredictor
 from .additive_gp import AdditiveGaussianProcess as AdditiveGaussianProcess
 from .automatic import AutomaticPredictor as AutomaticPredictor
+from .average import AveragePredictor as AveragePredictor
 from .gaussian_process import GaussianProcessPredictor as GaussianProcessPredictor
 from .gcn import GCNEnsemble as GCNEnsemble
 from .linear import AdditivePredictor as AdditivePredictor

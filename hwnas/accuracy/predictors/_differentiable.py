@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.spaces import Population
 from latency_tables.arrays import Floats
+
+_AT_ONCE = 1024  # networks: more would not stay in the caches
 
 
 class DifferentiablePredictor(RankPredictor):
@@ -25,6 +28,8 @@ class DifferentiablePredictor(RankPredictor):
 
     def scores(self, population: Population) -> tuple[Floats, Floats]:
         """As `latent`, in numpy, of genotypes [n, genes]."""
+        parts = np.array_split(population, max(1, -(-len(population) // _AT_ONCE)))
         with torch.no_grad():
-            mean, std = self.latent(self.features(population))
-        return mean.numpy(), std.numpy()
+            answers = [self.latent(self.features(part)) for part in parts]
+        means, stds = zip(*answers, strict=True)
+        return torch.cat(means).numpy(), torch.cat(stds).numpy()

@@ -19,7 +19,8 @@ class AutomaticPredictor(Predictor):
     """Fits every candidate on four fifths of the labels, five times, and keeps the one that ranks the rest best.
 
     `candidates` make predictors by name. After `fit`, `chosen` is the winner's name and `taus` are the mean Kendall
-    taus on labels held out, NaN where labels are equal (then the first candidate is kept).
+    taus on labels held out, NaN where labels are equal (then the first candidate is kept). A single candidate is not
+    put to the test, and has no tau.
     """
 
     def __init__(self, candidates: Mapping[str, Callable[[], Predictor]], seed: int = 0):
@@ -29,19 +30,25 @@ class AutomaticPredictor(Predictor):
         self.chosen, self.taus = "", dict[str, float]()
         self._best: Predictor | None = None
 
+    @property
+    def best(self) -> Predictor:
+        """The chosen candidate, fitted on all labels; raises ValueError before `fit`."""
+        if self._best is None:
+            raise ValueError("fit the predictor before asking it")
+        return self._best
+
     def fit(self, population: Population, accuracy: Floats) -> Self:
         """Choose among the candidates by genotypes [n, genes] and accuracies [n], then fit the choice on all."""
         folds = np.random.default_rng(self.seed).permutation(len(accuracy)) % min(_FOLDS, len(accuracy))
-        self.taus = {name: _held_out_tau(make, population, accuracy, folds) for name, make in self.candidates.items()}
-        self.chosen = max(self.taus, key=lambda name: np.nan_to_num(self.taus[name], nan=-1.0))
+        contest = self.candidates if len(self.candidates) > 1 else {}
+        self.taus = {name: _held_out_tau(make, population, accuracy, folds) for name, make in contest.items()}
+        self.chosen = max(self.candidates, key=lambda name: np.nan_to_num(self.taus.get(name, np.nan), nan=-1.0))
         self._best = self.candidates[self.chosen]().fit(population, accuracy)
         return self
 
     def estimate(self, population: Population) -> AccuracyEstimate:
         """As the chosen predictor says."""
-        if self._best is None:
-            raise ValueError("fit the predictor before asking it")
-        return self._best.estimate(population)
+        return self.best.estimate(population)
 
 
 def _held_out_tau(make: Callable[[], Predictor], population: Population, accuracy: Floats, folds: np.ndarray) -> float:

@@ -10,17 +10,17 @@ from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
 from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.accuracy.predictors._views import ScaledViews
-from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces import Population, SearchSpace, View
 from latency_tables.arrays import Floats
 
 
 class _Trees(RankPredictor):
-    """The mean of what fitted `members` say of all views, and the deviation between them."""
+    """The mean of what fitted `members` say of `views`, the space's own by default, and the deviation between them."""
 
     members: Sequence[Any]
 
-    def __init__(self, space: SearchSpace):
-        self._views = ScaledViews(space)
+    def __init__(self, space: SearchSpace, views: Sequence[View] | None = None):
+        self._views = ScaledViews(space, views)
 
     def scores(self, population: Population) -> tuple[Floats, Floats]:
         """Mean and deviation over members."""
@@ -33,8 +33,8 @@ class _Trees(RankPredictor):
 class RandomForestPredictor(_Trees):
     """A random forest (Breiman 2001); the deviation is that between its trees."""
 
-    def __init__(self, space: SearchSpace, seed: int = 0, trees: int = 100):
-        super().__init__(space)
+    def __init__(self, space: SearchSpace, seed: int = 0, trees: int = 100, views: Sequence[View] | None = None):
+        super().__init__(space, views)
         self._model = RandomForestRegressor(trees, max_features=0.5, min_samples_leaf=1, random_state=seed)
 
     def learn(self, population: Population, scores: Floats) -> None:
@@ -45,8 +45,15 @@ class RandomForestPredictor(_Trees):
 class GradientBoostingPredictor(_Trees):
     """A few boosted ensembles (Friedman 2001), each on random subsamples; the deviation is that between them."""
 
-    def __init__(self, space: SearchSpace, seed: int = 0, members: int = 4, trees: int = 100):
-        super().__init__(space)
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int = 0,
+        members: int = 4,
+        trees: int = 100,
+        views: Sequence[View] | None = None,
+    ):
+        super().__init__(space, views)
         settings = {"n_estimators": trees, "learning_rate": 0.08, "max_depth": 4, "subsample": 0.7, "max_features": 0.4}
         self.members = [GradientBoostingRegressor(**settings, random_state=seed + i) for i in range(members)]
 

@@ -60,9 +60,19 @@ class NasBench201(SearchSpace):
         """As `slots`, with `none` on edges that are unused, or not on a live path: all edges decide together."""
         every = tuple(range(len(cell.EDGES)))
         archs = every_value(self.cardinalities, every)
-        kept = cell.used_edges(archs) if pruning == "unused" else cell.live_edges(archs)
-        left = np.where(kept, archs, cell.OPS.index("none"))
+        used = np.where(cell.used_edges(archs), archs, cell.OPS.index("none"))
+        left = used if pruning == "unused" else self.functions(archs)
         return self._slots(lambda edge, choices: Slot(every, tuple(choices[op] for op in left[:, edge])))
+
+    def functions(self, population: Population) -> Population:
+        """Cells without the ops that are on no live path."""
+        left: Population = np.where(cell.live_edges(population), population, cell.OPS.index("none"))
+        return left
+
+    def computes(self, population: Population) -> NDArray[np.bool_]:
+        """Cells with a live path."""
+        live: NDArray[np.bool_] = np.any(cell.live_edges(population), axis=1)
+        return live
 
     def build_op(self, op: Op) -> nn.Module:
         """The module of one op."""

@@ -99,7 +99,7 @@ def test_a_budget_is_refused_only_where_no_precision_meets_it(listener):
     some = branches(listener, fp32=searching("fp32", 4.0), int8=searching("int8"))
     assert list(some.feasible({})) == ["int8"]
     none = branches(listener, fp32=searching("fp32", 2.0), fp16=searching("fp16", 1.0), int8=searching("int8", 3.0))
-    with pytest.raises(InfeasibleBudget, match="the fastest in fp16 has 1.0 ms"):
+    with pytest.raises(InfeasibleBudget, match="the fastest in fp16"):
         none.feasible({})
 
 

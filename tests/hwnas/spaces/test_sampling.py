@@ -3,10 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hwnas.spaces import mbconv_space
+from hwnas.spaces import NasBench101, NasBench201, Subspace, mbconv_space
 from hwnas.spaces.sampling import (
     calibration_networks,
     collect,
+    different_functions,
     mixed,
     networks_of_every_op,
     random_networks,
@@ -90,3 +91,31 @@ def test_every_op_occurs_where_random_networks_leave_some_out():
     assert not {tuple(arch) for arch in held} & {tuple(arch) for arch in balanced}
     assert set(occurs) == set(space.all_ops)
     assert set(by_chance) < set(space.all_ops)
+
+
+def test_networks_that_compute_different_things():
+    """nb201 has 9,445 cells that differ once dead ops are dropped, and one of them computes nothing."""
+    space = NasBench201()
+    everything = different_functions(space, [0], 20_000)
+    assert len(everything) == 9444
+    assert space.computes(everything).all()
+    few = different_functions(space, [1], 50)
+    assert len(np.unique(space.functions(few), axis=0)) == 50
+    assert np.array_equal(few, different_functions(space, [1], 50))
+    assert not np.array_equal(few, different_functions(space, [2], 50))
+
+
+@pytest.mark.parametrize("space", [mbconv_space("mbconv-32"), NasBench101()], ids=lambda space: space.name)
+def test_also_where_networks_cannot_be_listed(space):
+    found = different_functions(space, [0], 100)
+    assert len(np.unique(space.functions(found), axis=0)) == 100
+    assert space.computes(found).all()
+
+
+def test_a_part_of_a_space_computes_what_the_whole_does():
+    whole = NasBench201()
+    part = Subspace(whole, {0: [0, 3], 3: [0]})
+    archs = part.sample(np.random.default_rng(0), 64)
+    assert np.array_equal(part.functions(archs), whole.functions(part.to_whole(archs)))
+    assert np.array_equal(part.computes(archs), whole.computes(part.to_whole(archs)))
+    assert 0 < part.computes(archs).sum() < 64

@@ -5,11 +5,13 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from hwnas.accuracy import AccuracyEstimate, Predictor
 from hwnas.accuracy.contract import check_predictor
 from hwnas.accuracy.predictors import (
     AdditiveGaussianProcess,
     AdditivePredictor,
     AutomaticPredictor,
+    AveragePredictor,
     ConstantLabelsWarning,
     Fitting,
     GCNEnsemble,
@@ -32,6 +34,7 @@ MAKERS = {
     "boosting": GradientBoostingPredictor,
     "mlp": lambda space: MLPEnsemble(space, fitting=QUICK),
     "gcn": lambda space: GCNEnsemble(space, fitting=QUICK),
+    "average": lambda space: AveragePredictor([RidgePredictor(space), AdditiveGaussianProcess(space)]),
     "automatic": lambda space: AutomaticPredictor(
         {"ridge": lambda: RidgePredictor(space), "gp": lambda: AdditiveGaussianProcess(space)}
     ),
@@ -184,5 +187,30 @@ def test_the_automatic_choice_is_the_one_that_ranks_best(cells):
     assert automatic.taus["backwards"] == pytest.approx(-automatic.taus["ridge"])
     plain = RidgePredictor(CELLS).fit(archs[:60], accuracy[:60])
     assert np.array_equal(automatic.estimate(archs).mean, plain.estimate(archs).mean)
+    assert AutomaticPredictor({"ridge": candidates["ridge"]}).fit(archs[:60], accuracy[:60]).taus == {}
     with pytest.raises(ValueError, match="at least one candidate"):
         AutomaticPredictor({})
+
+
+def test_an_average_is_that_of_its_members(cells):
+    """One member says half of the labels' normal scores, one half as much again: together they say the labels."""
+    archs = cells[0][:9]
+
+    class Says(Predictor):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def fit(self, population, accuracy):
+            self.known = {arch.tobytes(): self.factor * a for arch, a in zip(population, accuracy, strict=True)}
+            return self
+
+        def estimate(self, population):
+            return AccuracyEstimate(np.array([self.known[arch.tobytes()] for arch in population]), np.full(9, 0.3))
+
+    average = AveragePredictor([Says(0.5), Says(1.5)]).fit(archs, np.arange(1, 10) / 10)
+    estimate = average.estimate(archs)
+    assert estimate.mean == pytest.approx(np.arange(1, 10) / 10)  # the mean of both is what they were told
+    mean, std = average.scores(archs)
+    assert std == pytest.approx(np.hypot(0.3, 0.5 * np.abs(mean)))
+    with pytest.raises(ValueError, match="at least one member"):
+        AveragePredictor([])
