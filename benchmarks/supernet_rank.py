@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
 
 from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 from benchmarks._supernet_scores import PERCENTILES, RECIPES, PublicScores, Ranked
@@ -59,7 +60,11 @@ def _rows(public: PublicScores, population: np.ndarray) -> np.ndarray:
 def one_run(folder: Path, name: str, predictor: str, seed: int) -> dict[str, float]:
     """All figures of one supernet with one draw, on one core."""
     torch.set_num_threads(1)
-    public = _public(folder)
+    with threadpool_limits(1):
+        return _one_run(_public(folder), name, predictor, seed)
+
+
+def _one_run(public: PublicScores, name: str, predictor: str, seed: int) -> dict[str, float]:
     every, scores, rng = public.population, public.scores[name], np.random.default_rng([seed, 7])
     scored = _rows(public, different_functions(public.space, [seed, 2], _EVALUATIONS))
 

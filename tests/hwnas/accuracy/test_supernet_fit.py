@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from hwnas.accuracy.contract import check_predictor
-from hwnas.accuracy.predictors import AdditiveGaussianProcess, AveragePredictor, RidgePredictor
-from hwnas.accuracy.supernet_fit import CorrectedFit, SupernetFit
+from hwnas.accuracy.predictors import AdditiveGaussianProcess, AveragePredictor, Fitting, GCNEnsemble, RidgePredictor
+from hwnas.accuracy.supernet_fit import CorrectedFit, SupernetFit, gp_and_trees
 from hwnas.spaces import NasBench201, NasBenchMacro, mbconv_space
 from hwnas.spaces.genotypes import every_network
 from hwnas.spaces.sampling import different_functions
@@ -34,17 +34,24 @@ def fit():
     return SupernetFit(MACRO, candidates=RIDGE_AND_GP).fit(archs, size_biased(archs))
 
 
+@pytest.mark.filterwarnings("ignore::hwnas.accuracy.predictors.ConstantLabelsWarning")
 def test_both_keep_the_contract_of_predictors():
     check_predictor(lambda: SupernetFit(MACRO, candidates=RIDGE_AND_GP), MACRO)
 
 
+@pytest.mark.filterwarnings("ignore::hwnas.accuracy.predictors.ConstantLabelsWarning")
 def test_a_corrected_fit_keeps_it_too(fit):
     check_predictor(lambda: CorrectedFit(fit), MACRO)
 
 
-def test_the_graph_network_and_the_process_are_both_tried():
+def test_the_better_of_both_is_kept_and_both_are_shown():
+    assert set(SupernetFit(MACRO).candidates) == {"gp-and-trees", "gcn"}
     archs = different_functions(MACRO, [1], 40)
-    fit = SupernetFit(MACRO).fit(archs, size_biased(archs))
+    candidates = {
+        "gp-and-trees": lambda: gp_and_trees(MACRO),
+        "gcn": lambda: GCNEnsemble(MACRO, fitting=Fitting(members=2, hidden=8, steps=20)),
+    }
+    fit = SupernetFit(MACRO, candidates=candidates).fit(archs, size_biased(archs))
     assert set(fit.taus) == {"gp-and-trees", "gcn"}
     assert fit.taus[fit.chosen] == max(fit.taus.values())
 
@@ -106,7 +113,7 @@ def test_a_file_that_is_not_right_is_one_line(fit, tmp_path):
     fit.save(path)
     with pytest.raises(HwnasError, match="is of 'nasbench-macro', not of mbconv-32"):
         SupernetFit.load(path, mbconv_space("mbconv-32"))
-    with pytest.raises(HwnasError, match=r"needs a predictor '(ridge|additive-gp)' that is not here"):
+    with pytest.raises(HwnasError, match=r"needs the predictor '(ridge|additive-gp)', which is not here"):
         SupernetFit.load(path, MACRO, candidates={"other": lambda: RidgePredictor(MACRO)})
     content = json.loads(path.read_text())
     content["accuracy"][0] += 0.1
