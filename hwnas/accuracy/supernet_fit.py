@@ -81,32 +81,32 @@ class SupernetFit(Predictor):
             raise ValueError("fit the predictor before saving it")
         archs = [self.space.to_text(arch) for arch in self._pairs.population]
         scores = {"archs": archs, "accuracy": self._pairs.accuracy.tolist()}
-        write_signed(path, {"space": self.space.name, "chosen": self.chosen, "taus": self.taus, **scores})
+        made = {"space": self.space.name, "seed": self.seed, "chosen": self.chosen, "taus": self.taus}
+        write_signed(path, made | scores)
 
     @classmethod
-    def load(cls, path: Path, space: SearchSpace, seed: int = 0, candidates: Candidates | None = None) -> SupernetFit:
+    def load(cls, path: Path, space: SearchSpace, candidates: Candidates | None = None) -> SupernetFit:
         """A fit that says what the saved one says; raises `HwnasError` for a damaged file and another space's."""
-        fit = cls(space, seed, candidates)
         try:
             saved = read_signed(path)
         except OSError as e:
             raise HwnasError(f"cannot read the supernet fit {path}: {e.strerror}") from None
         except ValueError as e:
             raise HwnasError(f"the supernet fit {path} is damaged ({e}); fit again") from None
-        if saved.get("space") != space.name:
-            raise HwnasError(f"the supernet fit {path} is of {saved.get('space')!r:.60}, not of {space.name}")
-        if saved.get("chosen") not in fit.candidates:
-            raise HwnasError(
-                f"the supernet fit {path} needs the predictor {saved.get('chosen')!r:.60}, which is not here"
-            )
-        fit.chosen, fit.taus = saved["chosen"], saved["taus"]
+        name, chosen = saved.get("space"), saved.get("chosen")
+        if name != space.name:
+            raise HwnasError(f"the supernet fit {path} is of {name!r:.60}, not of {space.name}")
+        fit = cls(space, saved["seed"], candidates)
+        if chosen not in fit.candidates:
+            raise HwnasError(f"the supernet fit {path} needs the predictor {chosen!r:.60}, which is not here")
+        fit.chosen, fit.taus = chosen, saved["taus"]
         pairs = Pairs(np.array([space.from_text(text) for text in saved["archs"]]), np.array(saved["accuracy"]))
-        fit._predictor, fit._pairs = fit.candidates[fit.chosen]().fit(pairs.population, pairs.accuracy), pairs
+        fit._predictor, fit._pairs = fit.candidates[chosen]().fit(pairs.population, pairs.accuracy), pairs
         return fit
 
 
 def gp_and_trees(space: SearchSpace, seed: int = 0, views: Sequence[View] | None = None) -> AveragePredictor:
-    """A Gaussian process on views, the space's own by default, and boosted trees: better together than alone."""
+    """A Gaussian process on views, the space's own by default, and boosted trees: at equal cost better together."""
     return AveragePredictor(
         [AdditiveGaussianProcess(space, views), GradientBoostingPredictor(space, seed, views=views)]
     )
