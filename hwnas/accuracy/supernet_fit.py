@@ -93,7 +93,7 @@ class SupernetFit(Predictor):
             raise HwnasError(f"cannot read the supernet fit {path}: {e.strerror}") from None
         except ValueError as e:
             raise HwnasError(f"the supernet fit {path} is damaged ({e}); fit again") from None
-        name, chosen = saved.get("space"), saved.get("chosen")
+        name, chosen = saved.get("space"), str(saved.get("chosen"))
         if name != space.name:
             raise HwnasError(f"the supernet fit {path} is of {name!r:.60}, not of {space.name}")
         fit = cls(space, saved["seed"], candidates)
