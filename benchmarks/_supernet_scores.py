@@ -73,6 +73,11 @@ class PublicScores:
         return [name for name in self.scores if name.rpartition(".")[0] == recipe]
 
     @cached_property
+    def table(self) -> ArchTable:
+        """Where each cell stands."""
+        return ArchTable(self.space, self.population, self.scores)
+
+    @cached_property
     def computes(self) -> NDArray[np.bool_]:
         """Cells that compute something: the others were never sampled."""
         return self.space.computes(self.population)

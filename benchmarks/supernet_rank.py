@@ -52,11 +52,6 @@ def _public(folder: Path) -> PublicScores:
     return PublicScores.read(folder)
 
 
-def _rows(public: PublicScores, population: np.ndarray) -> np.ndarray:
-    place = {row.tobytes(): i for i, row in enumerate(public.population)}
-    return np.array([place[row.tobytes()] for row in population])
-
-
 def one_run(folder: Path, name: str, predictor: str, seed: int) -> dict[str, float]:
     """All figures of one supernet with one draw, on one core."""
     torch.set_num_threads(1)
@@ -66,7 +61,7 @@ def one_run(folder: Path, name: str, predictor: str, seed: int) -> dict[str, flo
 
 def _one_run(public: PublicScores, name: str, predictor: str, seed: int) -> dict[str, float]:
     every, scores, rng = public.population, public.scores[name], np.random.default_rng([seed, 7])
-    scored = _rows(public, different_functions(public.space, [seed, 2], _EVALUATIONS))
+    scored = public.table.rows(different_functions(public.space, [seed, 2], _EVALUATIONS))
 
     def fitted(labels: Floats) -> SupernetFit:
         candidates = {predictor: lambda: PREDICTORS[predictor](public, seed)}

@@ -106,7 +106,9 @@ class Branches:
 
         Known before anything expensive is started. The refusal names the fastest network of all precisions.
         """
-        refusals = self._refusals(corrections)
+        return self._without(self._refusals(corrections))
+
+    def _without(self, refusals: Mapping[str, InfeasibleBudget]) -> dict[str, Branch]:
         if len(refusals) == len(self.by_precision):
             raise min(refusals.values(), key=lambda refusal: refusal.least_ms)
         return {precision: branch for precision, branch in self.by_precision.items() if precision not in refusals}
@@ -125,8 +127,9 @@ class Branches:
         """The finalists of all precisions, what each costs in accuracy taken off, and the front that mixes them."""
         if not any(corrections.values()) and (complaint := self.budget.complaint):
             self._folder.display.say(complaint)
-        found = self.feasible(corrections)
-        for precision, refusal in self._refusals(corrections).items():
+        refusals = self._refusals(corrections)
+        found = self._without(refusals)
+        for precision, refusal in refusals.items():
             self._folder.display.say(f"without {precision}: {refusal}")
         choices = [branch.search.choose(corrections.get(precision, ())) for precision, branch in found.items()]
         if len(self.by_precision) == 1:

@@ -176,11 +176,16 @@ def every_network(space: Genotypes, at_most: int = LISTABLE) -> Population | Non
 
 def unique_genotypes(population: Population, exclude: Population | Sequence[Genotype] | None = None) -> Population:
     """Distinct rows in order of first appearance, without those in `exclude`."""
-    rows, others = dict[bytes, int](), set() if exclude is None else set(keys_of(exclude))
-    for i, key in enumerate(keys_of(population)):
-        if key not in others:
-            rows.setdefault(key, i)
-    return population[list(rows.values())]
+    others = set() if exclude is None else set(keys_of(exclude))
+    return population[[i for key, i in first_rows(population).items() if key not in others]]
+
+
+def first_rows(rows: Population) -> dict[bytes, int]:
+    """Where each distinct row of [n, any] stands first, by its key, in order of appearance."""
+    first = dict[bytes, int]()
+    for i, key in enumerate(keys_of(rows)):
+        first.setdefault(key, i)
+    return first
 
 
 def keys_of(population: Population | Sequence[Genotype]) -> list[bytes]:

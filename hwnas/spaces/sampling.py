@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hwnas.spaces.genotypes import Genotypes, every_network, keys_of, unique_genotypes
+from hwnas.spaces.genotypes import Genotypes, every_network, first_rows, unique_genotypes
 from latency_tables import Op
 from latency_tables.arrays import Floats, Population
 
@@ -42,10 +42,7 @@ def different_functions(space: Genotypes, seed: Sequence[int], count: int) -> Po
 def _different(space: Genotypes, population: Population) -> Population:
     """Those of genotypes [n, genes] that compute something, the first of each function."""
     there = population[space.computes(population)]
-    first: dict[bytes, int] = {}
-    for i, key in enumerate(keys_of(space.functions(there))):
-        first.setdefault(key, i)
-    return there[list(first.values())]
+    return there[list(first_rows(space.functions(there)).values())]
 
 
 def collect(draw: Callable[[], Population], count: int, draws: int) -> Population:
