@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,8 @@ from deploy.answers import accuracy, logits, open_to_answer
 from deploy.export import image_model
 from deploy.lowered import lower
 from hwnas.data import Dataset, load_dataset
-from hwnas.run.accuracy_model import SUPERNET_BATCH
 from hwnas.spaces import load_space
-from hwnas.training import Batches, Recipe, recalibrate, train_supernet
+from hwnas.training import Batches, load_recipes, recalibrate, train_supernet
 from profilers.runtimes import make_profiler
 
 _RUNTIMES = ("onnxruntime", "openvino", "ncnn")
@@ -46,7 +45,8 @@ def answers(networks: int, seed: int, epochs: int) -> tuple[dict[str, float], Ma
     details: dict[str, Any] = {}
     parity, agreement, shares, drops = [], [], [], []
     for name, data in _data():
-        images, labels = data.test.images[:_IMAGES], data.test.labels[:_IMAGES]
+        test = data.test.take(np.arange(min(_IMAGES, len(data.test))))
+        images, labels = test.images, test.labels
         for network in _networks(data, images, networks, seed, epochs):
             found: dict[str, Any] = {"accuracy_pct": 100 * accuracy(network.logits, labels)}
             for runtime in _RUNTIMES:
@@ -82,10 +82,11 @@ def _data() -> Iterator[tuple[str, Dataset]]:
 
 
 def _networks(data: Dataset, images: NDArray[np.uint8], count: int, seed: int, epochs: int) -> Iterator[_Network]:
-    space, batches = load_space("mbconv-32", data.num_classes), Batches(data, SUPERNET_BATCH)
+    recipe = replace(load_recipes("cpu-minutes").supernet, epochs=epochs)
+    space, batches = load_space("mbconv-32", data.num_classes), Batches.of(data, recipe)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "supernet.safetensors"
-        supernet, _ = train_supernet(space, batches, Recipe(epochs, learning_rate=1e-2), seed, path)
+        supernet, _ = train_supernet(space, batches, recipe, seed, path)
     mean, std = data.mean_std
     normalised = (images / np.float32(255) - mean[:, None, None]) / std[:, None, None]
     for arch in space.sample(np.random.default_rng(seed), count):

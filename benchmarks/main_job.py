@@ -122,6 +122,7 @@ def figures(outcomes: list[SeedOutcome]) -> dict[str, float]:
         "within_budget": sum(o.measured_ms <= o.budget_ms for o in outcomes),
         "verified": sum(o.verified for o in outcomes),
         "pred_error_pct_max": max(o.pred_error_pct for o in outcomes),
+        "predictor_tau": float(np.mean([o.predictor_tau for o in outcomes])),
         "heldout_mape_pct": float(np.mean([o.heldout_mape_pct for o in outcomes])),
         "heldout_within5_pct": float(np.mean([o.heldout_within5_pct for o in outcomes])),
         "parity_max_abs": max(o.parity_max_abs for o in outcomes),

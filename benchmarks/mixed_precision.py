@@ -75,7 +75,7 @@ def judged(run: Run, found: Choice, known: dict[tuple[str, tuple[int, ...]], flo
 
 def compare(run: Run, latency: Mapping[str, LatencyModel]) -> dict[str, float]:
     """Hypervolumes of one seed over that of fp32 alone."""
-    evaluations, drops = run.settings.evaluations, [branch.drop.of_accuracy for branch in run.branches]
+    evaluations, drops = run.settings.evaluations, [branch.drop.of_score for branch in run.branches]
     every, half = (
         [searched(run, branch, latency[branch.precision], count) for branch in run.branches]
         for count in (evaluations, evaluations // len(drops))

@@ -31,7 +31,7 @@ def shipped(settings: Settings, folder: Path) -> dict[str, float | str]:
         _ = run.accuracy_model.pairs  # the seconds below are those of searching and training alone
         began = time.monotonic()
         choice = run.branches.choose({})
-        winner = run.branches.best(choice.finalists).arch
+        winner = run.branches.best(run.branches.finalists(choice)).arch
         seconds = time.monotonic() - began
         return {
             "arch": run.inputs.space.to_text(winner),

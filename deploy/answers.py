@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from latency_tables import ProfilerError
 from profilers import Engine, Profiler, Session
 from profilers.runtimes.onnxruntime import OnnxRuntimeProfiler
+
+if TYPE_CHECKING:
+    from hwnas.data import LabelledImages
 
 
 def open_to_answer(model: bytes, profiler: Profiler | None = None) -> Session:
@@ -41,6 +44,13 @@ def logits(session: Session, images: NDArray[Any]) -> NDArray[np.float32]:
     if any(part.ndim != 2 or len(part) != size for part in parts):
         raise ProfilerError(f"the model answers {list(parts[0].shape)} to {size} images, not a row per image")
     return np.concatenate(parts)[: len(images)].astype(np.float32, copy=False)
+
+
+def answered(session: Session, split: LabelledImages) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits [n, classes] for all images of a split, block by block, and their labels [n]."""
+    parts = [(logits(session, block.images), block.labels) for block in split.blocks()]
+    answers, labels = map(np.concatenate, zip(*parts, strict=True))
+    return answers, labels
 
 
 def accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

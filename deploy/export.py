@@ -72,7 +72,9 @@ def export_network(
     proto = _checked(model)
     opset = proto.opset_import[0].version
     manifest = Manifest.of(data, architecture=architecture, space=space, opset=opset, hwnas_version=version("hwnas"))
-    difference = parity(network, model, data.validation.images[:_PARITY_IMAGES], data)
+    difference = parity(
+        network, model, data.validation.take(np.arange(min(_PARITY_IMAGES, len(data.validation)))).images, data
+    )
     if not difference <= PARITY_TOLERANCE:
         raise ExportError(f"the exported model answers differently from torch: by {difference:.2g} at most")
     if profiler is not None and profiler.target().precision != manifest.precision:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deploy.answers import accuracy, logits, open_to_answer, true_class_probability
 from deploy.manifest import Lowering
-from hwnas.data import Dataset, Split
+from hwnas.data import Dataset, LabelledImages, Split
 from hwnas.lowering.precision import FORMS, PRECISIONS, halved, quantised
 from hwnas.lowering.ranges import RANGE_METHODS, Seen, calibrate
 from latency_tables import HwnasError
@@ -120,7 +120,7 @@ def _answers(model: bytes, images: NDArray[np.uint8], precision: str, profiler: 
     return answers
 
 
-def _spread(split: Split, most: int) -> Split:
+def _spread(split: LabelledImages, most: int) -> Split:
     """At most so many images, evenly spaced: those of a folder come class by class."""
     rows = np.linspace(0, len(split) - 1, min(most, len(split))).astype(np.int64)
-    return Split(split.images[rows], split.labels[rows])
+    return split.take(rows)

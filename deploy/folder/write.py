@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.answers import accuracy, logits
+from deploy.answers import accuracy, answered, logits
 from deploy.folder.card import card
 from deploy.folder.infer_script import INFER as INFER_SCRIPT
 from deploy.folder.manifest import (
@@ -155,7 +155,7 @@ class _Maker:
     def _ask(self, format_: Format, files: Files, model: ShippedModel) -> _Said:
         data = self.handed.data
         with format_.open(files, model.setting(self.wanted.threads)) as session:
-            shares = [accuracy(logits(session, split.images), split.labels) for split in (data.validation, data.test)]
+            shares = [accuracy(*answered(session, split)) for split in (data.validation, data.test)]
             return _Said(logits(session, self._probe), *shares)
 
     def finish(self) -> tuple[FolderManifest, Mapping[str, bytes]]:

@@ -5,6 +5,7 @@ from .journaled import Journaled as Journaled
 from .predictors import AdditiveGaussianProcess as AdditiveGaussianProcess
 from .predictors import GaussianProcessPredictor as GaussianProcessPredictor
 from .supernet_accuracy import SupernetAccuracy as SupernetAccuracy
+from .supernet_accuracy import SupernetProbability as SupernetProbability
 from .supernet_fit import CorrectedFit as CorrectedFit
 from .supernet_fit import SupernetFit as SupernetFit
 from .tabular import TabularBenchmark as TabularBenchmark

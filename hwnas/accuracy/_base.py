@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwnas.spaces import Population
@@ -23,6 +24,14 @@ class AccuracyEstimator(ABC):
     @abstractmethod
     def estimate(self, population: Population) -> AccuracyEstimate:
         """Validation accuracy of genotypes [n, genes]; the same genotypes give the same answer."""
+
+    def each(self, population: Population) -> Iterator[tuple[int, float, float]]:
+        """Index, mean and deviation of genotypes [n, genes], in any order, each as soon as it is known.
+
+        By default all are known at once.
+        """
+        said = self.estimate(population)
+        yield from zip(range(len(population)), said.mean.tolist(), said.std.tolist(), strict=True)
 
 
 class Predictor(AccuracyEstimator):

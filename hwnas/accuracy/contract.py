@@ -31,6 +31,10 @@ def check_estimator(estimator: AccuracyEstimator, space: SearchSpace, samples: i
     backwards = _checked(estimator.estimate(archs[::-1]), samples)
     same = np.allclose(backwards.mean[::-1], whole.mean, rtol=1e-6, atol=1e-9)
     assert same, "a network's accuracy must not depend on the order it is asked in"
+    answers = sorted(estimator.each(archs))
+    assert [i for i, *_ in answers] == list(range(samples)), "each must give every index once"
+    same = np.allclose([mean for _, mean, _ in answers], whole.mean, rtol=1e-6, atol=1e-9)
+    assert same, "each must give the answers that estimate gives"
     one = _checked(estimator.estimate(archs[:1]), 1)
     same = np.allclose(one.mean, whole.mean[:1], rtol=1e-6, atol=1e-9)
     assert same, "a network's accuracy must not depend on what else is asked"

@@ -22,7 +22,7 @@ class Journaled(AccuracyEstimator):
     """Asks `estimator` about each network once; its answers are in `journal`, one fsynced record per network.
 
     With `workers` each network is a job, and is on the disk before the next result is awaited: `estimator` must pickle
-    where they are elsewhere. Without, `estimator` is asked about all networks of a population that are missing at once.
+    where they are elsewhere. Without, `estimator` is asked for `each` of the missing networks of a population at once.
     Every answer is that of the journal, so that a search which goes on from it sees the numbers it saw before.
     `progress` hears of every network of a call, and of the best accuracy so far. Records are `{"arch", "accuracy",
     "std"}`; one without a deviation is read as exact, and other fields are left alone.
@@ -71,7 +71,9 @@ class Journaled(AccuracyEstimator):
             for index, answer in self._workers.run(self._work, texts):
                 yield texts[index], answer
         elif texts:
-            yield from zip(texts, self._work.all(texts), strict=True)
+            population = np.array([self.space.from_text(text) for text in texts])
+            for index, mean, std in self.estimator.each(population):
+                yield texts[index], (mean, std)
 
     def _report(self, wanted: Sequence[str]) -> None:
         done = [self._answers[text][0] for text in wanted if text in self._answers]
@@ -86,11 +88,8 @@ class _Estimating:
     estimator: AccuracyEstimator
 
     def __call__(self, text: str) -> Answer:
-        return self.all([text])[0]
-
-    def all(self, texts: Sequence[str]) -> list[Answer]:
-        estimate = self.estimator.estimate(np.array([self.space.from_text(text) for text in texts]))
-        return [(float(mean), float(std)) for mean, std in zip(estimate.mean, estimate.std, strict=True)]
+        estimate = self.estimator.estimate(self.space.from_text(text)[None])
+        return float(estimate.mean[0]), float(estimate.std[0])
 
 
 def _read(record: Mapping[str, Any]) -> Answer:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from torch import nn
 
 from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import Genotype, Population
 from hwnas.training.batches import Batches
-from hwnas.training.evaluate import accuracy, recalibrate
+from hwnas.training.evaluate import recalibrate
+from hwnas.training.evaluate_many import NetworkScore, score_each
 from hwnas.training.supernet import Supernet
 
 _CALIBRATION_IMAGES = 256
@@ -17,23 +21,47 @@ _CALIBRATION_IMAGES = 256
 class SupernetAccuracy(AccuracyEstimator):
     """Validation accuracy of sub-networks with shared weights; the deviation is the binomial one."""
 
-    def __init__(self, supernet: Supernet, batches: Batches):
-        self.supernet, self.batches = supernet, batches
+    def __init__(self, supernet: Supernet, batches: Batches, device: torch.device | None = None):
+        self.supernet, self.batches, self._device = supernet, batches, device or torch.device("cpu")
         data = batches.data
-        self._calibration = list(batches.plain(data.train, limit=_CALIBRATION_IMAGES))
-        self._validation = list(batches.plain(data.validation))
+        self._calibration = list(batches.plain(data.train, limit=_CALIBRATION_IMAGES, device=self._device))
+        self._validation = list(batches.plain(data.validation, device=self._device))
+
+    def of(self, score: NetworkScore) -> float:
+        """What of a network's score is its answer."""
+        return score.accuracy
 
     def evaluate(self, arch: Genotype) -> float:
-        """Validation accuracy of one network."""
-        return accuracy(self.network(arch), self._validation)
+        """The answer for one network."""
+        return float(self.estimate(arch[None]).mean[0])
 
     def network(self, arch: Genotype) -> nn.Module:
         """The network itself, its batch norm recalibrated."""
-        network = self.supernet.extract(arch)
+        network = self.supernet.extract(arch).to(self._device)
         recalibrate(network, self._calibration)
-        return network
+        return network.cpu()
+
+    def each(self, population: Population) -> Iterator[tuple[int, float, float]]:
+        """One network after the other, those with the same first ops together: what these compute is computed once."""
+        images = len(self.batches.data.validation)
+        for index, score in score_each(self.supernet, population, self._calibration, self._validation):
+            mean = self.of(score)
+            yield index, mean, float(np.sqrt(mean * (1 - mean) / images))
 
     def estimate(self, population: Population) -> AccuracyEstimate:
-        """One network after the other."""
-        mean = np.array([self.evaluate(arch) for arch in population])
-        return AccuracyEstimate(mean, np.sqrt(mean * (1 - mean) / len(self.batches.data.validation)))
+        """The answers for genotypes [n, genes]."""
+        mean, std = np.zeros(len(population)), np.zeros(len(population))
+        for index, *answer in self.each(population):
+            mean[index], std[index] = answer
+        return AccuracyEstimate(mean, std)
+
+
+class SupernetProbability(SupernetAccuracy):
+    """Mean probability of the true class on the validation split, in place of accuracy.
+
+    It ranks networks more reliably where images are few; the deviation, the binomial one, is an upper bound.
+    """
+
+    def of(self, score: NetworkScore) -> float:
+        """The probability, in 0..1."""
+        return score.true_class_probability

@@ -15,8 +15,9 @@ from hwnas.accuracy._base import AccuracyEstimate, AccuracyEstimator
 from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.modules import initialise
 from hwnas.training.batches import Batches
+from hwnas.training.learning import train_network
 from hwnas.training.numerics import Numerics
-from hwnas.training.trainer import Recipe, train_network
+from hwnas.training.recipe import Recipe
 from hwnas.workers import InProcess, Workers
 from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import write_atomically

@@ -29,7 +29,12 @@ _RESOURCES = {"MB": "--budget-mb", "M MACs": "--budget-macs", "M parameters": "-
 
 def fleet(
     space: Annotated[str, typer.Option(help="the networks: a space that ships, or file.py:ClassName")],
-    accuracy: Annotated[Path, typer.Option(help="CSV file with the columns arch and accuracy, or a run folder")],
+    accuracy: Annotated[
+        Path,
+        typer.Option(
+            help="CSV file with the columns arch and accuracy, or a run folder, whose supernet's scores count"
+        ),
+    ],
     table: Annotated[list[str], typer.Option(help="NAME=FOLDER: a device and its latency table; may repeat")],
     budget_ms: Annotated[list[str] | None, typer.Option(help="NAME=MS: a device's budget; may repeat")] = None,
     budget_mb: Annotated[float | None, typer.Option(help="megabytes of weights, at most")] = None,
@@ -130,7 +135,7 @@ def _limit(option: str, text: str) -> float:
 def _say_fronts(answer: dict[str, Any]) -> list[str]:
     tau = answer["heldout_tau"]
     ranked = "unknown" if tau is None else f"{tau:.2f}"
-    lines = [f"accuracy from {answer['networks']} networks: Kendall's tau {ranked} on a fifth held out"]
+    lines = [f"accuracy from {answer['networks']} networks: Kendall's tau {ranked} on networks held out"]
     for name, device in answer["devices"].items():
         fast, best = device["fastest"], device["best"]
         kind = "every best trade" if device["whole"] else "a ladder of budgets, each with its best network"

@@ -139,7 +139,9 @@ def _images(manifest: FolderManifest, options: dict[str, Any]) -> Any:
 
     size = manifest.probe_shape[-1]
     source = options["data"] if options["data"] == DIGITS else str(Path(options["data"]).expanduser())
-    data = load_dataset(source, test_source=options.get("test_data"), size=size, limit=options.get("limit"))
+    data = load_dataset(
+        source, test_source=options.get("test_data"), size=size, limit=options.get("limit"), stream=False
+    )
     return data.test, data.classes
 
 

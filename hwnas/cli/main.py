@@ -6,6 +6,7 @@ PASS is exit code 0, FAIL 1, what the user can fix 2, INCONCLUSIVE 3, a fault of
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -108,6 +109,15 @@ def _fail(code: int, message: str, as_json: bool) -> int:
     return code
 
 
+def _shared(command: Callable[[], Any]) -> Any:
+    """The command's answer; where torchrun started several processes, they share its trainings."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return command()
+    from hwnas.training import share_trainings  # late: torch
+
+    return share_trainings(command)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     asked = sys.argv[1:] if arguments is None else arguments
@@ -116,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given in ([], ["table"]):
         given = [*given, "--help"]
     try:
-        answer = build_app()(given, prog_name="hwnas", standalone_mode=False)
+        answer = _shared(lambda: build_app()(given, prog_name="hwnas", standalone_mode=False))
         if answer == _STOPPED:  # typer makes Ctrl-C an exit with 130
             raise KeyboardInterrupt
         if not isinstance(answer, Answer):  # a help text, the version

@@ -75,18 +75,19 @@ def search(run: Run) -> Answer:
     """
     choice = run.branches.choose({})
     best, front = choice.finalists[0], choice.front
-    told = zip(choice.front_precisions, front.population, front.ms, front.accuracy, strict=True)
+    numbers = front.ms.tolist(), front.accuracy.tolist()
+    told = zip(choice.front_precisions, front.population, *numbers, strict=True)
     record = {
         "arch": best.text,
         "precision": best.precision,
         "budget_ms": run.branches.budget.ms,
         "predicted_ms": best.predicted_ms,
         "predicted_upper_ms": best.predicted_upper_ms,
-        "predicted_accuracy": best.accuracy,
+        "predicted_true_class_probability": best.accuracy,
         "finalists": [c.text for c in choice.finalists],
         "front": [
-            {"arch": run.inputs.space.to_text(a), "precision": p, "ms": float(ms), "accuracy": float(accuracy)}
-            for p, a, ms, accuracy in told
+            {"arch": run.inputs.space.to_text(arch), "precision": precision, "ms": ms, "true_class_probability": score}
+            for precision, arch, ms, score in told
         ],
     }
     text = f"first finalist: {best.text}\n  {best.predicted_ms:.4g} ms, at most {best.predicted_upper_ms:.4g} ms"
@@ -104,8 +105,9 @@ def pareto(run: Run) -> Answer:
     measured = None if count is None else run.front.measured(count)
     front = run.front.predicted() if measured is None else measured.predicted
     p, texts = front.prediction, [run.inputs.space.to_text(arch) for arch in front.networks.population]
-    told = {"accuracy": front.networks.accuracy, "ms": p.ms, "lower_ms": p.lower_ms, "upper_ms": p.upper_ms}
-    heads = ["accuracy", "ms", "lower", "upper"]
+    told = {"true_class_probability": front.networks.accuracy}
+    told |= {"ms": p.ms, "lower_ms": p.lower_ms, "upper_ms": p.upper_ms}
+    heads = ["probability", "ms", "lower", "upper"]
     if measured is not None:
         told["measured_ms"] = measured.agreement.measured_ms
         told |= dict(zip(("measured_low_ms", "measured_high_ms"), measured.ci95_ms.T, strict=True))

@@ -1,28 +1,28 @@
 """From images that are not decoded yet to a dataset: the steps that all sources share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from hwnas.data._base import DataError, Dataset, Images, Labels, Split
+from hwnas.data._base import DataError, LabelledImages, Labels, Split, skipped_line
+from hwnas.data._dataset import Dataset
+from hwnas.data._decode import decode_items
+from hwnas.data._memory import memory_bytes
+from hwnas.data._source import Source, StreamedSplit
 from hwnas.data._split import split_stratified, stratified_subset
 from hwnas.data.options import ImageOptions
+
+_MEMORY_SHARE = 1 / 4  # that decoded images may take before they are streamed
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Labelled images of one file or folder, decoded only on demand.
-
-    `labels` int64 [N] point into `classes`, which are those that occur. `read(rows, size)` decodes the
-    images of ascending rows to uint8 [n, 3, size, size] and raises DataError for one that is broken. `notes` are
-    those of the dataset.
-    """
+    """Labelled images of one file or folder; `labels` int64 [N] point into `classes`, which are those that occur."""
 
     where: str
     classes: tuple[str, ...]
     labels: Labels
-    read: Callable[[Labels, int], Images]
+    source: Source
     notes: tuple[str, ...] = ()
 
 
@@ -36,14 +36,58 @@ def assemble(name: str, pool: Pool, test: Pool | None, options: ImageOptions) ->
     _check_classes(pool, limit)
     kept = stratified_subset(pool.labels, limit, options.seed, at_least=3)
     parts = split_stratified(pool.labels[kept], fractions, pool.classes, options.seed, pool.where)
-    splits = [Split(pool.read(kept[part], options.size), pool.labels[kept[part]]) for part in parts]
+    chosen = [(pool, rows, pool.labels[rows]) for rows in (kept[part] for part in parts)]
     notes = pool.notes
     if test is not None:
         labels = _test_labels(pool, test)
         rows = stratified_subset(labels, limit, options.seed)
-        splits.append(Split(test.read(rows, options.size), labels[rows]))
+        chosen.append((test, rows, labels[rows]))
         notes += test.notes
+    stream = options.stream
+    if stream is None:
+        decoded_bytes = 3 * options.size**2 * sum(len(rows) for _, rows, _ in chosen)
+        stream = decoded_bytes > _MEMORY_SHARE * memory_bytes()
+    if stream:
+        for part in (pool, *([] if test is None else [test])):
+            _check_groups(part)
+        notes += _sorted_note(pool)
+    splits: list[LabelledImages] = []
+    broken: list[str] = []
+    for part, rows, labels in chosen:
+        split = StreamedSplit(part.source, rows, labels, options.size, options.skip_broken)
+        splits.append(split if stream else _in_memory(split, part.where, broken))
+    notes += (skipped_line(broken),) if broken else ()
     return Dataset(name, splits[0], splits[1], splits[2], pool.classes, options.mirror, notes)
+
+
+def _in_memory(split: StreamedSplit, where: str, broken: list[str]) -> Split:
+    """The split decoded; messages of images that are left out go to `broken`."""
+    decoded = decode_items(split.source.read(split.rows), len(split), split.side, split.skip_broken)
+    broken += decoded.broken
+    if not len(decoded.images):
+        raise DataError(f"{where}: every image of a split is broken, the first: {broken[0]}")
+    return Split(decoded.images, split.labels[decoded.positions])
+
+
+def _check_groups(pool: Pool) -> None:
+    groups = pool.source.groups
+    if groups is not None and groups.nbytes.max() > groups.most_bytes:
+        raise DataError(
+            f"{pool.where}: a row group of {groups.nbytes.max() / 1e6:.0f} MB cannot be streamed, "
+            f"{groups.most_bytes / 1e6:.0f} MB can; write the file again with row_group_size=1000"
+        )
+
+
+def _sorted_note(pool: Pool) -> tuple[str, ...]:
+    """Rows that come class by class cannot be shuffled well: told where labels change far less than by chance."""
+    groups, shares = pool.source.groups, np.bincount(pool.labels) / len(pool.labels)
+    by_chance = len(pool.labels) * (1 - (shares**2).sum())
+    if groups is None or np.count_nonzero(pool.labels[1:] != pool.labels[:-1]) > by_chance / 10:
+        return ()
+    return (
+        f"{pool.where}: the rows come class by class, and at most {groups.most_rows} of them are shuffled with each "
+        "other; write the files again in random order",
+    )
 
 
 def _check_classes(pool: Pool, limit: int | None) -> None:

@@ -1,6 +1,6 @@
 """Stratified choice of rows: in proportion to the classes, deterministic, disjoint."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def stratified_subset(labels: Labels, size: int | None, seed: int, at_least: int
     """Rows (int64, ascending) of `size` of the labels (None: all), every class with `at_least` rows or all it has."""
     if size is None or size >= len(labels):
         return np.arange(len(labels))
-    groups = _shuffled_groups(labels, seed)
+    groups = list(_shuffled_groups(labels, seed))
     counts = [len(group) for group in groups]
     keep = apportion(counts, size, [min(at_least, count) for count in counts])
     return np.sort(np.concatenate([group[:n] for group, n in zip(groups, keep, strict=True)]))
@@ -46,17 +46,16 @@ def split_stratified(
             f"{where}: class {classes[few]!r} has {counts[few]} image(s), the splits need {len(fractions)}: "
             "add images to that class or leave it out"
         )
-    parts: list[list[Labels]] = [[] for _ in fractions]
+    part_of = np.empty(len(labels), np.int8)  # a byte per row: there may be millions
     for group in _shuffled_groups(labels, seed):
         sizes = apportion(fractions, len(group), [1] * len(fractions))
-        for part, rows in zip(parts, np.split(group, np.cumsum(sizes)[:-1]), strict=True):
-            part.append(rows)
-    return [np.sort(np.concatenate(part)) for part in parts]
+        part_of[group] = np.repeat(np.arange(len(fractions)), sizes)
+    return [np.flatnonzero(part_of == part) for part in range(len(fractions))]
 
 
-def _shuffled_groups(labels: Labels, seed: int) -> list[Labels]:
+def _shuffled_groups(labels: Labels, seed: int) -> Iterator[Labels]:
     """The rows of each class that occurs, in class order, each shuffled."""
     rng = np.random.default_rng(seed)
     order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order])) + 1
-    return [rng.permutation(group) for group in np.split(order, starts)]
+    ends = np.cumsum(np.bincount(labels))
+    return (rng.permutation(group) for group in np.split(order, ends[:-1]) if len(group))

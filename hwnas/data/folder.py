@@ -1,13 +1,18 @@
 """Folders of images, one folder a class."""
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hwnas.data._assemble import Pool, assemble
-from hwnas.data._base import DataError, Dataset, Images, Labels, reason
-from hwnas.data._decode import decode
+from hwnas.data._base import DataError, Labels, Rows, reason
+from hwnas.data._dataset import Dataset
+from hwnas.data._decode import Encoded
+from hwnas.data._source import Source
 from hwnas.data.options import ImageOptions
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
@@ -31,6 +36,30 @@ def load_folder(path: str | Path, options: ImageOptions, test_path: str | Path |
     return assemble(root.resolve().name, _pool(train), None if test is None else _pool(test), options)
 
 
+class _Files(Source):
+    """Image files by their class folder and name; the names are one Arrow array, for there may be a million."""
+
+    def __init__(self, folders: list[Path], labels: Labels, names: Any):
+        self._folders, self._labels, self._names = folders, labels, names
+
+    def _path(self, row: int) -> Path:
+        folder, name = self._folders[self._labels[row]], os.fsdecode(self._names[row].as_py())
+        return Path(folder, name)
+
+    def read(self, rows: Rows) -> Iterator[Encoded]:
+        """Their paths: whoever decodes them reads the files."""
+        for path in map(self._path, rows.tolist()):
+            yield Encoded(path, str(path))
+
+    def identity(self) -> Iterator[bytes]:
+        """Names of classes and files, sizes of files."""
+        for folder in self._folders:
+            yield os.fsencode(folder.name)
+        for row in range(len(self._labels)):
+            path = self._path(row)
+            yield os.fsencode(path.name) + b" %d\n" % path.stat().st_size
+
+
 def _entries(folder: Path) -> list[Path]:
     """What the folder holds, less hidden entries, by name: file systems give them in any order."""
     try:
@@ -47,13 +76,15 @@ def _folders(folder: Path) -> list[Path]:
 
 def _pool(folder: Path) -> Pool:
     """The class folders as a pool: files are listed now and decoded when they are asked for."""
+    import pyarrow as pa
+
     classes = _folders(folder)
     if not classes:
         raise DataError(f"{folder}: holds no class folders; put the images of each class in a folder of its own")
-    files: list[Path] = []
-    labels: list[int] = []
+    names: list[Any] = []
+    counts: list[int] = []
     skipped: list[Path] = []
-    for label, class_folder in enumerate(classes):
+    for class_folder in classes:
         entries = _entries(class_folder)
         images = [file for file in entries if file.suffix.lower() in EXTENSIONS]
         skipped += [file for file in entries if file.suffix.lower() not in EXTENSIONS]
@@ -62,14 +93,11 @@ def _pool(folder: Path) -> Pool:
                 f"{class_folder}: a class folder without images ({', '.join(sorted(EXTENSIONS))}); "
                 "add some or remove the folder"
             )
-        files += images
-        labels += [label] * len(images)
-
-    def read(rows: Labels, size: int) -> Images:
-        return np.stack([decode(files[row], size, str(files[row])) for row in rows])
-
-    names = tuple(c.name for c in classes)
-    return Pool(str(folder), names, np.array(labels, dtype=np.int64), read, _notes(folder, skipped))
+        names.append(pa.array([os.fsencode(file.name) for file in images], pa.binary()))
+        counts.append(len(images))
+    labels = np.repeat(np.arange(len(classes)), counts)
+    source = _Files(classes, labels, pa.chunked_array(names).combine_chunks())
+    return Pool(str(folder), tuple(c.name for c in classes), labels, source, _notes(folder, skipped))
 
 
 def _notes(folder: Path, skipped: list[Path]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ class ImageOptions:
 
     `validation_fraction` of the images are the validation split, and `test_fraction` are the test split where there
     are no test images of their own; `seed` says which. `mirror`: a left-right flip keeps the label.
+    `stream`: decode images when they are asked for instead of holding them; None: when they would take more than a
+    quarter of the machine's memory. `skip_broken`: leave out files and images that cannot be read instead of raising.
     DataError for a size out of range.
     """
 
@@ -24,6 +26,8 @@ class ImageOptions:
     test_fraction: float = 0.2
     mirror: bool = True
     seed: int = 0
+    stream: bool | None = None
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= MAX_SIZE:

@@ -47,21 +47,21 @@ class ReportData:
     runtime: str
     verified: bool  # the verdict: PASS or FAIL
     budget_ms: float
-    budget_source: str  # 'given', 'median predicted latency of 1000 random networks'
+    budget_source: str  # in words: 'given', or how random networks suggest it
     predicted_ms: float
     predicted_lower_ms: float
     predicted_upper_ms: float
     measured_ms: float
     measured_ci95_ms: tuple[float, float]
     test_accuracy: float
-    winner_accuracy: float  # predicted, on the scale of `front_accuracy`
+    winner_accuracy: float  # predicted, on the scale of `front_accuracy`: the supernet's true-class probability
 
     random_ms: Array  # [R]
     random_accuracy: Array  # [R], predicted
     front_ms: Array  # [F]
     front_upper_ms: Array  # [F]
     front_accuracy: Array  # [F], predicted
-    front_std: Array  # [F], of the predictor, in accuracy
+    front_std: Array  # [F], of the predictor
 
     calibration_predicted_ms: Array  # [K]
     calibration_measured_ms: Array  # [K]
@@ -76,7 +76,7 @@ class ReportData:
 
     supernet_curve: Curve  # 'epoch', 'loss', 'validation_accuracy': [E] each
     winner_curve: Curve  # the same, and perhaps 'train_accuracy'
-    predictor_true: Array  # [V], supernet accuracy of held-out networks
+    predictor_true: Array  # [V], the supernet's scores of networks, each predicted when held out
     predictor_predicted: Array  # [V]
     predictor_tau: float  # Kendall's tau of the two
 

@@ -35,7 +35,7 @@ _LABEL_CHARACTERS = 32
 
 
 def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
-    """Predicted accuracy (%) against latency (ms): random networks, the front, the winner, the budget."""
+    """Predicted score of the supernet (%) against latency (ms): random networks, the front, the winner, the budget."""
     random_ms, random_pct = finite(data.random_ms, 100 * data.random_accuracy)
     order = np.argsort(data.front_ms, kind="stable")
     order = order[np.isfinite(data.front_ms + data.front_accuracy)[order]]
@@ -68,7 +68,7 @@ def pareto_front(data: ReportData, theme: Theme = LIGHT) -> Figure:
     ax.set_xlim(x_low, x_high)
     ax.set_ylim(limits(random_pct, front_pct - std_pct, front_pct + std_pct, winner_pct))
     ax.set_xlabel("latency (ms)")
-    ax.set_ylabel("predicted accuracy (%)")
+    ax.set_ylabel("predicted true-class probability (%)")
     add_legend(figure, theme)
     return figure
 
@@ -145,7 +145,7 @@ def training_curves(data: ReportData, theme: Theme = LIGHT) -> Figure:
 
 
 def predictor_fit(data: ReportData, theme: Theme = LIGHT) -> Figure:
-    """Predicted accuracy (%) of held-out networks against what the supernet gives them (%)."""
+    """Predicted scores (%) of held-out networks against what the supernet gives them (%)."""
     true_pct, predicted_pct = finite(100 * data.predictor_true, 100 * data.predictor_predicted)
     figure, (ax,) = new_figure(theme)
     if not len(true_pct):
@@ -156,8 +156,8 @@ def predictor_fit(data: ReportData, theme: Theme = LIGHT) -> Figure:
     _points(ax, true_pct, predicted_pct, theme.predicted, theme.predicted, "held out")
     ax.set_xlim(low, high)
     ax.set_ylim(low, high)
-    ax.set_xlabel("accuracy with the supernet's weights (%)")
-    ax.set_ylabel("predicted accuracy (%)")
+    ax.set_xlabel("true-class probability with the supernet's weights (%)")
+    ax.set_ylabel("predicted true-class probability (%)")
     add_legend(figure, theme)
     return figure
 

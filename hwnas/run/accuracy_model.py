@@ -1,4 +1,7 @@
-"""From data to a predictor of accuracy: supernet, (architecture, accuracy) pairs, predictor."""
+"""From data to a predictor: supernet, (architecture, score) pairs, predictor.
+
+A score is a network's mean probability of the true class on the validation split, with the supernet's weights.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from hwnas.accuracy import GaussianProcessPredictor, Journaled, SupernetAccuracy
-from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
+from hwnas.accuracy import Journaled, SupernetAccuracy, SupernetProbability
+from hwnas.accuracy.pairs import Pairs, PredictorFit, cross_validated
+from hwnas.accuracy.predictors import AveragePredictor
+from hwnas.accuracy.supernet_fit import SupernetFit, gp_and_trees
+from hwnas.data import skipped_line
+from hwnas.run.fitted import fitted
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Population, unique_genotypes
@@ -18,7 +25,6 @@ from hwnas.training import (
     Batches,
     Checkpoint,
     Curve,
-    Recipe,
     Supernet,
     load_checkpoint,
     load_weights,
@@ -30,7 +36,8 @@ from latency_tables import Journal
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
-SUPERNET_BATCH = 32
+SCORE = "true_class_probability"
+"""What the supernet says of a network, as records name it."""
 
 
 class AccuracyModel(Stages):
@@ -38,24 +45,29 @@ class AccuracyModel(Stages):
 
     @cached_property
     def batches(self) -> Batches:
-        """The images in training batches."""
-        return Batches(self.inputs.data, SUPERNET_BATCH)
+        """The images in training batches; says what their source has to say."""
+        for note in self.inputs.data.notes:
+            self.folder.display.say(note)
+        return Batches.of(self.inputs.data, self.inputs.recipes.supernet)
 
     @cached_property
     def _trained(self) -> tuple[Checkpoint, Curve]:
         """Stage `supernet`: shared weights of the whole space, and their training curve."""
         s, path = self.settings, self.folder.path / "supernet.safetensors"
-        recipe = Recipe(s.supernet_epochs, learning_rate=1e-2)
+        recipe, teacher = self.inputs.recipes.supernet, self.inputs.teacher
         inputs = {
             "space": [op.key for op in self.space.all_ops],
             "data": self.inputs.data.digest,
             "recipe": asdict(recipe),
-            "batch": SUPERNET_BATCH,
+            **({} if teacher is None else {"teacher": teacher.identity}),
             "seed": s.seed,
         }
 
         def work(progress: Progress) -> Result:
-            _, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress)
+            where = self.inputs.where
+            _, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress, where, teacher)
+            if self.batches.skipped:
+                self.folder.display.say(skipped_line(self.batches.skipped))
             return {"curve": asdict(curve)}
 
         result = self.folder.do(Stage("supernet", "supernet training", inputs, (path,)), work)
@@ -81,38 +93,44 @@ class AccuracyModel(Stages):
     @cached_property
     def accuracy(self) -> SupernetAccuracy:
         """Accuracy by the supernet."""
-        return SupernetAccuracy(self.supernet, self.batches)
+        return SupernetAccuracy(self.supernet, self.batches, self.inputs.where.device)
 
     @contextmanager
     def answers(self, progress: Progress = silent) -> Iterator[Journaled]:
-        """Accuracy by the supernet, each network journalled as it is evaluated."""
+        """Scores by the supernet, each network journalled as it is evaluated."""
         digest = self.supernet_digest
-        path = self.folder.path / "journals" / f"accuracy-{digest[:8]}.jsonl"
-        with Journal(path, {"supernet": digest}) as journal:
-            yield Journaled(self.space, self.accuracy, journal, InProcess(), progress)
+        path = self.folder.path / "journals" / f"scores-{digest[:8]}.jsonl"
+        scores = SupernetProbability(self.supernet, self.batches, self.inputs.where.device)
+        with Journal(path, {"supernet": digest, "score": SCORE}) as journal:
+            yield Journaled(self.space, scores, journal, InProcess(), progress)
 
     def evaluate(self, archs: Population, name: str, progress: Progress) -> Floats:
-        """Supernet accuracy of networks [n, genes], journalled one by one, [n]."""
-        with self.answers(lambda done, total, _best: progress(done, total, name)) as accuracy:
-            return accuracy.estimate(archs).mean
+        """Scores of networks [n, genes], journalled one by one, [n]."""
+        with self.answers(lambda done, total, _best: progress(done, total, name)) as scores:
+            return scores.estimate(archs).mean
 
     @cached_property
     def _predicted(self) -> tuple[Pairs, PredictorFit]:
-        """Stage `predict`: accuracies of sampled networks, and how well a predictor does on a fifth held out."""
+        """Stage `predict`: scores of sampled networks, and how well a predictor does on each fifth held out."""
         s, space = self.settings, self.space
         sample = space.sample(np.random.default_rng([s.seed, 2]), 3 * s.pairs)
         archs = unique_genotypes(sample)[: s.pairs]
 
         def work(progress: Progress) -> Result:
-            pairs = Pairs(archs, self.evaluate(archs, "supernet accuracies", progress))
-            fit = held_out_fit(GaussianProcessPredictor(space, s.seed), pairs)
-            return {"archs": [space.to_text(a) for a in archs], "accuracy": pairs.accuracy, **vars(fit)}
+            pairs = Pairs(archs, self.evaluate(archs, "supernet scores", progress))
+            fit = cross_validated(self._new_predictor(), pairs, s.seed)
+            return {"archs": [space.to_text(a) for a in archs], SCORE: pairs.accuracy, "predicted": fit.predicted}
 
-        inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed}
+        inputs = {"supernet": self.supernet_digest, "pairs": s.pairs, "seed": s.seed, "score": SCORE}
         result = self.folder.do(Stage("predict", "accuracy predictor", inputs), work)
         population = np.array([space.from_text(t) for t in result["archs"]])
-        fit = PredictorFit(tuple(result["true"]), tuple(result["predicted"]))
-        return Pairs(population, np.array(result["accuracy"])), fit
+        fit = PredictorFit(tuple(result[SCORE]), tuple(result["predicted"]))
+        return Pairs(population, np.array(result[SCORE])), fit
+
+    @cached_property
+    def fit(self) -> SupernetFit:
+        """Stage `fit`: a table of what the supernet would say of any network, from the pairs and `queries` more."""
+        return fitted(self)
 
     @property
     def pairs(self) -> Pairs:
@@ -124,10 +142,13 @@ class AccuracyModel(Stages):
         """How well it does on pairs it has not seen."""
         return self._predicted[1]
 
-    def predictor(self, extra: Pairs | None = None) -> GaussianProcessPredictor:
-        """Fitted on all pairs, and on `extra` ones."""
-        population, accuracy = self.pairs.population, self.pairs.accuracy
+    def predictor(self, extra: Pairs | None = None) -> AveragePredictor:
+        """Of scores; fitted on all pairs, and on `extra` ones."""
+        population, scores = self.pairs.population, self.pairs.accuracy
         if extra is not None:
             population = np.concatenate([population, extra.population])
-            accuracy = np.concatenate([accuracy, extra.accuracy])
-        return GaussianProcessPredictor(self.space, self.settings.seed).fit(population, accuracy)
+            scores = np.concatenate([scores, extra.accuracy])
+        return self._new_predictor().fit(population, scores)
+
+    def _new_predictor(self) -> AveragePredictor:
+        return gp_and_trees(self.space, self.settings.seed)

@@ -6,7 +6,7 @@ changes no order, so one search per precision, each of its own latency model, fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -20,10 +20,11 @@ from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
 from hwnas.run.deployment import Deployment
 from hwnas.run.drop import PrecisionDrop
+from hwnas.run.finalists import Finalists
 from hwnas.run.folder import RunFolder
 from hwnas.run.inputs import Inputs
 from hwnas.run.profiling import Correction, Profiling
-from hwnas.run.search import Candidate, Choice, SearchStage
+from hwnas.run.search import Candidate, Choice, SearchStage, first_wave
 from hwnas.run.settings import ANY_PRECISION
 from hwnas.run.training import Training
 from hwnas.search import Evaluated, InfeasibleBudget, concat
@@ -124,7 +125,7 @@ class Branches:
         return refusals
 
     def choose(self, corrections: Corrections) -> Choice:
-        """The finalists of all precisions, what each costs in accuracy taken off, and the front that mixes them."""
+        """What may win in all precisions, what each costs taken off, and the front that mixes them."""
         if not any(corrections.values()) and (complaint := self.budget.complaint):
             self._folder.display.say(complaint)
         refusals = self._refusals(corrections)
@@ -134,8 +135,12 @@ class Branches:
         choices = [branch.search.choose(corrections.get(precision, ())) for precision, branch in found.items()]
         if len(self.by_precision) == 1:
             return choices[0]
-        drops = [branch.drop.of_accuracy for branch in found.values()]
-        return mixed(choices, drops, self._folder.settings.finalists)
+        drops = [branch.drop.of_score for branch in found.values()]
+        return mixed(choices, drops, first_wave(self._folder.settings.finalists))
+
+    def finalists(self, choice: Choice) -> tuple[Candidate, ...]:
+        """The networks that are trained, and are now."""
+        return Finalists(self._folder, self._inputs, self._training).trained(choice)
 
     def best(self, finalists: Sequence[Candidate]) -> Candidate:
         """The one whose file is best on validation, by the mean probability of the true class.
@@ -156,20 +161,26 @@ class Branches:
         return finalists[int(np.argmax(scores))]
 
 
-def mixed(choices: Sequence[Choice], drops: Sequence[float], finalists: int) -> Choice:
+def mixed(choices: Sequence[Choice], drops: Sequence[float], first: int) -> Choice:
     """What searches in several precisions found, as if precision had been one more choice of one search.
 
-    `drops` are what each precision costs in accuracy, 0 to 1; the best `finalists` of all stay.
+    `drops` are what each precision costs in accuracy, 0 to 1; the best `first` of all finalists are trained first.
     """
-    best = sorted(chain.from_iterable(map(_lowered, choices, drops)), key=lambda one: -one.accuracy)
+    best = _by_accuracy(_lowered(choice.finalists, drop) for choice, drop in zip(choices, drops, strict=True))
+    others = _by_accuracy(_lowered(choice.others, drop) for choice, drop in zip(choices, drops, strict=True))
     fronts = [_less_accurate(choice.front, drop) for choice, drop in zip(choices, drops, strict=True)]
     front, precisions = concat(fronts), np.concatenate([choice.front_precisions for choice in choices])
     kept = pareto_front(front.accuracy, front.ms)
-    return Choice(tuple(best[:finalists]), front[kept], tuple(map(str, precisions[kept])), choices[0].cloud)
+    rest = _by_accuracy([best[first:], others])
+    return Choice(tuple(best[:first]), front[kept], tuple(map(str, precisions[kept])), choices[0].cloud, tuple(rest))
 
 
-def _lowered(choice: Choice, drop: float) -> Iterator[Candidate]:
-    return (replace(one, accuracy=one.accuracy - drop) for one in choice.finalists)
+def _by_accuracy(parts: Iterable[Iterable[Candidate]]) -> list[Candidate]:
+    return sorted(chain.from_iterable(parts), key=lambda one: -one.accuracy)
+
+
+def _lowered(candidates: Iterable[Candidate], drop: float) -> Iterator[Candidate]:
+    return (replace(one, accuracy=one.accuracy - drop) for one in candidates)
 
 
 def _less_accurate(evaluated: Evaluated, drop: float) -> Evaluated:

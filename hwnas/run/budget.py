@@ -10,6 +10,7 @@ from hwnas.run.profiling import Profiling
 from latency_tables.model.model import LatencyPrediction
 
 _RANDOM_NETWORKS = 1000
+_INSIDE = 0.1  # of them, whose whole interval a suggested budget admits at least
 
 
 class RunBudget:
@@ -25,15 +26,23 @@ class RunBudget:
         return self._profiling.latency().predict(archs)
 
     @cached_property
+    def _suggested(self) -> tuple[float, str]:
+        """The median of random networks; more where intervals are so wide that too few of them would be inside."""
+        median_ms, wide_ms = float(np.median(self._random.ms)), float(np.quantile(self._random.upper_ms, _INSIDE))
+        if median_ms >= wide_ms:
+            return median_ms, f"median predicted latency of {_RANDOM_NETWORKS} random networks"
+        share = f"{100 * _INSIDE:.0f} % of {_RANDOM_NETWORKS} random networks"
+        return wide_ms, f"upper bound of the fastest {share}, since intervals are wide"
+
+    @cached_property
     def ms(self) -> float:
-        """The budget asked for, else the median predicted latency of 1000 random networks."""
-        return float(np.median(self._random.ms)) if self._given_ms is None else self._given_ms
+        """The budget asked for, else the one that random networks suggest."""
+        return self._suggested[0] if self._given_ms is None else self._given_ms
 
     @property
     def source(self) -> str:
         """Where the budget comes from, in words."""
-        suggested = f"median predicted latency of {_RANDOM_NETWORKS} random networks"
-        return suggested if self._given_ms is None else "given"
+        return self._suggested[1] if self._given_ms is None else "given"
 
     @property
     def complaint(self) -> str | None:

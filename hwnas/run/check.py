@@ -13,6 +13,7 @@ from hwnas.run.inputs import make_space
 from hwnas.run.settings import ANY_PRECISION, STAGE_OPTIONS, Settings
 from hwnas.spaces import SearchSpace
 from hwnas.tables.calibrated import require_ops
+from hwnas.training.recipe import load_recipes
 from latency_tables import HwnasError, LatencyTable, Op, TableError, Target, load_table
 from latency_tables.errors import installed
 from latency_tables.plugins import is_own
@@ -37,6 +38,8 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
         if find_spec(package) is None:
             raise HwnasError(f"this needs {package}: pip install 'hwnas[search]'")
     target = _target(settings) if "runtime" in uses else None
+    if "recipe" in uses:
+        _check_learning(settings)
     if "workers" in uses:
         from hwnas.workers import make_workers
 
@@ -44,6 +47,21 @@ def check_run(settings: Settings, path: Path, verb: str) -> None:
     space = _checked_space(settings, verb)
     if "table" in uses and settings.table is not None:
         _check_table(settings, space, Path(settings.table), target)
+
+
+def _check_learning(settings: Settings) -> None:
+    """Recipe, teacher, and the device that torch trains on."""
+    load_recipes(settings.recipe)
+    if settings.teacher is not None:
+        from hwnas.training.distillation import load_teacher  # late: torch takes a second
+
+        load_teacher(settings.teacher)
+    if settings.train_device not in ("auto", "cpu"):
+        from hwnas.training.hardware import training_device
+
+        training_device(settings.train_device)
+    if settings.tensorboard:
+        installed("tensorboard", "tensorboard")
 
 
 def _target(settings: Settings) -> Target | None:

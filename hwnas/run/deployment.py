@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 
-from deploy.answers import accuracy, logits, open_to_answer, true_class_probability
+from deploy.answers import accuracy, answered, open_to_answer, true_class_probability
 from deploy.export import Export, export_network
 from deploy.manifest import FORMAT, Lowering, manifest_path, read_manifest
 from deploy.verify import Verification, verify
-from hwnas.data import Split
+from hwnas.data import LabelledImages
 from hwnas.run.budget import RunBudget
 from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Profiling
@@ -42,17 +42,14 @@ class Deployment(Stages):
         """Stage `test`: accuracy of the file that ships on the raw test images, which nothing before has looked at."""
         return self._answered("test", "test accuracy", arch, self.inputs.data.test)["accuracy"]
 
-    def _answered(self, kind: str, title: str, arch: Genotype, split: Split) -> dict[str, float]:
+    def _answered(self, kind: str, title: str, arch: Genotype, split: LabelledImages) -> dict[str, float]:
         """What the file that ships answers to the raw images of a split."""
         exported = self.export(arch)
 
         def work(progress: Progress) -> Result:
             with open_to_answer(exported.path.read_bytes(), self.profiling.profiler) as session:
-                said = logits(session, split.images)
-            return {
-                "accuracy": accuracy(said, split.labels),
-                "true_class_probability": true_class_probability(said, split.labels),
-            }
+                said, labels = answered(session, split)
+            return {"accuracy": accuracy(said, labels), "true_class_probability": true_class_probability(said, labels)}
 
         inputs = {"model": read_manifest(exported.path).sha256, "data": self.inputs.data.digest}
         return self.folder.do(Stage(kind, title, inputs, part=self.candidate(arch).name), work)

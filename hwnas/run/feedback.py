@@ -39,7 +39,7 @@ class Feedback:
     def ask(self) -> tuple[Choice, Candidate]:
         """The next search, and its finalist that validation likes best once trained."""
         choice = self._branches.choose(self._corrections)
-        return choice, self._branches.best(choice.finalists)
+        return choice, self._branches.best(self._branches.finalists(choice))
 
     def tell(self, winner: Candidate, verification: Verification) -> bool:
         """Whether to ask again: the device contradicted, and some network may still be fast enough."""

@@ -1,4 +1,4 @@
-"""What a run is about, made of its settings once: the images and the search space."""
+"""What a run is about, made of its settings once: the images, the search space, how and where to train."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hwnas.data import Dataset, load_dataset
 from hwnas.run.folder import RunFolder
 from hwnas.run.settings import Settings
 from hwnas.spaces import Genotype, SearchSpace, Subspace, load_space
+from hwnas.training import Recipes, Teacher, Where, load_recipes, load_teacher, training_device
 
 
 def make_space(settings: Settings, num_classes: int = 10) -> SearchSpace:
@@ -30,13 +31,30 @@ class Inputs:
     def data(self) -> Dataset:
         """The images, in the size that the space takes."""
         s = self.settings
-        size = make_space(s).input_shape[1]
-        return load_dataset(s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror)
+        size, skip = make_space(s).input_shape[1], s.skip_broken is True
+        return load_dataset(
+            s.data, test_source=s.test_data, size=size, limit=s.limit, mirror=s.mirror, skip_broken=skip
+        )
 
     @cached_property
     def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
         return make_space(self.settings, self.data.num_classes)
+
+    @cached_property
+    def recipes(self) -> Recipes:
+        """How to train, with the epochs that were asked for."""
+        return load_recipes(self.settings.recipe).with_epochs(self.settings.supernet_epochs, self.settings.train_epochs)
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """Whose answers the networks learn from, besides the labels."""
+        return None if self.settings.teacher is None else load_teacher(self.settings.teacher)
+
+    @cached_property
+    def where(self) -> Where:
+        """Where torch trains."""
+        return Where(training_device(self.settings.train_device), self.settings.tensorboard is True)
 
 
 @dataclass(frozen=True)

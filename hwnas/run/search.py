@@ -1,17 +1,20 @@
-"""Stage `search`: the Pareto front, and the most accurate networks whose upper latency bound is inside the budget."""
+"""Stage `search`: the Pareto front, and the networks that may win; their upper latency bounds are inside the budget."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hwnas.accuracy import Predictor
 from hwnas.accuracy.pairs import Pairs
+from hwnas.accuracy.supernet_fit import SupernetFit
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.budget import RunBudget
+from hwnas.run.fitted import among_fitted
 from hwnas.run.inputs import Stages
 from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.stage import Result, Stage
@@ -29,21 +32,23 @@ from hwnas.search import (
     require_feasible,
     search,
 )
-from hwnas.spaces import Genotype, Population
+from hwnas.search.closer_look import clustered
+from hwnas.spaces import Genotype
 from latency_tables import LatencyModel
 from latency_tables.progress import Progress
 
 SHORTLIST = 16
-LEAST_DIFFERENT_GENES = 3
+_BEST = 0.1  # of the networks that a search saw may win
+PROMISING = 0.5  # of those that may win are divided into clusters
 FAST_ENOUGH = 0.8  # of the budget: nothing is gained by networks that are faster still
 
-Found = tuple[Evaluated, Pairs, Population]
-"""What a search saw, what the supernet answered on its way, and the genotypes that may win."""
+Found = tuple[Evaluated, Pairs]
+"""What a search saw, and what the supernet answered on its way."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that may win, and what is predicted of it."""
+    """A network that may win, and what is predicted of it: the supernet's score, and milliseconds."""
 
     arch: Genotype
     text: str
@@ -56,15 +61,21 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a search found: the finalists, best first, the front they stand on, and random networks behind it.
+    """What a search found: the networks to train first and others that may win, each best first; and the front.
 
-    `front_precisions` are those of the front's networks.
+    `front_precisions` are those of the front's networks; the cloud are random networks behind it.
     """
 
     finalists: tuple[Candidate, ...]
     front: Evaluated
     front_precisions: tuple[str, ...]
     cloud: Evaluated
+    others: tuple[Candidate, ...] = ()
+
+
+def first_wave(finalists: int) -> int:
+    """How many of the networks that are trained are chosen before any is: five of nine."""
+    return ceil(5 * finalists / 9)
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class SearchStage(Stages):
         require_feasible(self.space, self.profiling.latency(corrections), self.budget.ms)
 
     def choose(self, corrections: Sequence[Correction] = ()) -> Choice:
-        """The finalists under the latency model as corrected so far, once for each search that was contradicted."""
+        """What may win under the latency model as corrected so far, once for each search that was contradicted."""
         profiling, accuracy_model, s = self.profiling, self.accuracy_model, self.settings
         attempt = len(corrections) + 1
         latency, budget_ms = profiling.latency(corrections), self.budget.ms
@@ -96,6 +107,7 @@ class SearchStage(Stages):
             "seed": s.seed,
         }
 
+        _ = self._fit  # a stage of its own, before this one
         title = "search" if attempt == 1 else f"search again ({attempt})"
         stage = Stage("search", title, inputs, part=str(attempt))
         result = self.folder.do(stage, lambda progress: self._search(latency, budget_ms, progress))
@@ -104,8 +116,14 @@ class SearchStage(Stages):
         precision, front = [s.precision], _unpack(result["front"])
         columns = (result["accuracy"], ms.ms.tolist(), ms.lower_ms.tolist(), ms.upper_ms.tolist())
         rows = zip(archs, result["archs"], *columns, precision * len(archs), strict=True)
-        finalists = tuple(Candidate(*row) for row in rows)
-        return Choice(finalists, front, tuple(precision * len(front)), _unpack(result["cloud"]))
+        candidates, first = [Candidate(*row) for row in rows], result["first"]
+        return Choice(
+            tuple(candidates[i] for i in first),
+            front,
+            tuple(precision * len(front)),
+            _unpack(result["cloud"]),
+            tuple(one for i, one in enumerate(candidates) if i not in first),
+        )
 
     @property
     def _effort(self) -> dict[str, Any]:
@@ -119,28 +137,41 @@ class SearchStage(Stages):
         return STRATEGIES[self.settings.strategy].evaluations == "thousands"
 
     def _search(self, latency: LatencyModel, budget_ms: float, progress: Progress) -> Result:
-        s, accuracy_model, space = self.settings, self.accuracy_model, self.space
+        s, space = self.settings, self.space
         budgets = (Budget.latency(latency, budget_ms),)
-        problem = Problem(space, accuracy_model.predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
-        look = self._among_predictions if self._asks_the_predictor else self._among_answers
-        seen, answers, shortlist = look(problem, progress)
-        refitted = Problem(space, accuracy_model.predictor(answers), latency)
-        judged = refitted.evaluate(shortlist)
-        best = np.argsort(-judged.accuracy, kind="stable")
-        best = best[diverse(judged.population[best], s.finalists, LEAST_DIFFERENT_GENES)]
+        problem = Problem(space, self._predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
+        seen, answers = self._look(problem, progress)
+        judged = Problem(space, self._predictor(answers), latency).evaluate(seen.population)
+        best = np.argsort(-judged.accuracy, kind="stable")[: max(2 * s.finalists, round(_BEST * len(seen)))]
+        candidates = judged[best]
+        count = first_wave(s.finalists)
+        first = clustered(space, candidates.population, candidates.accuracy, count, top=PROMISING, seed=s.seed)
         random = space.sample(np.random.default_rng([s.seed, 3]), 500)
-        finalists = judged.population[best]
         return {
-            "archs": [space.to_text(a) for a in finalists],
-            "accuracy": judged.accuracy[best],
-            "supernet_accuracy": accuracy_model.evaluate(finalists, "finalists", progress),
+            "archs": [space.to_text(a) for a in candidates.population],
+            "accuracy": candidates.accuracy,
+            "first": first,
             "evaluated": len(seen),
-            "front": vars(refitted.evaluate(seen.population).front()),
+            "front": vars(judged.front()),
             "cloud": vars(problem.evaluate(random)),
         }
 
+    def _predictor(self, extra: Pairs | None = None) -> Predictor:
+        """Of all pairs and `extra` ones; or, where a strategy learns a table once, that table as it is."""
+        return self.accuracy_model.predictor(extra) if self._fit is None else self._fit
+
+    def _look(self, problem: Problem, progress: Progress) -> Found:
+        if self._fit is not None:
+            return among_fitted(problem, self.settings.seed)
+        look = self._among_predictions if self._asks_the_predictor else self._among_answers
+        return look(problem, progress)
+
+    @property
+    def _fit(self) -> SupernetFit | None:
+        return self.accuracy_model.fit if STRATEGIES[self.settings.strategy].table else None
+
     def _among_predictions(self, problem: Problem, progress: Progress) -> Found:
-        """A search over what the predictor says; the few that are worth it are asked of the supernet.
+        """A search over what the predictor says; of what is promising, the best of all alike are asked of the supernet.
 
         A supernet's answer is more expensive and more accurate than a predictor's.
         """
@@ -150,9 +181,9 @@ class SearchStage(Stages):
         warm_start = np.concatenate([quickest, self.accuracy_model.pairs.population])
         strategy = make_strategy(s.strategy, problem, seed=s.seed, warm_start=warm_start)
         seen = self._ask_and_tell(problem, strategy, s.evaluations, progress)
-        order = np.argsort(-(seen.accuracy + 0.5 * seen.std), kind="stable")
-        shortlist = seen.population[order[diverse(seen.population[order], SHORTLIST, LEAST_DIFFERENT_GENES)]]
-        return seen, Pairs(shortlist, self.accuracy_model.evaluate(shortlist, "shortlist", progress)), shortlist
+        hopes = seen.accuracy + 0.5 * seen.std
+        shortlist = seen.population[clustered(self.space, seen.population, hopes, SHORTLIST, seed=s.seed)]
+        return seen, Pairs(shortlist, self.accuracy_model.evaluate(shortlist, "shortlist", progress))
 
     def _among_answers(self, problem: Problem, progress: Progress) -> Found:
         """A strategy that asks the supernet itself; the pairs it began with may win too."""
@@ -164,7 +195,7 @@ class SearchStage(Stages):
             strategy.observe(known)
             asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
         seen = concat([asked, supernet.inside(known)])
-        return seen, Pairs(asked.population, asked.accuracy), seen.population
+        return seen, Pairs(asked.population, asked.accuracy)
 
     def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
         """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""
@@ -174,21 +205,6 @@ class SearchStage(Stages):
             best = best_so_far(problem, problem.best(found), len(found))
             self.folder.display.say(f"the search ended early ({found.stopped}); {best}")
         return found.uninterrupted()
-
-
-def diverse(population: Population, count: int, genes: int) -> NDArray[np.int64]:
-    """Indices of the first `count` genotypes that differ from all before them in at least `genes` genes.
-
-    A search ends among networks that are nearly equal, and evaluating several of them tells little. Fewer where there
-    are not so many.
-    """
-    picked: list[int] = []
-    for i, arch in enumerate(population):
-        if len(picked) == count:
-            break
-        if all((arch != population[j]).sum() >= genes for j in picked):
-            picked.append(i)
-    return np.array(picked, dtype=np.int64)
 
 
 def _unpack(packed: dict[str, list[float]]) -> Evaluated:

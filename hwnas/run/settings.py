@@ -16,7 +16,7 @@ DIGITS = "digits"
 ANY_PRECISION = "any"
 
 _SPACE = ("space", "allow", "fix")
-_DATA = ("data", "test_data", "limit", "mirror")
+_DATA = ("data", "test_data", "limit", "mirror", "skip_broken")
 _DEVICE = ("device", "identity", "known_hosts")
 _PROFILING = (
     *_DEVICE,
@@ -28,7 +28,8 @@ _PROFILING = (
     "calibration_networks",
     "heldout_networks",
 )
-_ACCURACY = ("supernet_epochs", "pairs")
+_LEARNING = ("recipe", "teacher", "train_device", "tensorboard")
+_ACCURACY = (*_LEARNING, "supernet_epochs", "pairs")
 _SEARCH = ("budget_ms", "strategy", "evaluations", "queries", "search_minutes", "finalists")
 _TRAINING = ("train_epochs", "max_drop", "workers")
 _WHOLE_JOB = (*_SPACE, *_DATA, *_PROFILING, *_ACCURACY, *_SEARCH, *_TRAINING, "seed")
@@ -68,10 +69,13 @@ class Settings:
         (), "GENE=VALUE,VALUE: only these values, e.g. 'block*=mb3k3,se6k5'; may repeat; genes: `hwnas spaces NAME`"
     )
     fix: tuple[str, ...] = _setting((), "GENE=VALUE: only this value, e.g. depth1=2; may repeat")
-    data: str = _setting(DIGITS, "'digits', an image .parquet file, or a folder of class folders")
+    data: str = _setting(
+        DIGITS, "'digits', images in a .parquet file, a pattern or folder of them, or a folder of class folders"
+    )
     test_data: str | None = _setting(None, "the test split, when it is a file or folder of its own")
     limit: int | None = _setting(None, "use at most this many images of each file or folder", 1, 2**31 - 1)
     mirror: bool | None = _setting(None, "whether mirrored images keep their label [default: no for digits, else yes]")
+    skip_broken: bool | None = _setting(None, "leave out images that cannot be read, and say so [default: no]")
     device: str | None = _setting(
         None, "measure there, with python3, numpy and the runtime: ssh://user@host[:port][/folder] [default: here]"
     )
@@ -103,12 +107,21 @@ class Settings:
         100_000,
     )
     heldout_networks: int = _setting(20, "whole networks that show its error", 1, 100_000)
-    supernet_epochs: int = _setting(10, "epochs of supernet training", 1, 100_000)
-    pairs: int = _setting(80, "networks whose supernet accuracy the predictor learns from", 10, 1_000_000)
+    recipe: str = _setting("cpu-minutes", "how to train: cpu-minutes, one-gpu, imagenet, or your own file.toml")
+    teacher: str | None = _setting(
+        None,
+        "learn from its answers too: an .onnx file, or a .pt2 file of torch.export.save; same images, same classes",
+    )
+    train_device: str = _setting("auto", "where torch trains: auto (CUDA where there is one), cpu, cuda, cuda:0")
+    tensorboard: bool | None = _setting(
+        None, "whether to write TensorBoard events beside the CSV file of each training [default: no]"
+    )
+    supernet_epochs: int | None = _setting(None, "epochs of supernet training [default: the recipe's]", 1, 100_000)
+    pairs: int = _setting(80, "networks, scored by the supernet, that the predictor learns from", 10, 1_000_000)
     strategy: str = _setting(
         "nsga2",
         "nsga2 and bocs search the predictor; exact, prednas, weaknas, bananas, gp-ucb, evolution, local, pnas "
-        "and random ask the supernet itself",
+        "and random ask the supernet itself; so does gcn-fit, once for all budgets and devices",
     )
     evaluations: int = _setting(5000, "networks that nsga2 or bocs looks at", 100, 10**9)
     queries: int = _setting(40, "networks that any other strategy asks the supernet about", 1, 1_000_000)
@@ -116,7 +129,7 @@ class Settings:
         None, "search for so many minutes at most and continue with the best so far [default: no limit]"
     )
     finalists: int = _setting(9, "networks that are trained; validation picks the winner among them", 1, 10_000)
-    train_epochs: int = _setting(6, "epochs of training each of them", 1, 100_000)
+    train_epochs: int | None = _setting(None, "epochs of training each of them [default: the recipe's]", 1, 100_000)
     max_drop: float = _setting(1.0, "points of validation accuracy that fp16 or int8 may cost at most, 0 to 100")
     workers: str = _setting(
         "here",
@@ -156,7 +169,7 @@ class Settings:
     @property
     def decisive(self) -> dict[str, Any]:
         """All that the result depends on."""
-        without = ("workers", "verify", "identity", "known_hosts")
+        without = ("workers", "verify", "identity", "known_hosts", "train_device", "tensorboard")
         return {name: value for name, value in asdict(self).items() if name not in without}
 
     def absolute(self) -> Settings:
@@ -172,6 +185,8 @@ class Settings:
             data=self.data if self.data == DIGITS else _absolute(self.data),
             test_data=of(self.test_data),
             table=of(self.table),
+            teacher=of(self.teacher),
+            recipe=_absolute(self.recipe) if self.recipe.endswith(".toml") else self.recipe,
             identity=of(self.identity),
             known_hosts=of(self.known_hosts),
         )

@@ -16,12 +16,10 @@ from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
-from hwnas.training import Batches, Curve, Recipe, load_checkpoint, load_weights, save_checkpoint
+from hwnas.training import Batches, Curve, load_checkpoint, load_weights, save_checkpoint
 from hwnas.training.fine_tuning import FineTuned, FineTuning
 from hwnas.workers import InProcess, Workers
 from latency_tables.progress import Progress
-
-_TRAIN_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,10 @@ class Training(Stages):
 
     @cached_property
     def _fine_tuning(self) -> FineTuning:
-        s, batches = self.settings, Batches(self.inputs.data, _TRAIN_BATCH)
-        return FineTuning(self.accuracy_model.supernet, batches, Recipe(s.train_epochs, learning_rate=3e-3), s.seed)
+        s, inputs = self.settings, self.inputs
+        recipe, supernet = inputs.recipes.network, self.accuracy_model.supernet
+        batches = Batches.of(inputs.data, recipe)
+        return FineTuning(supernet, batches, recipe, s.seed, s.train_device, inputs.teacher)
 
     def train(self, arch: Genotype) -> Trained:
         """Stage `train`: starts from the supernet's weights and continues with labels, with a checkpoint per epoch."""
@@ -100,7 +100,7 @@ class Training(Stages):
             "supernet": self.accuracy_model.supernet_digest,
             "data": tuning.batches.data.digest,
             "recipe": asdict(tuning.recipe),
-            "batch": tuning.batches.size,
+            **({} if tuning.teacher is None else {"teacher": tuning.teacher.identity}),
             "seed": tuning.seed,
         }
         return Stage("train", "training a network", inputs, (self._weights(arch),), self.candidate(arch).name)

@@ -25,6 +25,7 @@ from .loop import SearchResult as SearchResult
 from .loop import best_so_far as best_so_far
 from .loop import search as search
 from .problem import Problem as Problem
+from .segments import best_by_segments as best_by_segments
 from .strategies._base import SearchStrategy as SearchStrategy
 from .strategies._base import SpaceExhausted as SpaceExhausted
 from .strategies._memory_strategy import MemoryStrategy as MemoryStrategy
@@ -37,6 +38,7 @@ from .strategies.by_name import StrategyEntry as StrategyEntry
 from .strategies.by_name import make_strategy as make_strategy
 from .strategies.evolution import EvolutionStrategy as EvolutionStrategy
 from .strategies.exact import ExactStrategy as ExactStrategy
+from .strategies.gcn_fit import GCNFitStrategy as GCNFitStrategy
 from .strategies.local_search import LocalSearchStrategy as LocalSearchStrategy
 from .strategies.nsga2 import NSGA2Strategy as NSGA2Strategy
 from .strategies.pnas import PNASStrategy as PNASStrategy

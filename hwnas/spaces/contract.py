@@ -153,6 +153,8 @@ def _check_slots(space: SearchSpace) -> None:
     assert len(set(space.gene_names)) == len(space.gene_names), "gene_names must be different"
     for name, values, count in zip(space.gene_names, space.gene_values, space.cardinalities, strict=True):
         assert len(set(values)) == len(values) == count, f"gene_values must name the {count} values of {name}"
+    in_stages = [gene for stage in space.stages for gene in stage]
+    assert in_stages == list(range(len(space.cardinalities))), "stages must have every gene once, in order"
 
 
 def _check_moves(space: SearchSpace, archs: Population, seed: int) -> None:

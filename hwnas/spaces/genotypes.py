@@ -87,6 +87,11 @@ class Genotypes(ABC):
         """What people call the values of each gene."""
         return tuple(tuple(map(str, range(count))) for count in self.cardinalities)
 
+    @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbouring genes that belong together, in network order, each gene once: by default all are one stage."""
+        return (tuple(range(len(self.cardinalities))),)
+
     # What follows from the above.
 
     @cached_property
@@ -134,14 +139,18 @@ class Genotypes(ABC):
         change[np.arange(n), rng.integers(0, genes, n)] = True
         return self.canonical(np.where(change, rng.integers(0, self.cardinalities, (n, genes)), population))
 
+    def with_each_value(self, population: Population, gene: int) -> Population:
+        """Genotypes [n, genes] with every value of one gene in turn, canonical, [n, values, genes]."""
+        values = self.cardinalities[gene]
+        networks = np.repeat(population[:, None], values, axis=1)
+        networks[:, :, gene] = np.arange(values)
+        clean: Population = self.canonical(networks.reshape(-1, population.shape[1])).reshape(networks.shape)
+        return clean
+
     def neighbours(self, arch: Genotype) -> Population:
         """Every other network that differs in one gene, each once, [m, genes]."""
-        rows = []
-        for gene, values in enumerate(self.cardinalities):
-            block = np.repeat(arch[None], values, axis=0)
-            block[:, gene] = np.arange(values)
-            rows.append(block)
-        distinct = np.unique(self.canonical(np.concatenate(rows)), axis=0)
+        blocks = [self.with_each_value(arch[None], gene)[0] for gene in range(len(self.cardinalities))]
+        distinct = np.unique(np.concatenate(blocks), axis=0)
         others: Population = distinct[(distinct != self.canonical(arch[None])).any(axis=1)]
         return others
 

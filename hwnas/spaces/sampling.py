@@ -25,22 +25,22 @@ def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: 
 def different_functions(space: Genotypes, seed: Sequence[int], count: int) -> Population:
     """Random genotypes that compute something, and no two the same, [<= count, genes].
 
-    Every function is as likely as any other where all networks can be listed; elsewhere those with more genotypes are
-    likelier.
+    Every function is as likely as any other where all networks can be listed, and so is every genotype of it: a
+    supernet does not say the same of them all. Elsewhere functions with more genotypes are likelier.
     """
     rng = np.random.default_rng(list(seed))
     every = every_network(space)
 
     def draw() -> Population:
-        return _different(space, space.sample(rng, 4 * count))
+        return one_of_each_function(space, space.sample(rng, 4 * count))
 
     if every is None:
-        return _different(space, collect(draw, 2 * count, _DRAWS))[:count]
-    return rng.permutation(_different(space, every))[:count]
+        return one_of_each_function(space, collect(draw, 2 * count, _DRAWS))[:count]
+    return one_of_each_function(space, rng.permutation(every))[:count]
 
 
-def _different(space: Genotypes, population: Population) -> Population:
-    """Those of genotypes [n, genes] that compute something, the first of each function."""
+def one_of_each_function(space: Genotypes, population: Population) -> Population:
+    """Those of genotypes [n, genes] that compute something, the first of each function, in their order."""
     there = population[space.computes(population)]
     return there[list(first_rows(space.functions(there)).values())]
 

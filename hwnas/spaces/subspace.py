@@ -137,6 +137,11 @@ class Subspace(SearchSpace):
         return super().slot_options(population)
 
     @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """The whole space's."""
+        return self.whole.stages
+
+    @property
     def gene_values(self) -> tuple[tuple[str, ...], ...]:
         """Those that are allowed."""
         named = zip(self.allowed, self.whole.gene_values, strict=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hwnas.accuracy import TabularBenchmark
-from hwnas.accuracy.pairs import Pairs, PredictorFit, held_out_fit
+from hwnas.accuracy.pairs import Pairs, PredictorFit, cross_validated
 from hwnas.accuracy.predictors import AdditivePredictor
 from hwnas.search import Budget, DeviceFront, Fleet
 from hwnas.spaces import Genotype, SearchSpace
@@ -27,7 +27,7 @@ LEAST_NETWORKS = 10
 
 @dataclass(frozen=True)
 class FittedAccuracy:
-    """An additive model of accuracy fitted on all `pairs`, and how one fitted on four fifths ranked the others."""
+    """An additive model of accuracy fitted on all `pairs`, and how such models ranked pairs they had not seen."""
 
     predictor: AdditivePredictor
     pairs: Pairs
@@ -64,7 +64,9 @@ class Chosen:
 
 
 def read_pairs(path: Path, space: SearchSpace) -> Pairs:
-    """Networks and accuracies: a CSV file with the columns arch and accuracy, or a run folder and what it trained on.
+    """Networks and accuracies: a CSV file with the columns arch and accuracy, or a run folder.
+
+    Of a run those are the scores that its predictor learned from: mean probabilities of the true class.
 
     Raises `HwnasError` in one line for what cannot be read, for fewer than `LEAST_NETWORKS` networks, and where all
     accuracies are equal.
@@ -85,7 +87,7 @@ def _pairs_of_run(path: Path, space: SearchSpace) -> Pairs:
     record = path / "stages" / "predict.json"
     try:
         result = read_signed(record)["result"]
-        texts, accuracy = result["archs"], np.array(result["accuracy"], dtype=np.float64)
+        texts, accuracy = result["archs"], np.array(result["true_class_probability"], dtype=np.float64)
     except OSError:
         raise HwnasError(f"{path} is no run with accuracies; run `hwnas train-supernet --out {path}` first") from None
     except (ValueError, TypeError, KeyError):
@@ -94,9 +96,8 @@ def _pairs_of_run(path: Path, space: SearchSpace) -> Pairs:
 
 
 def fit_accuracy(space: SearchSpace, pairs: Pairs) -> FittedAccuracy:
-    """Fit on four fifths of the pairs to see how well that ranks the fifth held out, then on all."""
-    order = np.random.default_rng(0).permutation(len(pairs.accuracy))
-    fit = held_out_fit(AdditivePredictor(space), Pairs(pairs.population[order], pairs.accuracy[order]))
+    """Fit five times to see how well that ranks the fifth held out, then on all."""
+    fit = cross_validated(AdditivePredictor(space), pairs)
     return FittedAccuracy(AdditivePredictor(space).fit(pairs.population, pairs.accuracy), pairs, fit)
 
 

@@ -61,6 +61,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise damaged from None
 
 
+def tensors_under(prefix: str, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in checkpoint.tensors.items() if k.startswith(prefix)}
+
+
+def trained_weights(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """The module's own tensors in a training checkpoint, without the optimizer's."""
+    return tensors_under("model.", checkpoint)
+
+
 def load_weights(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Put tensors into a module; raises `CheckpointError` when they are another network's."""
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from hwnas.training.batches import Batch
 
 
-def recalibrate(network: nn.Module, batches: Iterable[Batch]) -> None:
-    """Set every batch norm's running statistics to their mean over `batches` (plain training images).
+@contextmanager
+def recalibrating(network: nn.Module) -> Iterator[None]:
+    """Batches that go through the network inside set its batch norms: their mean statistics, those of nothing else.
 
-    Shared weights mean shared statistics would be wrong for every sub-network (Yu & Huang 2019).
+    Afterwards the network is in eval mode.
     """
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [m.momentum for m in norms]
@@ -25,16 +27,31 @@ def recalibrate(network: nn.Module, batches: Iterable[Batch]) -> None:
     for layer in dropout:
         layer.eval()
     with torch.no_grad():
-        for batch in batches:
-            network(batch.images)
+        yield
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()
 
 
+def recalibrate(network: nn.Module, batches: Iterable[Batch]) -> None:
+    """Set every batch norm's running statistics to their mean over `batches` (plain training images).
+
+    Shared weights mean shared statistics would be wrong for every sub-network (Yu & Huang 2019).
+    """
+    with recalibrating(network):
+        for batch in batches:
+            network(batch.images)
+
+
 def accuracy(network: nn.Module, batches: Iterable[Batch]) -> float:
     """Fraction of images classified correctly in eval mode."""
-    return _mean(network, batches, lambda logits, labels: logits.argmax(1) == labels)
+    right, seen = right_answers(network, batches)
+    return right / seen
+
+
+def right_answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]:
+    """How many images a network in eval mode classifies correctly, and how many there are."""
+    return _sum(network, batches, lambda logits, labels: logits.argmax(1) == labels)
 
 
 def true_class_probability(network: nn.Module, batches: Iterable[Batch]) -> float:
@@ -43,15 +60,16 @@ def true_class_probability(network: nn.Module, batches: Iterable[Batch]) -> floa
     Accuracy as expected if the answer were drawn from the softmax; on a few hundred images it ranks networks far
     more reliably than counting right answers does.
     """
-    return _mean(network, batches, lambda logits, labels: logits.softmax(1).gather(1, labels[:, None]))
+    total, seen = _sum(network, batches, lambda logits, labels: logits.softmax(1).gather(1, labels[:, None]))
+    return total / seen
 
 
-def _mean(network: nn.Module, batches: Iterable[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> float:
-    """Of the scores of logits [n, classes] with labels [n], over all images."""
+def _sum(network: nn.Module, batches: Iterable[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> tuple[float, int]:
+    """Of the scores of logits [n, classes] with labels [n] over all images, and how many images there are."""
     total, seen = 0.0, 0
     network.eval()
     with torch.no_grad():
         for batch in batches:
             total += float(score(network(batch.images), batch.labels).sum())
             seen += len(batch.labels)
-    return total / seen
+    return total, seen

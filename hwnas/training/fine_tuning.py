@@ -14,8 +14,11 @@ from hwnas.training import (
     Numerics,
     Recipe,
     Supernet,
+    Teacher,
+    Where,
     recalibrate,
     train_network,
+    training_device,
     true_class_probability,
 )
 from latency_tables.progress import Progress, silent
@@ -38,6 +41,8 @@ class FineTuning:
     batches: Batches
     recipe: Recipe
     seed: int
+    device: str = "auto"
+    teacher: Teacher | None = None
     numerics: Numerics = field(default_factory=Numerics.current)
 
     def __call__(self, text: str) -> FineTuned:
@@ -51,6 +56,7 @@ class FineTuning:
         network = self.supernet.extract(self.supernet.space.from_text(text))
         data = self.batches.data
         recalibrate(network, self.batches.plain(data.train, limit=512))
-        curve = train_network(network, text, self.batches, self.recipe, self.seed, checkpoint, progress)
+        where, teacher = Where(training_device(self.device)), self.teacher
+        curve = train_network(network, text, self.batches, self.recipe, self.seed, checkpoint, progress, where, teacher)
         judged = true_class_probability(network, self.batches.plain(data.validation))
         return FineTuned(network.state_dict(), curve, judged)

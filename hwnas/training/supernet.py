@@ -14,6 +14,8 @@ from torch.func import functional_call
 
 from hwnas.spaces import Genotype, SearchSpace
 from hwnas.spaces.modules import initialise
+from hwnas.training.processes import Processes
+from hwnas.training.small_convolutions import guard_small_convolutions
 from latency_tables import HwnasError, Op
 
 
@@ -47,12 +49,12 @@ class Supernet(nn.Module):
         initialise(self, torch.Generator().manual_seed(seed))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _parts(self, arch: Genotype) -> Iterator[tuple[Op, nn.Module]]:
-        """Every op of a network with the shared module it borrows from."""
+    def parts(self, arch: Genotype) -> Iterator[tuple[Op, str]]:
+        """Every op of a network with the name of the module of `shared` that it borrows from."""
         options = self.space.slot_options(arch[None])[0]
         for slot, option in enumerate(options):
             for position, op in enumerate(self.space.slots[slot].options[option]):
-                yield op, self.shared[self._names[slot, position, self.space.weight_source(op)]]
+                yield op, self._names[slot, position, self.space.weight_source(op)]
 
     def _skeleton(self, op: Op) -> nn.Module:
         """The op's own module without weights and without running statistics: batch norm uses the batch."""
@@ -63,30 +65,47 @@ class Supernet(nn.Module):
                 if isinstance(module, nn.BatchNorm2d):
                     module.track_running_stats = False
                     module.running_mean = module.running_var = module.num_batches_tracked = None
-            self._skeletons[op] = skeleton
+            self._skeletons[op] = Processes.current().share_layers(guard_small_convolutions(skeleton))
         return self._skeletons[op]
 
     def forward(self, images: Tensor, arch: Genotype) -> Tensor:
         """Logits [n, classes] of one architecture, with the statistics of this batch."""
         x = images
-        for op, shared in self._parts(arch):
+        for op, name in self.parts(arch):
             skeleton = self._skeleton(op).train(self.training)
-            full = dict(shared.named_parameters())
+            full = dict(self.shared[name].named_parameters())
             weights = {name: slice_like(full[name], p.shape) for name, p in skeleton.named_parameters()}
             x = functional_call(skeleton, weights, (x,))
         return x
 
+    @torch.no_grad()
+    def inherit(self, parent: Supernet) -> None:
+        """Take over every shared module of a supernet of the whole space; raises `HwnasError` when one is not there."""
+        for key, name in self._names.items():
+            if key not in parent._names:
+                raise HwnasError(f"{key[2].key} of {self.space.name} has no weights in the supernet to start from")
+            self.shared[name].load_state_dict(parent.shared[parent._names[key]].state_dict())
+
     def extract(self, arch: Genotype) -> nn.Module:
         """The stand-alone network of an architecture with its slices copied in; recalibrate its batch norm next."""
         network = self.space.build(arch)
-        parts = list(self._parts(arch))
-        with torch.no_grad():
-            for block, (_, shared) in zip(_blocks(network, len(parts)), parts, strict=True):
-                full = dict(shared.named_parameters())
-                for name, parameter in block.named_parameters():
-                    parameter.copy_(slice_like(full[name], parameter.shape))
+        names = [name for _, name in self.parts(arch)]
+        for block, name in zip(_blocks(network, len(names)), names, strict=True):
+            self._lend(name, block)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
+
+    def block(self, op: Op, name: str) -> nn.Module:
+        """The stand-alone module of one part of a network, as `extract` has it."""
+        block = self.space.build_op(op)
+        self._lend(name, block)
+        return block.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    @torch.no_grad()
+    def _lend(self, name: str, block: nn.Module) -> None:
+        full = dict(self.shared[name].named_parameters())
+        for weight, parameter in block.named_parameters():
+            parameter.copy_(slice_like(full[weight], parameter.shape))
 
 
 def _blocks(network: nn.Module, count: int) -> list[nn.Module]:

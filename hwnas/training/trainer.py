@@ -1,59 +1,261 @@
-"""The training loop that supernets and single networks share: cosine schedule, checkpoint an epoch, exact resume."""
+"""The training loop that supernets and single networks share, on any device, alone or in several processes.
+
+A checkpoint per epoch, and every few minutes within one, from which the same training goes on exactly where it was: all
+randomness of a step follows from the seed, the epoch and the step.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hwnas.spaces import SearchSpace
-from hwnas.training.batches import Batch, Batches
-from hwnas.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint, load_weights, save_checkpoint
-from hwnas.training.evaluate import accuracy, recalibrate
-from hwnas.training.supernet import Supernet
+from hwnas.training.batches import Batch
+from hwnas.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    tensors_under,
+)
+from hwnas.training.curve import Curve
+from hwnas.training.processes import Processes, joined, leave, noticing_loss
+from hwnas.training.recipe import Recipe
+from hwnas.training.small_convolutions import guard_small_convolutions
+from hwnas.training.work import Where, Work
+from latency_tables import HwnasError
 from latency_tables.progress import Progress, silent
 
+T = TypeVar("T")
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_LOOK_EVERY = 20  # steps; looking at a loss waits for the device
+
+
+class TrainingError(HwnasError):
+    """A training that cannot go on as its recipe says."""
+
+
+def train(work: Work, path: Path, progress: Progress = silent, where: Where | None = None) -> Curve:
+    """Train `work.module` in place for the recipe's epochs; resumes from `path` if it is a checkpoint of the same work.
+
+    Several processes share it, see `share_trainings`. Leaves the weights on the CPU, and `path` with another
+    suffix, .csv, for people. Raises `TrainingError` when the loss diverges or memory is short, `ProcessLost` when
+    another process dies.
+    """
+    job = _Job(work, where or Where())
+    with noticing_loss():
+        return Processes.current().from_leader(job).run(path, progress)
+
+
+def share_trainings(command: Callable[[], T]) -> T | None:
+    """Do `command` and return its result; where torchrun started several processes, in the first of them.
+
+    The others take part in every training of the first, and return None when it is done.
+    """
+    with joined() as processes, noticing_loss():
+        if processes.leads:
+            try:
+                return command()
+            finally:
+                Processes.current().from_leader(None)
+        while (job := processes.from_leader(None)) is not None:
+            job.run(Path(), silent)
+        return None
+
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train. `epochs` over the training split, AdamW, one-cycle cosine with a short warm-up."""
+class _Job:
+    work: Work
+    where: Where
 
-    epochs: int
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
-    warmup: float = 0.1
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What an epoch cost and brought: loss on training batches, accuracy on the validation split."""
-
-    epoch: tuple[int, ...] = ()
-    loss: tuple[float, ...] = ()
-    validation_accuracy: tuple[float, ...] = ()
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Sequence[Any]]) -> Curve:
-        """The inverse of `dataclasses.asdict`, after a way through JSON."""
-        return cls(**{name: tuple(column) for name, column in values.items()})
-
-    def extended(self, epoch: int, loss: float, validation_accuracy: float) -> Curve:
-        """The curve with one more point."""
-        return Curve((*self.epoch, epoch), (*self.loss, loss), (*self.validation_accuracy, validation_accuracy))
+    def run(self, path: Path, progress: Progress) -> Curve:
+        loop = _Loop(self.work, self.where, path, progress)
+        try:
+            return loop.run()
+        except BaseException:
+            leave()  # the others may wait for a sum that will not come
+            raise
+        finally:
+            self.work.module.cpu()
 
 
-def _learning_rate(recipe: Recipe, progress: float) -> float:
-    if progress < recipe.warmup:
-        return recipe.learning_rate * (progress + 1e-3) / recipe.warmup
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warmup) / (1 - recipe.warmup)))
+class _Loop:
+    """One training in this process."""
+
+    def __init__(self, work: Work, where: Where, path: Path, progress: Progress):
+        self.work, self.where, self.path, self.progress = work, where, path, progress
+        self.recipe, self.processes = work.recipe, Processes.current()
+        if work.batches.size % self.processes.count:
+            raise TrainingError(
+                f"a batch of {work.batches.size} images cannot be shared equally by {self.processes.count} processes: "
+                f"set batch to a multiple of {self.processes.count} in the recipe"
+            )
+        self.module = self.processes.share_layers(guard_small_convolutions(work.module.to(where.device)))
+        self.optimizer = optimizer_of(self.module, self.recipe)
+        self.scaler = torch.amp.GradScaler(where.device.type, enabled=self.recipe.precision == "fp16")
+        self.average: AveragedModel | None = None
+        if self.recipe.ema:
+            rule = get_ema_multi_avg_fn(self.recipe.ema)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(self.module, multi_avg_fn=rule, use_buffers=True)
+        if self.recipe.compile:
+            self.module.compile()
+        data = work.batches.data.digest
+        self.identity = {**work.identity, "recipe": asdict(self.recipe), "seed": work.seed, "data": data}
+        self.curve, self.first_step, self.losses = Curve(), 0, list[Tensor]()
+
+    def run(self) -> Curve:
+        self._resume()
+        recipe, steps = self.recipe, self.work.batches.steps_per_epoch()
+        saved = time.monotonic()
+        for epoch in range(len(self.curve.epoch), recipe.epochs):
+            self.module.train()
+            for step, batch in enumerate(self._batches(epoch), start=self.first_step):
+                self.progress(epoch * steps + step, recipe.epochs * steps, f"epoch {epoch + 1} of {recipe.epochs}")
+                self.losses.append(self._step(batch, epoch, step, steps))
+                if step % _LOOK_EVERY == 0:
+                    self._require_finite()
+                if time.monotonic() - saved > self.where.checkpoint_s and self.processes.leads:
+                    self._save(step + 1)
+                    saved = time.monotonic()
+            self._end_epoch(epoch)
+        self.progress(recipe.epochs * steps, recipe.epochs * steps, "trained")
+        return self.curve
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        part = (self.processes.rank, self.processes.count)
+        return self.work.batches.training(self.work.seed, epoch, self.first_step, part, self.where.device)
+
+    def _step(self, batch: Batch, epoch: int, step: int, steps: int) -> Tensor:
+        """Learn from a batch; its mean loss, still on the device."""
+        recipe, progress = self.recipe, (epoch + step / steps) / self.recipe.epochs
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate_at(progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.manual_seed(int(np.random.SeedSequence([self.work.seed, epoch, step]).generate_state(1)[0]))  # dropout
+        try:
+            parts = [self._learn(part, epoch, step, progress) for part in batch.parts(recipe.accumulate)]
+        except torch.OutOfMemoryError as e:
+            raise TrainingError(self._smaller(batch, epoch, step, progress)) from e
+        self.processes.average_gradients(self.module)
+        self.scaler.unscale_(self.optimizer)
+        self.work.stepped(self.module)
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.module.parameters(), recipe.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.module)
+        return torch.stack(parts).mean()
+
+    def _learn(self, part: Batch, epoch: int, step: int, progress: float) -> Tensor:
+        """Add the gradients of a part of a batch; its mean loss."""
+        rng = np.random.default_rng([self.work.seed, epoch, step, 1])
+        losses: list[Tensor] = []
+        computed = self.work.losses(self.module, part, rng, progress)
+        while True:
+            dtype = _AUTOCAST.get(self.recipe.precision)
+            with torch.autocast(self.where.device.type, dtype, enabled=dtype is not None):
+                loss = next(computed, None)
+            if loss is None:
+                return torch.stack(losses).mean()
+            self.scaler.scale(loss / self.recipe.accumulate).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+
+    def _smaller(self, batch: Batch, epoch: int, step: int, progress: float) -> str:
+        """Which batch memory would have been enough for, found by halving."""
+        images, fits = len(batch.labels), len(batch.labels)
+        while fits > 1:
+            fits //= 2
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.where.device.type == "cuda":
+                torch.cuda.empty_cache()
+            try:
+                self._learn(batch.parts(math.ceil(images / fits))[0], epoch, step, progress)
+            except torch.OutOfMemoryError:
+                continue
+            parts = self.recipe.accumulate * math.ceil(images / fits)
+            return (
+                f"{images} images at a time do not fit into the memory of {self.where.device}, {fits} do: "
+                f"set accumulate = {parts} in the recipe, or a smaller batch"
+            )
+        return f"not even one image fits into the memory of {self.where.device}"
+
+    def _require_finite(self) -> None:
+        if self.losses and not math.isfinite(float(self.losses[-1])):
+            kept = "" if not self.path.name or not self.path.exists() else f"; the last good checkpoint is {self.path}"
+            raise TrainingError(
+                f"the loss is no longer finite in epoch {len(self.curve.epoch) + 1}, step {len(self.losses)}: "
+                f"lower the learning rate of {self.recipe.learning_rate:g} or set clip_norm{kept}"
+            )
+
+    def _end_epoch(self, epoch: int) -> None:
+        self._require_finite()
+        judged = self.module if self.average is None else self.average.module
+        right, seen = self.processes.sums(self.work.right_answers(judged, self.processes))
+        loss = self.processes.sums([float(torch.stack(self.losses).mean())])[0] / self.processes.count
+        self.curve = self.curve.extended(epoch + 1, loss, right / seen)
+        self.first_step, self.losses = 0, []
+        if self.average is not None and epoch + 1 == self.recipe.epochs:
+            self.module.load_state_dict(self.average.module.state_dict())
+        if self.processes.leads:
+            self._save(0)
+            self.curve.write_csv(self.path.with_suffix(".csv"))
+            if self.where.tensorboard:
+                self.curve.write_tensorboard(self.path.with_suffix(".tensorboard"))
+
+    def _save(self, step: int) -> None:
+        """Where the training is: `step` steps into the epoch after the curve's last."""
+        self._require_finite()
+        tensors = {f"model.{k}": v for k, v in self.module.state_dict().items()}
+        tensors |= _optimizer_state(self.optimizer)
+        tensors |= {f"work.{k}": v for k, v in self.work.state().items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        if step:
+            tensors["losses"] = torch.stack(self.losses)
+        about = {"identity": self.identity, "curve": asdict(self.curve), "step": step}
+        if self.scaler.is_enabled():
+            about["scaler"] = self.scaler.state_dict()
+        save_checkpoint(self.path, tensors, about)
+
+    def _resume(self) -> None:
+        found = _checkpoint_of(self.path, self.identity) if self.processes.leads else None
+        checkpoint = self.processes.from_leader(found)
+        if checkpoint is None:
+            return
+        load_weights(self.module, tensors_under("model.", checkpoint), self.path)
+        _restore_optimizer(self.optimizer, checkpoint)
+        self.work.restore(tensors_under("work.", checkpoint))
+        if self.average is not None:
+            self.average.load_state_dict(tensors_under("average.", checkpoint))
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(checkpoint.metadata["scaler"])
+        self.curve, self.first_step = Curve.from_json(checkpoint.metadata["curve"]), checkpoint.metadata["step"]
+        if self.first_step:
+            self.losses = list(checkpoint.tensors["losses"].to(self.where.device))
+
+
+def optimizer_of(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser of all parameters; those of vectors are a group of their own where they do not decay."""
+    decaying, others = (
+        [p for p in module.parameters() if (p.ndim >= 2 or recipe.decay_all) == decays] for decays in (True, False)
+    )
+    groups: list[dict[str, Any]] = [{"params": decaying}]
+    if others:
+        groups.append({"params": others, "weight_decay": 0.0})
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    momentum, decay = recipe.momentum, recipe.weight_decay
+    return torch.optim.SGD(groups, recipe.learning_rate, momentum, weight_decay=decay, nesterov=momentum > 0)
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -61,21 +263,16 @@ def _optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         f"optimizer.{index}.{name}": torch.as_tensor(value)
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
+        if value is not None
     }
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in checkpoint.tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
+    for key, value in tensors_under("optimizer.", checkpoint).items():
+        index, name = key.split(".")
+        state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def trained_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The module's own tensors in a training checkpoint, without the optimizer's."""
-    return {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
 
 
 def _checkpoint_of(path: Path, identity: dict[str, Any]) -> Checkpoint | None:
@@ -85,98 +282,3 @@ def _checkpoint_of(path: Path, identity: dict[str, Any]) -> Checkpoint | None:
     except CheckpointError:
         return None
     return checkpoint if checkpoint.metadata.get("identity") == identity else None
-
-
-def _train(
-    module: nn.Module,
-    batches: Batches,
-    recipe: Recipe,
-    seed: int,
-    path: Path,
-    identity: dict[str, Any],
-    step: Callable[[Batch, np.random.Generator], Tensor],
-    validate: Callable[[], float],
-    progress: Progress,
-) -> Curve:
-    """Train for the recipe's epochs, resuming from `path` when it is a checkpoint of the same work."""
-    optimizer = torch.optim.AdamW(module.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    identity = {**identity, "recipe": asdict(recipe), "seed": seed, "data": batches.data.digest}
-    curve = Curve()
-    checkpoint = _checkpoint_of(path, identity)
-    if checkpoint is not None:
-        load_weights(module, trained_weights(checkpoint), path)
-        _restore_optimizer(optimizer, checkpoint)
-        curve = Curve.from_json(checkpoint.metadata["curve"])
-    steps = batches.steps_per_epoch()
-    for epoch in range(len(curve.epoch), recipe.epochs):
-        rng = np.random.default_rng([seed, epoch, 1])
-        torch.manual_seed(seed * 100_003 + epoch)  # dropout
-        module.train()
-        losses = []
-        for i, batch in enumerate(batches.training(seed, epoch)):
-            progress(epoch * steps + i, recipe.epochs * steps, f"epoch {epoch + 1} of {recipe.epochs}")
-            for group in optimizer.param_groups:
-                group["lr"] = _learning_rate(recipe, (epoch + i / steps) / recipe.epochs)
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(float(step(batch, rng)))
-            optimizer.step()
-        curve = curve.extended(epoch + 1, float(np.mean(losses)), validate())
-        tensors = {f"model.{k}": v for k, v in module.state_dict().items()}
-        save_checkpoint(
-            path, {**tensors, **_optimizer_state(optimizer)}, {"identity": identity, "curve": asdict(curve)}
-        )
-    progress(recipe.epochs * steps, recipe.epochs * steps, "trained")
-    return curve
-
-
-def _learned(logits: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
-    """The loss of a batch, after its gradients were added."""
-    loss = functional.cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.detach()
-
-
-def train_supernet(
-    space: SearchSpace, batches: Batches, recipe: Recipe, seed: int, path: Path, progress: Progress = silent
-) -> tuple[Supernet, Curve]:
-    """Train shared weights by the sandwich rule: the largest, the smallest and a random network every step.
-
-    The extremes bound what lies between them (Yu & Huang 2019). All learn from the labels: in the few hundred steps
-    that a CPU has time for, the largest network is too weak a teacher for the in-place distillation of the paper.
-    The curve's accuracy is the largest network's. Resumes from `path`.
-    """
-    supernet = Supernet(space, seed)
-
-    def step(batch: Batch, rng: np.random.Generator) -> Tensor:
-        archs = space.sandwich(rng)
-        return torch.stack([_learned(supernet(batch.images, arch), batch, recipe) for arch in archs]).mean()
-
-    def validate() -> float:
-        largest = space.sandwich(np.random.default_rng(0))[0]
-        network = supernet.extract(largest)
-        recalibrate(network, batches.plain(batches.data.train, limit=512))
-        return accuracy(network, batches.plain(batches.data.validation))
-
-    identity = {"supernet": space.name, "classes": space.num_classes}
-    curve = _train(supernet, batches, recipe, seed, path, identity, step, validate, progress)
-    return supernet, curve
-
-
-def train_network(
-    network: nn.Module,
-    name: str,
-    batches: Batches,
-    recipe: Recipe,
-    seed: int,
-    path: Path,
-    progress: Progress = silent,
-) -> Curve:
-    """Train one network on the labels, in place; `name` (its architecture text) guards the checkpoint at `path`."""
-
-    def step(batch: Batch, rng: np.random.Generator) -> Tensor:
-        return _learned(network(batch.images), batch, recipe)
-
-    def validate() -> float:
-        return accuracy(network, batches.plain(batches.data.validation))
-
-    return _train(network, batches, recipe, seed, path, {"network": name}, step, validate, progress)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from deploy.answers import accuracy, logits, open_to_answer, true_class_probability
+from deploy.answers import accuracy, answered, logits, open_to_answer, true_class_probability
+from hwnas.data import Split
 from hwnas.lowering.image_input import with_image_input
 from hwnas.lowering.onnx_graph import onnx_from_module
 from latency_tables import ProfilerError
@@ -24,6 +25,14 @@ def test_logits_by_hand(brightest):
         answers = logits(session, IMAGES)
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, IMAGES[:, :, 0, 0] / 255, rtol=1e-6)
+
+
+def test_a_split_is_answered_block_by_block(brightest):
+    split = Split(np.tile(IMAGES, (200, 1, 1, 1)), np.arange(600) % 3)
+    with open_to_answer(brightest) as session:
+        answers, labels = answered(session, split)
+    np.testing.assert_allclose(answers, split.images[:, :, 0, 0] / 255, rtol=1e-6)
+    assert labels.tolist() == split.labels.tolist()
 
 
 def test_accuracy_by_hand():

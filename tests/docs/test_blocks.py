@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from hwnas.cli.main import main
+from hwnas.training import load_recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 # Blocks that nobody runs; their pages say why.
-NO_RUN = {"README.md": 1, "CONTRIBUTING.md": 1, "install.md": 3, "own_device.md": 4, "own_runtime.md": 1}
+NO_RUN = {
+    "README.md": 1,
+    "CONTRIBUTING.md": 1,
+    "install.md": 3,
+    "own_device.md": 4,
+    "own_runtime.md": 1,
+    "training.md": 2,
+}
 # What else may be true of this machine, and how standard output says it, where the exit code is 1.
 FINDINGS = {
     "run": r"^FAIL|\"verified\": false",
@@ -58,7 +66,13 @@ def check(words, code, out):
 
 def test_only_these_blocks_are_not_run(blocks):
     assert Counter(b.page.name for b in blocks if b.no_run) == NO_RUN
-    assert {b.language for b in blocks} == {"bash", "sh", "python", "{toctree}", "{eval-rst}"}
+    assert {b.language for b in blocks} == {"bash", "sh", "python", "toml", "{toctree}", "{eval-rst}"}
+
+
+def test_the_recipe_of_the_page_loads(blocks, tmp_path):
+    (recipe,) = [b.code for b in blocks if b.language == "toml"]
+    (tmp_path / "mine.toml").write_text(recipe)
+    assert load_recipes(str(tmp_path / "mine.toml")).network.augmentation.trivial
 
 
 def test_what_make_is_asked_for_are_targets(blocks):

@@ -94,9 +94,13 @@ def _preset():
     return Preset("tiny", 16, 8, 1, False, stages, head_width=32)
 
 
+def chain_of_blocks():
+    return MBConvSpace(_preset(), num_classes=3)
+
+
 @pytest.fixture(scope="session")
 def space():
-    return MBConvSpace(_preset(), num_classes=3)
+    return chain_of_blocks()
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +118,14 @@ def _split(rng, n):
     return Split(images.astype(np.uint8), labels)
 
 
-@pytest.fixture(scope="session")
-def data():
+def three_classes():
     rng = np.random.default_rng(0)
     return Dataset("tiny", _split(rng, 48), _split(rng, 30), _split(rng, 30), ("left", "right", "middle"), mirror=False)
+
+
+@pytest.fixture(scope="session")
+def data():
+    return three_classes()
 
 
 @pytest.fixture(scope="session")

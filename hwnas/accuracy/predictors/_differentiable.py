@@ -12,11 +12,12 @@ from hwnas.accuracy.predictors._ranks import RankPredictor
 from hwnas.spaces import Population
 from latency_tables.arrays import Floats
 
-_AT_ONCE = 1024  # networks: more would not stay in the caches
-
 
 class DifferentiablePredictor(RankPredictor):
-    """A predictor whose score is a smooth function of real features."""
+    """A predictor whose score is a smooth function of real features, computed in their precision."""
+
+    # How genotypes are asked about: in which precision, and how many together, for more would not stay in the caches.
+    asked_in, at_once = torch.float64, 1024
 
     @abstractmethod
     def features(self, population: Population) -> Tensor:
@@ -28,8 +29,8 @@ class DifferentiablePredictor(RankPredictor):
 
     def scores(self, population: Population) -> tuple[Floats, Floats]:
         """As `latent`, in numpy, of genotypes [n, genes]."""
-        parts = np.array_split(population, max(1, -(-len(population) // _AT_ONCE)))
+        parts = np.array_split(population, max(1, -(-len(population) // self.at_once)))
         with torch.no_grad():
-            answers = [self.latent(self.features(part)) for part in parts]
+            answers = [self.latent(self.features(part).to(self.asked_in)) for part in parts]
         means, stds = zip(*answers, strict=True)
-        return torch.cat(means).numpy(), torch.cat(stds).numpy()
+        return torch.cat(means).double().numpy(), torch.cat(stds).double().numpy()

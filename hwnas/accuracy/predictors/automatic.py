@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
 from scipy.stats import kendalltau
 
 from hwnas.accuracy._base import AccuracyEstimate, Predictor
+from hwnas.accuracy.pairs import FOLDS, folds
 from hwnas.spaces import Population
 from latency_tables.arrays import Floats
-
-_FOLDS = 5
 
 
 class AutomaticPredictor(Predictor):
@@ -39,9 +38,8 @@ class AutomaticPredictor(Predictor):
 
     def fit(self, population: Population, accuracy: Floats) -> Self:
         """Choose among the candidates by genotypes [n, genes] and accuracies [n], then fit the choice on all."""
-        folds = np.random.default_rng(self.seed).permutation(len(accuracy)) % min(_FOLDS, len(accuracy))
-        contest = self.candidates if len(self.candidates) > 1 else {}
-        self.taus = {name: _held_out_tau(make, population, accuracy, folds) for name, make in contest.items()}
+        parts, contest = folds(len(accuracy), self.seed), self.candidates if len(self.candidates) > 1 else {}
+        self.taus = {name: _held_out_tau(make, population, accuracy, parts) for name, make in contest.items()}
         self.chosen = max(self.candidates, key=lambda name: np.nan_to_num(self.taus.get(name, np.nan), nan=-1.0))
         self._best = self.candidates[self.chosen]().fit(population, accuracy)
         return self
@@ -51,12 +49,13 @@ class AutomaticPredictor(Predictor):
         return self.best.estimate(population)
 
 
-def _held_out_tau(make: Callable[[], Predictor], population: Population, accuracy: Floats, folds: np.ndarray) -> float:
-    if len(np.unique(accuracy)) == 1 or len(accuracy) < 2 * _FOLDS:
+def _held_out_tau(
+    make: Callable[[], Predictor], population: Population, accuracy: Floats, parts: Sequence[np.ndarray]
+) -> float:
+    if len(np.unique(accuracy)) == 1 or len(accuracy) < 2 * FOLDS:
         return float("nan")
     found = []
-    for fold in np.unique(folds):
-        out = folds == fold
+    for out in parts:
         if len(np.unique(accuracy[~out])) == 1 or len(np.unique(accuracy[out])) == 1:
             continue
         predicted = make().fit(population[~out], accuracy[~out]).estimate(population[out]).mean

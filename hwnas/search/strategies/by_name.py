@@ -19,12 +19,14 @@ class StrategyEntry:
     """A strategy of this package, imported when it is made, and how many evaluations it is made for.
 
     One that takes thousands is given a cheap accuracy, such as a predictor's; one that takes few, the expensive one.
+    One that learns a `table` needs no answers but those it was made from: other budgets are searched without any.
     """
 
     module: str
     name: str
     evaluations: Literal["few", "thousands"]
     options: Mapping[str, Any] = field(default_factory=dict)
+    table: bool = False
 
     @property
     def make(self) -> Callable[..., SearchStrategy]:
@@ -39,6 +41,7 @@ STRATEGIES: Mapping[str, StrategyEntry] = {
     "bocs": StrategyEntry("bocs", "BOCSStrategy", "thousands"),
     "prednas": StrategyEntry("prednas", "PredNASStrategy", "few"),
     "weaknas": StrategyEntry("weaknas", "WeakNASStrategy", "few"),
+    "gcn-fit": StrategyEntry("gcn_fit", "GCNFitStrategy", "few", table=True),
     "bananas": StrategyEntry("bananas", "BananasStrategy", "few"),
     "gp-ucb": StrategyEntry("bayesian", "BayesianStrategy", "few"),
     "evolution": StrategyEntry("evolution", "EvolutionStrategy", "few"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,31 +12,36 @@ from hwnas.spaces.genotypes import ArchError
 from hwnas.spaces.space import SearchSpace, View
 from latency_tables import Op
 from latency_tables.additive import Slot
-from latency_tables.arrays import Genotype
+from latency_tables.arrays import Genotype, Population
 
 if TYPE_CHECKING:
     from torch import nn
 
 _STAGES = (2, 3, 3)  # layers; the first of each halves the image and doubles the channels
-_STEM_WIDTH, _HEAD_WIDTH = 32, 1280
+_WIDTHS = (32, 1280)  # stem, head
 _EXPAND_KERNEL = {1: (3, 3), 2: (6, 5)}
 
 
 class NasBenchMacro(SearchSpace):
-    """Eight genes of three values. Text: the benchmark's own, one digit per layer: `02012100`."""
+    """Eight genes of three values. Text: the benchmark's own, one digit per layer: `02012100`.
+
+    `width_share` of all channels makes a narrow space, whose supernet is cheap to train and ranks these networks too.
+    """
 
     name = "nasbench-macro"
     cardinalities = (1 + len(_EXPAND_KERNEL),) * sum(_STAGES)
     gene_names = tuple(f"layer{i + 1}" for i in range(sum(_STAGES)))
+    stages = tuple(tuple(range(end - layers, end)) for layers, end in zip(_STAGES, accumulate(_STAGES), strict=True))
 
-    def __init__(self, num_classes: int = 10, size: int = 32):
+    def __init__(self, num_classes: int = 10, size: int = 32, width_share: float = 1.0):
         self.num_classes, self.input_shape = num_classes, (3, size, size)
+        self._stem_width, self._head_width = (max(1, round(width_share * w)) for w in _WIDTHS)
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """Stem, layers, head. Where shapes change, identity is a strided 1x1 convolution; elsewhere it adds no op."""
-        slots = [Slot.fixed(Op.of("stem", self.input_shape, out=_STEM_WIDTH))]
-        channels, side = _STEM_WIDTH, self.input_shape[1]
+        slots = [Slot.fixed(Op.of("stem", self.input_shape, out=self._stem_width))]
+        channels, side = self._stem_width, self.input_shape[1]
         for layers in _STAGES:
             for layer in range(layers):
                 stride = 2 if layer == 0 else 1
@@ -47,8 +53,16 @@ class NasBenchMacro(SearchSpace):
                 ]
                 slots.append(Slot((len(slots) - 1,), (skip, *blocks)))
                 channels, side = out, -(-side // stride)
-        head = Op.of("head", (channels, side, side), width=_HEAD_WIDTH, classes=self.num_classes)
+        head = Op.of("head", (channels, side, side), width=self._head_width, classes=self.num_classes)
         return (*slots, Slot.fixed(head))
+
+    def functions(self, population: Population) -> Population:
+        """Where identity adds no op it may as well stand last in its stage: 3,969 different networks."""
+        layers = population.copy()
+        for end, count in zip(np.cumsum(_STAGES), _STAGES, strict=True):
+            same = layers[:, end - count + 1 : end]
+            same[:] = np.take_along_axis(same, np.argsort(same == 0, axis=1, kind="stable"), axis=1)
+        return layers
 
     def build_op(self, op: Op) -> nn.Module:
         """Stem, projection, inverted residual or head; raises ValueError for a foreign kind."""
@@ -58,8 +72,12 @@ class NasBenchMacro(SearchSpace):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """One-hot layers, and how many layers of each kind stand in each stage and in all, as fractions."""
-        return View("layers", self.encode), View("layers in numbers", _layer_shares, trend=True)
+        """One-hot layers, and how many layers of each kind stand in each stage and in all, as fractions.
+
+        Layers as in `functions`: networks that compute the same are one network to a predictor.
+        """
+        layers = View("layers", lambda population: self.encode(self.functions(population)))
+        return layers, View("layers in numbers", _layer_shares, trend=True)
 
     def to_text(self, arch: Genotype) -> str:
         """One digit per layer."""

@@ -149,6 +149,11 @@ class MBConvSpace(SearchSpace):
             gene += 1 + len(stage.places)
 
     @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """A depth gene and those of its blocks."""
+        return tuple(tuple(range(gene, gene + 1 + len(stage.places))) for gene, stage in self._stages)
+
+    @property
     def gene_names(self) -> tuple[str, ...]:
         """`depth1, block1.1, block1.2, ... depth2, ...`: stages and blocks count from 1."""
         names = []

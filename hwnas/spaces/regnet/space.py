@@ -115,6 +115,11 @@ class RegNetSpace(SearchSpace):
         return (*slots, Slot(width_gene, heads))
 
     @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """Depth, width and group width."""
+        return tuple((3 * s, 3 * s + 1, 3 * s + 2) for s in range(len(self.preset.stages)))
+
+    @property
     def gene_names(self) -> tuple[str, ...]:
         """`depth1, width1, group1, depth2, ...`: stages count from 1."""
         return tuple(f"{what}{s + 1}" for s in range(len(self.preset.stages)) for what in ("depth", "width", "group"))

@@ -57,6 +57,18 @@ def test_without_workers_what_is_missing_is_asked_at_once(open_journal):
     assert found.std.tolist() == [0.05, 0.1, 0.05, 0.0]
 
 
+def test_without_workers_answers_are_kept_one_by_one(open_journal):
+    class Stopped(Sizes):
+        def each(self, population):
+            yield from list(super().each(population))[1:2]
+            raise KeyboardInterrupt
+
+    with open_journal() as journal, pytest.raises(KeyboardInterrupt):
+        Journaled(MACRO, Stopped(), journal).estimate(ARCHS[[0, 3]])
+    with open_journal() as journal:
+        assert list(journal) == [{"arch": "00000000", "accuracy": 0.0, "std": 0.0}]
+
+
 def test_with_workers_each_network_is_a_job_and_those_before_a_failure_are_kept(open_journal):
     sizes = Sizes()
     with open_journal() as journal, pytest.raises(JobFailed, match="the job 22222222 failed: ValueError: too large"):

@@ -182,7 +182,7 @@ def test_accuracies_of_a_run(command, tmp_path, capfd):
     path, line = tmp_path / "trained.csv", command("--json")
     path.unlink()
     (path / "stages").mkdir(parents=True)
-    result = {"archs": [SPACE.to_text(a) for a in TRAINED], "accuracy": truth(TRAINED).tolist()}
+    result = {"archs": [SPACE.to_text(a) for a in TRAINED], "true_class_probability": truth(TRAINED).tolist()}
     write_signed(path / "stages" / "predict.json", {"result": result})
     assert main(line) == 0
     assert json.loads(capfd.readouterr().out)["networks"] == 60

@@ -1,5 +1,6 @@
 """Precision as one more choice: what several searches found, put together; which file wins; what is left out."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_the_front_mixes_precisions_and_every_drop_is_taken_off():
     assert found.front_precisions == ("int8", "int8", "fp32")
     assert [(c.precision, c.text) for c in found.finalists] == [("fp32", "n1"), ("int8", "n1"), ("int8", "n0")]
     assert [c.accuracy for c in found.finalists] == pytest.approx([0.90, 0.88, 0.78])
+
+
+def test_those_that_are_not_trained_first_may_win_later():
+    """Of four finalists the best two stay; the others follow, with those that no search put first."""
+    fp32, int8 = choice("fp32", [0.75, 0.90], [2.0, 4.0]), choice("int8", [0.80, 0.91], [1.0, 3.0])
+    more = Candidate(np.array([0, 7]), "n7", 0.85, 1.0, 1.0, 1.0, "int8")
+    found = mixed([fp32, replace(int8, others=(more,))], [0.0, 0.02], 2)
+    assert [(c.precision, c.text) for c in found.finalists] == [("fp32", "n1"), ("int8", "n1")]
+    assert [(c.precision, c.text) for c in found.others] == [("int8", "n7"), ("int8", "n0"), ("fp32", "n0")]
+    assert [c.accuracy for c in found.others] == pytest.approx([0.83, 0.78, 0.75])
 
 
 def test_a_precision_that_spoils_every_network_gives_no_finalist():
@@ -92,7 +103,7 @@ def searching(precision, least_ms=None):
         choose=lambda corrections: choice(precision, [0.9], [1.0]),
         budget=SimpleNamespace(complaint=None),
     )
-    return SimpleNamespace(search=search, drop=SimpleNamespace(of_accuracy=0.0))
+    return SimpleNamespace(search=search, drop=SimpleNamespace(of_score=0.0))
 
 
 def test_a_budget_is_refused_only_where_no_precision_meets_it(listener):

@@ -34,7 +34,7 @@ def test_the_front_is_printed_fastest_first(own_copy, capsys):
     assert all(one["lower_ms"] <= one["ms"] <= one["upper_ms"] for one in told)
     assert main(["pareto", "--out", str(own_copy)]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split() == ["accuracy", "ms", "lower", "upper", "precision", "arch"]
+    assert header.split() == ["probability", "ms", "lower", "upper", "precision", "arch"]
     assert [line.split()[-1] for line in lines] == [one["arch"] for one in told]
 
 

@@ -103,7 +103,7 @@ def test_a_run_stopped_again_and_again_ends_as_if_nothing_had_happened(tmp_path,
     for pattern, identity, times in (
         ("ops-*", ("key", "round"), 1),
         ("calibration-*", ("key", "round"), 1),
-        ("accuracy-*", ["arch"], 1),
+        ("scores-*", ["arch"], 1),
     ):
         (journal,) = journals.glob(pattern)
         seen = Counter(tuple(record[k] for k in identity) for record in visits(journal))
@@ -125,7 +125,7 @@ def test_a_search_stopped_again_and_again_asks_the_supernet_nothing_twice(own_co
     undisturbed = hwnas("search", *options, "--out", other, "--json")
     assert undisturbed.returncode == 0, undisturbed.stderr
 
-    (journal,) = own_copy.glob("journals/accuracy-*")
+    (journal,) = own_copy.glob("journals/scores-*")
 
     def asked(more):
         had = len(visits(journal))
@@ -141,7 +141,7 @@ def test_a_search_stopped_again_and_again_asks_the_supernet_nothing_twice(own_co
 
     done = hwnas("search", *options, "--out", own_copy, "--json")
     assert done.stdout == undisturbed.stdout
-    (same,) = other.glob("journals/accuracy-*")
+    (same,) = other.glob("journals/scores-*")
     archs, once = [record["arch"] for record in visits(journal)], [record["arch"] for record in visits(same)]
     assert archs == once
     assert len(set(archs)) == len(archs)

@@ -50,7 +50,7 @@ def test_a_run_in_any_precision(tmp_path, capsys):
     assert main(["pareto", "--json", "--out", str(run)]) == 0
     networks = json.loads(capsys.readouterr().out)["networks"]
     assert {one["precision"] for one in networks} <= {"fp32", "int8"}
-    for column in ("ms", "accuracy"):
+    for column in ("ms", "true_class_probability"):
         assert [one[column] for one in networks] == sorted(one[column] for one in networks)
     # The folder to hand over has the very file of the run.
     assert main(["export", "--to", "onnx", "--no-measure", "--out", str(run)]) == 0

@@ -77,7 +77,8 @@ def test_a_count_below_its_least_names_the_option_and_the_least(name, least):
 
 
 def test_every_whole_number_has_a_least_and_a_most():
-    assert {f.name for f in fields(Settings) if f.type == "int"} == set(COUNTS)
+    of_the_recipe = {"supernet_epochs", "train_epochs"}
+    assert {f.name for f in fields(Settings) if f.type == "int"} | of_the_recipe == set(COUNTS)
     assert {f.name for f in fields(Settings) if str(f.type).startswith("int")} == set(RANGES)
 
 
@@ -162,8 +163,12 @@ def test_effort_and_budget_do_not_make_another_run_but_space_data_and_target_do(
 
 
 def test_who_works_on_a_run_is_kept_but_decides_nothing():
-    here, there = Settings(), Settings(workers="local:2", identity="/a/key", known_hosts="/known")
+    here, there = (
+        Settings(),
+        Settings(workers="local:2", identity="/a/key", known_hosts="/known", train_device="cuda:3", tensorboard=True),
+    )
     assert Settings.from_plain(asdict(there)) == there
     assert here.decisive == there.decisive
     undecided = {"workers": "here", "verify": None, "identity": None, "known_hosts": None}
+    undecided |= {"train_device": "auto", "tensorboard": None}
     assert {**here.decisive, **undecided} == asdict(here)

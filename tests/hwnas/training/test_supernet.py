@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hwnas.accuracy import SupernetAccuracy
+from hwnas.accuracy import SupernetAccuracy, SupernetProbability
 from hwnas.accuracy.contract import check_estimator
 from hwnas.training import Batch, Supernet, accuracy, recalibrate, true_class_probability
 from hwnas.training.supernet import slice_like
@@ -153,6 +153,20 @@ def test_supernet_accuracy_keeps_the_contract(space, batches):
     assert estimate.mean.tolist() == [estimator.evaluate(a) for a in archs]
     assert np.allclose(estimate.mean * 30, np.round(estimate.mean * 30))  # of 30 validation images
     assert np.allclose(estimate.std, np.sqrt(estimate.mean * (1 - estimate.mean) / 30))
+
+
+def test_supernet_probability_keeps_the_contract_too(space, batches):
+    supernet = Supernet(space)
+    estimator = SupernetProbability(supernet, batches)
+    check_estimator(estimator, space)
+    archs = space.sample(np.random.default_rng(0), 3)
+    validation, train = batches.data.validation, batches.data.train
+    for arch, said in zip(archs, estimator.estimate(archs).mean, strict=True):
+        network = supernet.extract(arch)
+        recalibrate(network, batches.plain(train, limit=256))
+        with torch.no_grad():
+            chances = torch.cat([network(batch.images).softmax(1) for batch in batches.plain(validation)])
+        assert said == pytest.approx(chances[range(len(validation)), validation.labels].mean().item(), abs=1e-6)
 
 
 def test_likelihood_is_the_mean_chance_of_the_right_class():

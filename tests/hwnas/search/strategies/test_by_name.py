@@ -88,8 +88,8 @@ def test_an_impossible_budget_is_an_error_at_once(name):
 
 @pytest.mark.parametrize("name", [n for n, entry in STRATEGIES.items() if entry.evaluations == "few" and n != "random"])
 def test_all_find_more_than_chance(name):
-    """Mean of the best over two seeds; those without a predictor need more networks to show it."""
-    queries = 100 if name in {"evolution", "local"} else 50
+    """Mean of the best over two seeds; those without a predictor, or that seldom fit it, need more networks."""
+    queries = 100 if name in {"evolution", "local", "gcn-fit"} else 50
     best = {n: [_best(n, seed, queries) for seed in range(2)] for n in (name, "random")}
     assert np.mean(best[name]) > np.mean(best["random"]) + 0.001
 

@@ -14,7 +14,7 @@ from hwnas.spaces.cost import count_params
 from hwnas.spaces.nb101.cell import adjacency, canonical, channels, from_matrix, on_a_path, path_statistics
 from hwnas.spaces.nb101.modules import Cell
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "nasbench101_zc500.csv.gz"
+DATA = Path(__file__).resolve().parents[5] / "shared" / "data" / "nasbench101_zc500.csv.gz"
 CODES = {"2": "maxpool3x3", "3": "conv1x1", "4": "conv3x3"}
 
 # input -> 1 (3x3) -> 3 (pool) -> output; input -> 3; vertex 2 leads nowhere

@@ -14,7 +14,7 @@ from hwnas.spaces.contract import check_space
 from hwnas.spaces.cost import count_macs, count_params
 from hwnas.spaces.nb201.cell import from_text
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "nb201_accuracy.csv.gz"
+DATA = Path(__file__).resolve().parents[5] / "shared" / "data" / "nb201_accuracy.csv.gz"
 
 
 def test_it_keeps_the_contract():

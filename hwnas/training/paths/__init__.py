@@ -1,0 +1,5 @@
+"""Path samplers: which networks of a supernet a training step is for; one file each."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
