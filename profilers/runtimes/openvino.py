@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -27,6 +28,16 @@ _PRODUCTS = ("Convolution", "FullyConnected", "MatMul")
 _KINDS: dict[str, DeviceKind] = {"CPU": "cpu", "GPU": "gpu", "NPU": "npu"}
 
 
+@cache
+def _core() -> Any:
+    """One for this process: openvino takes over the stack of signal handlers, and of several that end, frees it in use.
+
+    The next signal that a handler wants, of a child that ended, say, would be the end of this process, on CPUs with
+    AVX-512 (seen in openvino 2026.4).
+    """
+    return installed("openvino", "openvino").Core()
+
+
 class OpenVinoProfiler(ShippedRuntime):
     """One stream, latency first, a fixed thread count; precision read back from the graph that openvino compiled.
 
@@ -35,7 +46,7 @@ class OpenVinoProfiler(ShippedRuntime):
 
     def __init__(self, threads: int = 1, batch: int = 1, precision: str = "fp32", device: str = "CPU"):
         openvino = installed("openvino", "openvino")
-        core, on_cpu = openvino.Core(), device == "CPU"
+        core, on_cpu = _core(), device == "CPU"
         if device not in (devices := core.available_devices):
             raise ProfilerError(f"openvino has no {device} here (or lacks its driver); it has {', '.join(devices)}")
         name = None if on_cpu else str(core.get_property(device, "FULL_DEVICE_NAME"))

@@ -1,4 +1,6 @@
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,37 @@ def test_benchmark_app_takes_the_line(monkeypatch):
     assert (given.path_to_model, given.target_device, given.api_type) == ("my model.onnx", "CPU", "sync")
     assert (given.perf_hint, given.number_streams, given.number_threads) == ("none", "1", 2)
     assert (given.infer_threads_pinning, given.infer_precision) == ("NO", "f32")
+
+
+AFTER_SEVERAL = """
+import gc, signal, subprocess, sys
+from pathlib import Path
+
+import numpy as np
+
+from profilers.runtimes.openvino import OpenVinoProfiler
+
+model = Path(sys.argv[1]).read_bytes()
+for _ in range(3):
+    first, second = OpenVinoProfiler(), OpenVinoProfiler()
+    one, other = first.open(model), second.open(model)
+    one.close()
+    del first, one
+    gc.collect()
+    other.close()
+    del second, other
+    gc.collect()
+lots = [np.ones(1000) for _ in range(1000)]  # memory that was given back is someone else's now
+handled = []
+signal.signal(signal.SIGCHLD, lambda *_: handled.append(1))
+subprocess.run(["true"], check=True)
+assert handled
+"""
+
+
+def test_signals_are_handled_after_several_profilers(onnx_model, tmp_path):
+    """A handler's stack must not have gone with one of them."""
+    (tmp_path / "model.onnx").write_bytes(onnx_model())
+    command = [sys.executable, "-c", AFTER_SEVERAL, str(tmp_path / "model.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
