@@ -5,7 +5,8 @@ DEMO_OUT ?= runs/demo
 DEMO_ARGS ?=
 JOBS ?= 2
 # One thread per worker: more only wait for each other. Files in the order of tests/conftest.py: long ones first.
-BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# A worker that crashes ends the tests: after a new one, xdist waits for ever for the rest of its file.
+BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --max-worker-restart=0 --dist loadfile --no-loadscope-reorder
 QUICK := --ignore=tests/profilers/boards tests/latency_tables tests/profilers \
 	$(addprefix tests/hwnas/,spaces data lowering training accuracy search)
 
