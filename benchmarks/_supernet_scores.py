@@ -23,6 +23,7 @@ from hwnas.spaces.nb201 import cell
 from hwnas.spaces.sampling import one_of_each_function
 from hwnas.tables.calibrated import load_model
 from latency_tables import load_table
+from latency_tables.additive import Factors
 from latency_tables.arrays import Floats
 
 RECIPES = (
@@ -110,6 +111,15 @@ class ScoredSpace:
     def inside(self, percentile: float) -> NDArray[np.bool_]:
         """Cells within that percentile of cost, [n]."""
         return self.cost <= np.percentile(self.cost, percentile)
+
+    def additive_cost(self) -> Factors:
+        """The sum over genes that the cost is, but for rounding of the file; ValueError where it is no such sum."""
+        values = self.space.cardinalities
+        one_hot = np.concatenate([np.eye(n)[self.population[:, gene]] for gene, n in enumerate(values)], axis=1)
+        weights = np.linalg.lstsq(one_hot, self.cost, rcond=None)[0]
+        if np.abs(one_hot @ weights - self.cost).max() > 1e-4 * self.cost.max():
+            raise ValueError("these costs do not add up over genes")
+        return Factors(values, {(gene,): t for gene, t in enumerate(np.split(weights, np.cumsum(values)[:-1]))})
 
     def regret(self, percentile: float, finalists: NDArray[np.int64] | list[int]) -> float:
         """Accuracy points between the best cell inside a budget and the best finalist, once trained."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from hwnas.search.budget import Budget, InfeasibleBudget, feasible, violation
-from hwnas.search.exact.network import cheapest
+from hwnas.search.exact.network import best_network, cheapest
 from hwnas.search.moves import Moves
-from hwnas.spaces import Genotype, Population, SearchSpace
+from hwnas.spaces import Genotype, Population, SearchSpace, Subspace
 from latency_tables import LatencyModel
-from latency_tables.additive.factors import NotSeparable
+from latency_tables.additive import Factors, Hinged, NotSeparable
 from latency_tables.arrays import Floats, Function
 
 _STEPS = 200
@@ -118,6 +119,28 @@ def descend(space: SearchSpace, cost: Function, starts: int) -> Genotype:
     ends, costs = steepest(space, space.sample(np.random.default_rng(0), starts), cost)
     best: Genotype = ends[costs.argmin()]
     return best
+
+
+def inside_part(part: Subspace, budgets: Sequence[Budget]) -> Genotype:
+    """A network [genes] of a part of a space that keeps the budgets, which are of the whole space.
+
+    Exact where costs are sums over genes or the part can be listed; elsewhere the best of a few steepest descents.
+    Raises `InfeasibleBudget`, naming the cheapest of the part, where none is found.
+    """
+    own = [replace(budget, cost=_of_part(budget.cost, part)) for budget in budgets]
+    try:
+        return best_network(part, Factors(part.cardinalities, {}), own).arch
+    except NotSeparable:
+        near = closest(part, own)
+    if not feasible(own, near[None])[0]:
+        raise infeasible(part, own)
+    return near
+
+
+def _of_part(cost: Function, part: Subspace) -> Function:
+    if isinstance(cost, Factors | Hinged):
+        return cost.restricted(part.allowed)
+    return lambda population: cost(part.to_whole(population))
 
 
 def fastest(space: SearchSpace, latency: LatencyModel) -> Genotype:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -51,3 +52,9 @@ class Hinged:
         """Every value times `factor`."""
         bent = tuple(replace(hinge, slope=factor * hinge.slope) for hinge in self.hinges)
         return Hinged(self.additive.scaled(factor), bent)
+
+    def restricted(self, allowed: Sequence[Sequence[int]]) -> Hinged:
+        """The same function of fewer networks, as `Factors.restricted`."""
+        loads = {id(load): load.restricted(allowed) for load in self._loads}
+        bent = tuple(replace(hinge, load=loads[id(hinge.load)]) for hinge in self.hinges)
+        return Hinged(self.additive.restricted(allowed), bent)

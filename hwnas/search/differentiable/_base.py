@@ -1,0 +1,110 @@
+"""What all distributions over the networks of a space have: independent genes, a step by gradient, budgets kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hwnas.search.budget import Budget, InfeasibleBudget
+from hwnas.search.differentiable.projection import part_of, project
+from hwnas.search.feasibility import inside_part
+from hwnas.spaces import Population, SearchSpace
+from latency_tables import HwnasError
+from latency_tables.arrays import Floats
+
+
+class Distribution(ABC):
+    """Every gene of a network draws its value on its own, by probabilities that are learned.
+
+    Made as `Kind(space, budgets, learning_rate=...)`, uniform at first and then moved to where the budgets are kept in
+    expectation, as after every step. Arrays are [genes, values], values up to the most that a gene has;
+    `allowed` says which are there and not pruned. `hwnas.search.differentiable.contract.check_distribution` tests all
+    of this on any kind. Raises `InfeasibleBudget` where no network keeps the budgets, `NotSeparable` for a cost that is
+    no sum over genes.
+    """
+
+    def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
+        self.space, self.budgets, self.learning_rate = space, tuple(budgets), learning_rate
+        most = max(space.cardinalities)
+        self.allowed = torch.arange(most) < torch.tensor(space.cardinalities)[:, None]
+
+    @abstractmethod
+    def probabilities(self) -> Tensor:
+        """The mean network [genes, values], with a gradient; exactly 0 where not allowed."""
+
+    @abstractmethod
+    def relaxed(self, generator: torch.Generator) -> Tensor:
+        """One draw of weights [genes, values] that add up to 1 in each gene, with a gradient."""
+
+    @abstractmethod
+    def step(self, loss: Tensor) -> None:
+        """Follow the gradient of a loss that was computed from what the methods above gave; then keep the budgets."""
+
+    @abstractmethod
+    def move_to(self, probabilities: Tensor) -> None:
+        """Have this mean [genes, values], and as much spread as before where the kind has any."""
+
+    def mean(self) -> Floats:
+        """`probabilities` as an array."""
+        found: Floats = self.probabilities().detach().numpy()
+        return found
+
+    def keep_budgets(self) -> None:
+        """Move to the nearest mean that keeps every budget in expectation."""
+        mean = self.mean()
+        nearest = project(self.space, mean, self.budgets)
+        if nearest is not mean:
+            self.move_to(torch.from_numpy(nearest))
+
+    def sample(self, rng: np.random.Generator, n: int) -> Population:
+        """Genotypes [n, genes] drawn by the mean, canonical; they keep the budgets in expectation only."""
+        heights = self.mean().cumsum(axis=1)
+        drawn = rng.random((n, len(heights), 1)) * heights[:, -1:]
+        return self.space.canonical((drawn > heights).sum(axis=2))
+
+    def learn(self, population: Population, gains: Floats) -> None:
+        """Make genotypes [n, genes] more likely where they gained, [n], and less likely where they lost.
+
+        One step along the policy gradient (Williams 1992, "REINFORCE").
+        """
+        self.step(-(torch.from_numpy(gains) * self.log_probability(population)).mean())
+
+    def log_probability(self, population: Population) -> Tensor:
+        """Of genotypes [n, genes], [n], with a gradient; -inf for what is not allowed.
+
+        Where a gene has no effect on a network, it is that of the genotype, not of all that are the same network.
+        """
+        chosen = self.probabilities()[torch.arange(population.shape[1]), torch.from_numpy(population)]
+        return chosen.log().sum(dim=1)
+
+    def entropy(self) -> Tensor:
+        """Of each gene in nats, [genes], with a gradient."""
+        entropy: Tensor = torch.special.entr(self.probabilities()).sum(dim=1)
+        return entropy
+
+    def prune(self, gene: int, value: int) -> bool:
+        """Never draw this value again; refused (False) where no network would be left that keeps the budgets."""
+        fewer = self.allowed.clone()
+        fewer[gene, value] = False
+        if not fewer[gene].any() or torch.equal(fewer, self.allowed):
+            return False
+        try:
+            inside_part(part_of(self.space, fewer.numpy()), self.budgets)
+        except InfeasibleBudget:
+            return False
+        mean = torch.where(fewer, self.probabilities().detach(), 0.0)
+        total = mean.sum(dim=1, keepdim=True)
+        self.allowed = fewer
+        self.move_to(torch.where(total > 0, mean / total, fewer / fewer.sum(dim=1, keepdim=True)))
+        self.keep_budgets()
+        return True
+
+
+def require_finite(loss: Tensor) -> None:
+    """Raise `HwnasError` for a loss that nothing can be learned from."""
+    if not torch.isfinite(loss):
+        raise HwnasError("the loss of a distribution is no longer finite: lower its learning rate")

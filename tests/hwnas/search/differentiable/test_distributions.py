@@ -1,0 +1,110 @@
+"""What each kind of distribution is known for, beside the contract that all keep."""
+
+import numpy as np
+import pytest
+import torch
+
+from hwnas.search import Budget, InfeasibleBudget
+from hwnas.search.differentiable import (
+    DirichletDistribution,
+    GaussianDistribution,
+    PrunedDistribution,
+    SoftmaxDistribution,
+)
+from hwnas.search.differentiable.contract import check_distribution
+from hwnas.spaces import NasBench201, NasBenchMacro, mbconv_space
+from latency_tables import HwnasError
+
+KINDS = (SoftmaxDistribution, DirichletDistribution, GaussianDistribution, PrunedDistribution)
+SPACE = NasBenchMacro()
+
+
+def of_ops(space, quantile):
+    rng = np.random.default_rng(1)
+    cost = space.additive({op: float(rng.random()) for op in space.all_ops})
+    return Budget("u", float(np.quantile(cost(space.sample(rng, 2000)), quantile)), cost)
+
+
+@pytest.mark.parametrize("quantile", [None, 0.2, 0.01])
+@pytest.mark.parametrize("space", [NasBench201(), SPACE, mbconv_space("mbconv-32")], ids=lambda space: space.name)
+@pytest.mark.parametrize("kind", KINDS)
+def test_keeps_the_contract(kind, space, quantile):
+    check_distribution(kind, space, [] if quantile is None else [of_ops(space, quantile)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keeps_the_budget_of_a_calibrated_table(kind, latency, tiny_mbconv):
+    """With knees, and genes whose tables are joint."""
+    model = latency(tiny_mbconv)
+    upper_ms = model.predict(tiny_mbconv.sample(np.random.default_rng(0), 500)).upper_ms
+    check_distribution(kind, tiny_mbconv, [Budget.latency(model, float(np.quantile(upper_ms, 0.3)))])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_budget_that_nothing_keeps_is_refused_at_once(kind):
+    budget = of_ops(SPACE, 0.5)
+    with pytest.raises(InfeasibleBudget):
+        kind(SPACE, [Budget("u", 0.01 * budget.limit, budget.cost)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_that_is_not_finite_is_refused(kind):
+    distribution = kind(SPACE)
+    with pytest.raises(HwnasError, match="learning rate"):
+        distribution.step(distribution.probabilities().sum() * float("nan"))
+
+
+def test_a_draw_of_a_dirichlet_has_its_mean_and_a_gradient():
+    distribution = DirichletDistribution(SPACE)
+    distribution.move_to(torch.tensor([[0.2, 0.3, 0.5]] * 8))
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([distribution.relaxed(generator) for _ in range(3000)])
+    assert torch.allclose(drawn.mean(dim=0), distribution.probabilities(), atol=0.02)
+    assert drawn.detach().std(dim=0).min() > 0.1
+    drawn[:, 0, 2].mean().backward()
+    assert distribution.numbers.grad[0, 2] > 0 > distribution.numbers.grad[0, 1]
+    assert (distribution.numbers.grad[1:] == 0).all()
+
+
+def test_a_gaussian_draws_more_narrowly_what_it_knows_more_of():
+    distribution = GaussianDistribution(SPACE)
+    before = distribution.spread.clone()
+    for _ in range(20):
+        distribution.step(10 * distribution.means[0].square().sum() - 10 * distribution.means[0, 1])
+    after = distribution.spread
+    assert (after < before).all()
+    assert after[0, 1] < after[1, 1]
+
+
+def test_annealed_entropy_ends_at_a_network():
+    """DA2S: with the entropy's full weight the mean is one network, though no loss prefers any."""
+    distribution = SoftmaxDistribution(SPACE)
+    with torch.no_grad():
+        distribution.numbers.add_(torch.randn(distribution.numbers.shape, generator=torch.Generator().manual_seed(0)))
+    wanted = distribution.mean().argmax(axis=1)
+    for step in range(200):
+        distribution.entropy_weight = step / 200
+        distribution.step(0.0 * distribution.probabilities().sum())
+    assert (distribution.mean().argmax(axis=1) == wanted).all()
+    assert distribution.mean().max(axis=1).min() > 0.99
+
+
+def test_pruning_ends_at_the_best_network():
+    """The worth of a network is a sum, so that the worst value of every gene is seen at once."""
+    worth = np.random.default_rng(3).random((8, 3))
+    distribution, rng = PrunedDistribution(SPACE, tries=30), np.random.default_rng(0)
+    for _ in range(40):
+        drawn = distribution.sample(rng, 30)
+        gains = worth[np.arange(8), drawn].sum(axis=1)
+        distribution.learn(drawn, (gains - gains.mean()) / (gains.std() or 1.0))
+    assert (distribution.allowed.sum(dim=1) == 1).all()
+    best = worth.argmax(axis=1)
+    assert (distribution.sample(rng, 1)[0] == best).mean() >= 7 / 8
+
+
+def test_every_value_that_is_left_is_tried_as_often():
+    distribution = PrunedDistribution(SPACE)
+    distribution.prune(0, 1)
+    drawn = distribution.sample(np.random.default_rng(0), 12)
+    assert np.bincount(drawn[:, 0], minlength=3).tolist() == [6, 0, 6]
+    assert np.bincount(drawn[:, 1], minlength=3).tolist() == [4, 4, 4]
