@@ -23,6 +23,11 @@ def figure(file: str, name: str, digits: int = 0) -> str:
     return f"{_figures(file)[name]:,.{digits}f}"
 
 
+def signed(file: str, name: str, digits: int = 0) -> str:
+    """The same with its sign."""
+    return f"{_figures(file)[name]:+,.{digits}f}"
+
+
 def small(file: str, name: str) -> str:
     """The same for very small numbers: two significant digits, as 3.8e-06."""
     return f"{_figures(file)[name]:.1e}"
@@ -72,7 +77,7 @@ def details_number(file: str, group: str, name: str, digits: int = 0) -> str:
 def with_tables(page: str) -> str:
     """The text of a page with every table as the results are now."""
     templates = Environment(loader=FileSystemLoader(DOCS / "tables"), undefined=StrictUndefined, trim_blocks=True)
-    helpers = (figure, small, mean, lowest, total, details_mean, details_number)
+    helpers = (figure, signed, small, mean, lowest, total, details_mean, details_number)
     templates.globals.update({helper.__name__: helper for helper in helpers})
     return _TABLE.sub(lambda m: f"{m[1]}{templates.get_template(f'{m[2]}.md').render().strip()}\n{m[3]}", page)
 

@@ -127,8 +127,9 @@ class Split(LabelledImages):
         return rng.permutation(len(self))
 
     def some(self, most: int) -> Rows:
-        """The first ones."""
-        return np.arange(min(most, len(self)))
+        """Evenly spread: folders come class by class, and the first ones may all be of one."""
+        count = min(most, len(self))
+        return np.arange(count) * len(self) // max(count, 1)
 
     def update_digest(self, sha: _Hash) -> None:
         """Add the arrays."""

@@ -109,7 +109,7 @@ class Batches:
     ) -> Iterator[Batch]:
         """A split in order, unaugmented; more images a batch are slower on a CPU, whose caches they outgrow.
 
-        `limit`: at most so many, the first ones of a split in memory, any of a streamed one. `part` (i, k): the i-th
+        `limit`: at most so many, spread over the split. `part` (i, k): the i-th
         (from 0) of k consecutive parts.
         """
         rows = np.arange(len(split)) if limit is None else split.some(limit)

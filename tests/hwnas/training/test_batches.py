@@ -206,3 +206,16 @@ def test_a_worker_that_dies_is_said(digits, monkeypatch):
     monkeypatch.setattr("hwnas.training.loading.Loader.__getitem__", lambda self, work: os.kill(os.getpid(), 9))
     with pytest.raises(DataError, match=r"a process that decodes images died.*1 of them worked"):
         list(Batches(digits[1], 16, workers=1).training(0, 0))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_few_images_of_a_folder_are_of_every_class(stream, tmp_path):
+    """A folder is read class by class; statistics of the first images would be those of one class."""
+    for value, name in enumerate("abcd"):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            Image.new("RGB", (4, 4), (value, value, i)).save(tmp_path / name / f"{i:02}.png")
+    data = load_folder(tmp_path, ImageOptions(4, stream=stream))
+    (few,) = Batches(data, workers=0).plain(data.train, limit=16)
+    assert np.bincount(few.labels, minlength=4).min() >= 1
+    assert stream or np.bincount(few.labels).tolist() == [4, 4, 4, 4]
