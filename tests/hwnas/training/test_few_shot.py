@@ -14,7 +14,7 @@ from hwnas.training import (
     splits_by_gradients,
     train_parts,
 )
-from hwnas.training.few_shot import Split, _least_cut
+from hwnas.training.few_shot import Split, least_cut
 from latency_tables import HwnasError
 
 
@@ -52,7 +52,7 @@ def test_by_depth_where_few_genes_decide_it(macro):
 def test_the_least_cut_by_hand():
     """Values 0 and 2 agree, 1 and 3 agree: between the pairs the mean cosine is -.2."""
     cosine = np.array([[0, -0.3, 0.9, -0.1], [-0.3, 0, -0.2, 0.8], [0.9, -0.2, 0, -0.2], [-0.1, 0.8, -0.2, 0]])
-    assert _least_cut(cosine) == (pytest.approx(-0.2), ((0, 2), (1, 3)))
+    assert least_cut(cosine) == (pytest.approx(-0.2), ((0, 2), (1, 3)))
 
 
 def test_by_gradients(macro, batches):
@@ -106,3 +106,15 @@ def test_a_parent_of_a_part_cannot_start_the_whole(macro):
     part = parts_of(macro, splits_by_depth(macro))[0]
     with pytest.raises(HwnasError, match="has no weights in the supernet to start from"):
         Supernet(macro).inherit(Supernet(part))
+
+
+@pytest.mark.parametrize("values", [5, 12, 21])
+def test_values_that_pull_apart_are_told_apart(values):
+    """Two groups of values; gradients agree inside a group, and hardly across."""
+    rng = np.random.default_rng(values)
+    group = np.arange(values) % 3 == 0
+    cosine = np.where(group[:, None] == group, 0.8, 0.1) + rng.uniform(-0.05, 0.05, (values, values))
+    cosine = (cosine + cosine.T) / 2
+    mean, groups = least_cut(cosine)
+    assert {frozenset(g) for g in groups} == {frozenset(np.flatnonzero(group)), frozenset(np.flatnonzero(~group))}
+    assert mean == pytest.approx(cosine[np.ix_(group, ~group)].mean())
