@@ -117,6 +117,15 @@ class Batches:
         blocks = (rows[start : start + size] for start in range(0, len(rows), size))
         return self._batches(split, (Portion(split.fetch(block), split.labels[block]) for block in blocks), device)
 
+    def drawn(
+        self, split: LabelledImages, rng: np.random.Generator, part: tuple[int, int], device: torch.device
+    ) -> Batch:
+        """A random batch of a split, unaugmented; `part` (rank, world): this process's share of it."""
+        rows = rng.choice(len(split), min(self.size, len(split)), replace=False)
+        rows = rows[_share(len(rows), part)]
+        (batch,) = self._batches(split, [Portion(split.fetch(rows), split.labels[rows])], device)
+        return batch
+
     def _batches(self, split: LabelledImages, portions: Iterable[Portion], device: torch.device) -> Iterator[Batch]:
         workers, pinned = self.workers if split.streamed else 0, device.type == "cuda"
         mean, std = self._mean.to(device), self._std.to(device)

@@ -72,10 +72,39 @@ class Supernet(nn.Module):
         """Logits [n, classes] of one architecture, with the statistics of this batch."""
         x = images
         for op, name in self.parts(arch):
-            skeleton = self._skeleton(op).train(self.training)
-            full = dict(self.shared[name].named_parameters())
-            weights = {name: slice_like(full[name], p.shape) for name, p in skeleton.named_parameters()}
-            x = functional_call(skeleton, weights, (x,))
+            x = self._through(op, name, x)
+        return x
+
+    def _through(self, op: Op, name: str, x: Tensor) -> Tensor:
+        skeleton = self._skeleton(op).train(self.training)
+        full = dict(self.shared[name].named_parameters())
+        weights = {weight: slice_like(full[weight], p.shape) for weight, p in skeleton.named_parameters()}
+        output: Tensor = functional_call(skeleton, weights, (x,))
+        return output
+
+    def mixed(self, images: Tensor, weights: Tensor) -> Tensor:
+        """Logits [n, classes] of a mixture: every slot adds up what its options answer, by their weights.
+
+        `weights` [genes, values] are of the values of each gene, and carry a gradient back (Liu et al. 2019, "DARTS:
+        Differentiable Architecture Search"); an option of several genes has the product of theirs, and one without
+        weight is not computed. Raises `HwnasError` where options of a slot differ in the shape of their output.
+        """
+        x, cardinalities = images, self.space.cardinalities
+        for number, slot in enumerate(self.space.slots):
+            joint = torch.ones(1, dtype=weights.dtype, device=weights.device)
+            for gene in slot.genes or ():
+                joint = (joint[:, None] * weights[gene, : cardinalities[gene]]).flatten()
+            shares = joint.new_zeros(len(slot.options)).index_add(0, torch.from_numpy(slot.option_of), joint)
+            answers = []
+            for share, ops in zip(shares, slot.options, strict=True):
+                if len(slot.options) == 1 or share > 0:
+                    answer = x
+                    for position, op in enumerate(ops):
+                        answer = self._through(op, self._names[number, position, self.space.weight_source(op)], answer)
+                    answers.append(answer if len(slot.options) == 1 else share.to(answer.dtype) * answer)
+            if len({answer.shape for answer in answers}) > 1:
+                raise HwnasError(f"options of slot {number} of {self.space.name} differ in shape and cannot be mixed")
+            x = torch.stack(answers).sum(dim=0) if len(answers) > 1 else answers[0]
         return x
 
     @torch.no_grad()

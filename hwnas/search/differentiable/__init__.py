@@ -4,4 +4,5 @@ from hwnas.search.differentiable._base import Distribution as Distribution
 from hwnas.search.differentiable.dirichlet import DirichletDistribution as DirichletDistribution
 from hwnas.search.differentiable.gaussian import GaussianDistribution as GaussianDistribution
 from hwnas.search.differentiable.pruned import PrunedDistribution as PrunedDistribution
+from hwnas.search.differentiable.softmax import AnnealedDistribution as AnnealedDistribution
 from hwnas.search.differentiable.softmax import SoftmaxDistribution as SoftmaxDistribution

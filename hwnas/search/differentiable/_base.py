@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ class Distribution(ABC):
     no sum over genes.
     """
 
+    by_paths: bool = False  # whether it learns from networks drawn, and not from a mixture of all choices
+
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
         self.space, self.budgets, self.learning_rate = space, tuple(budgets), learning_rate
         most = max(space.cardinalities)
@@ -47,6 +49,19 @@ class Distribution(ABC):
     @abstractmethod
     def move_to(self, probabilities: Tensor) -> None:
         """Have this mean [genes, values], and as much spread as before where the kind has any."""
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that it has learned, each a tensor that it holds, for an exact resume."""
+        return {"allowed": self.allowed}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from copies of what `tensors` gave."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(state[name])
+
+    def anneal(self, progress: float) -> None:  # noqa: B027
+        """Be told how much of a training is over, 0 to 1."""
 
     def mean(self) -> Floats:
         """`probabilities` as an array."""
@@ -83,8 +98,8 @@ class Distribution(ABC):
 
     def entropy(self) -> Tensor:
         """Of each gene in nats, [genes], with a gradient."""
-        entropy: Tensor = torch.special.entr(self.probabilities()).sum(dim=1)
-        return entropy
+        mean = self.probabilities()
+        return -(mean * mean.clamp_min(1e-30).log()).sum(dim=1)
 
     def prune(self, gene: int, value: int) -> bool:
         """Never draw this value again; refused (False) where no network would be left that keeps the budgets."""
@@ -98,7 +113,7 @@ class Distribution(ABC):
             return False
         mean = torch.where(fewer, self.probabilities().detach(), 0.0)
         total = mean.sum(dim=1, keepdim=True)
-        self.allowed = fewer
+        self.allowed.copy_(fewer)
         self.move_to(torch.where(total > 0, mean / total, fewer / fewer.sum(dim=1, keepdim=True)))
         self.keep_budgets()
         return True

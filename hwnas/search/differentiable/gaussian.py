@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class GaussianDistribution(Distribution):
         super().__init__(space, budgets, learning_rate)
         self.means = torch.zeros(self.allowed.shape, dtype=torch.float64, requires_grad=True)
         self._scale = torch.full(self.allowed.shape, _FIRST, dtype=torch.float64)  # of squared gradients
-        self._steps = 0
+        self._steps = torch.zeros((), dtype=torch.float64)
         self.keep_budgets()
 
     @property
@@ -59,3 +59,7 @@ class GaussianDistribution(Distribution):
         """Means move by what the logarithms differ, the nearest of Gaussians with the same spreads."""
         there, now = (p.clamp_min(1e-30).log() for p in (probabilities, self.probabilities()))
         self.means += torch.where(self.allowed, there - now, 0.0)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Means and spreads too."""
+        return {**super().tensors(), "means": self.means, "scale": self._scale, "steps": self._steps}

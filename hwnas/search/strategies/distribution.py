@@ -54,7 +54,8 @@ class DistributionStrategy(BayesianStrategy):
         memory, drawn = self.memory, list[Population]()
         sums = [budget for budget in memory.budgets if isinstance(budget.cost, Factors | Hinged)]
         distribution = self.kind(self.space, sums, self.learning_rate)
-        for _ in range(self.steps):
+        for step in range(self.steps):
+            distribution.anneal(step / self.steps)
             drawn.append(distribution.sample(memory.rng, self.draws))
             distribution.learn(drawn[-1], _standardised(self.bound(drawn[-1])))
         inside = repair(self.space, np.concatenate(drawn), memory.budgets, memory.rng)

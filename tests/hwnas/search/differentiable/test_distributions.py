@@ -6,6 +6,7 @@ import torch
 
 from hwnas.search import Budget, InfeasibleBudget
 from hwnas.search.differentiable import (
+    AnnealedDistribution,
     DirichletDistribution,
     GaussianDistribution,
     PrunedDistribution,
@@ -15,7 +16,7 @@ from hwnas.search.differentiable.contract import check_distribution
 from hwnas.spaces import NasBench201, NasBenchMacro, mbconv_space
 from latency_tables import HwnasError
 
-KINDS = (SoftmaxDistribution, DirichletDistribution, GaussianDistribution, PrunedDistribution)
+KINDS = (SoftmaxDistribution, AnnealedDistribution, DirichletDistribution, GaussianDistribution, PrunedDistribution)
 SPACE = NasBenchMacro()
 
 
@@ -78,12 +79,12 @@ def test_a_gaussian_draws_more_narrowly_what_it_knows_more_of():
 
 def test_annealed_entropy_ends_at_a_network():
     """DA2S: with the entropy's full weight the mean is one network, though no loss prefers any."""
-    distribution = SoftmaxDistribution(SPACE)
+    distribution = AnnealedDistribution(SPACE)
     with torch.no_grad():
         distribution.numbers.add_(torch.randn(distribution.numbers.shape, generator=torch.Generator().manual_seed(0)))
     wanted = distribution.mean().argmax(axis=1)
     for step in range(200):
-        distribution.entropy_weight = step / 200
+        distribution.anneal(step / 200)
         distribution.step(0.0 * distribution.probabilities().sum())
     assert (distribution.mean().argmax(axis=1) == wanted).all()
     assert distribution.mean().max(axis=1).min() > 0.99
@@ -92,14 +93,36 @@ def test_annealed_entropy_ends_at_a_network():
 def test_pruning_ends_at_the_best_network():
     """The worth of a network is a sum, so that the worst value of every gene is seen at once."""
     worth = np.random.default_rng(3).random((8, 3))
-    distribution, rng = PrunedDistribution(SPACE, tries=30), np.random.default_rng(0)
-    for _ in range(40):
+    distribution, rng, left = PrunedDistribution(SPACE, learning_rate=0.3), np.random.default_rng(0), []
+    for step in range(40):
+        distribution.anneal(step / 40)
+        left.append(int(distribution.allowed[0].sum()))
         drawn = distribution.sample(rng, 30)
         gains = worth[np.arange(8), drawn].sum(axis=1)
         distribution.learn(drawn, (gains - gains.mean()) / (gains.std() or 1.0))
+    assert np.bincount(left).tolist() == [0, 13, 13, 14]
     assert (distribution.allowed.sum(dim=1) == 1).all()
     best = worth.argmax(axis=1)
     assert (distribution.sample(rng, 1)[0] == best).mean() >= 7 / 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_learned_can_be_given_to_another(kind):
+    """As a training does that goes on after a stop: both then learn alike."""
+
+    def learn(distribution, times, seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(times):
+            drawn = distribution.sample(rng, 20)
+            distribution.learn(drawn, drawn[:, 0] - 1.0)
+        return distribution
+
+    first = learn(kind(SPACE), 10, 0)
+    first.prune(3, 1)
+    other = kind(SPACE)
+    other.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
+    assert np.array_equal(first.mean(), other.mean())
+    assert np.array_equal(learn(first, 5, 1).mean(), learn(other, 5, 1).mean())
 
 
 def test_every_value_that_is_left_is_tried_as_often():

@@ -1,0 +1,124 @@
+"""A distribution and the shared weights of a supernet learned together, a budget kept at every step.
+
+Weights learn from networks that the distribution draws; every other step the distribution learns from the loss, on
+images held out, of a mixture of all choices by drawn weights (first order, as in DrNAS and BaLeNAS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hwnas.search.budget import Budget
+from hwnas.search.differentiable._base import Distribution
+from hwnas.search.exact.network import best_network
+from hwnas.spaces import Genotype, Population
+from hwnas.training import Batches, Recipe, Supernet, Where
+from hwnas.training.batches import Batch
+from hwnas.training.curve import Curve
+from hwnas.training.learning import SupernetLearning
+from hwnas.training.paths import PathSampler
+from hwnas.training.processes import Processes
+from hwnas.training.trainer import train
+from latency_tables.additive import Factors
+from latency_tables.arrays import Floats
+from latency_tables.progress import Progress, silent
+
+_EVERY, _WARMUP = 2, 0.2  # steps; the share of the training in which weights alone learn
+
+
+@dataclass(frozen=True)
+class DrawnPaths(PathSampler):
+    """Networks that a distribution draws; `count` in a step."""
+
+    distribution: Distribution
+    count: int = 2
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The kind, its budgets and how many."""
+        limits = ", ".join(f"{budget.limit:g} {budget.name}" for budget in self.distribution.budgets)
+        return f"{self.count} of {type(self.distribution).__name__} {self.distribution.learning_rate:g} within {limits}"
+
+    def paths(self, rng: np.random.Generator, progress: float) -> Population:
+        """Drawn by the mean."""
+        return self.distribution.sample(rng, self.count)
+
+
+@dataclass(frozen=True)
+class DistributionLearning(SupernetLearning):
+    """The weights of a supernet by paths that `distribution` draws, and the distribution by images held out."""
+
+    distribution: Distribution = None  # type: ignore[assignment]
+
+    def losses(self, module: nn.Module, batch: Batch, rng: np.random.Generator, progress: float) -> Iterator[Tensor]:
+        """One per network drawn, after a step of the distribution where it is its turn."""
+        self.distribution.anneal(progress)
+        if progress >= _WARMUP and rng.integers(_EVERY) == 0:
+            assert isinstance(module, Supernet)
+            device, processes = batch.images.device, Processes.current()
+            part = (processes.rank, processes.count)
+            held_out = self.batches.drawn(self.batches.data.validation, rng, part, device)
+            learn = self._learn_by_paths if self.distribution.by_paths else self._learn_by_mixture
+            learn(module, held_out, rng, processes)
+        yield from super().losses(module, batch, rng, progress)
+
+    def _learn_by_mixture(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
+        """Along the gradient of the loss in the mixture's weights, the same in every process."""
+        weights = self.distribution.relaxed(torch.Generator().manual_seed(int(rng.integers(2**62))))
+        mixture = weights.detach().to(batch.images.device, torch.get_default_dtype()).requires_grad_()
+        (slope,) = torch.autograd.grad(self._loss(module.mixed(batch.images, mixture), batch, None), mixture)
+        mean = torch.tensor(processes.sums(slope.double().flatten().tolist())).view_as(weights) / processes.count
+        self.distribution.step((weights * mean).sum())
+
+    @torch.no_grad()
+    def _learn_by_paths(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
+        """By how much less the loss of a network is than that of the others; each value is in one network at least."""
+        paths = self.distribution.sample(rng, max(self.distribution.space.cardinalities))
+        losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in paths]
+        gains = -np.array(processes.sums(losses))
+        self.distribution.learn(paths, (gains - gains.mean()) / (float(gains.std()) or 1.0))
+
+    def state(self) -> Mapping[str, Tensor]:
+        """What the distribution has learned."""
+        return {**super().state(), **self.distribution.tensors()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Give it back."""
+        self.distribution.restore(state)
+
+
+def train_distribution(
+    distribution: Distribution,
+    batches: Batches,
+    recipe: Recipe,
+    seed: int,
+    path: Path,
+    progress: Progress = silent,
+    where: Where | None = None,
+) -> tuple[Supernet, Curve]:
+    """Train a supernet of the distribution's space, and the distribution in place, together; resumes from `path`."""
+    supernet = Supernet(distribution.space, seed)
+    work = DistributionLearning(
+        supernet, batches, recipe, seed, sampler=DrawnPaths(distribution), distribution=distribution
+    )
+    return supernet, train(work, path, progress, where)
+
+
+def most_probable(distribution: Distribution, budgets: tuple[Budget, ...] | None = None) -> Genotype:
+    """The most probable network [genes] within budgets, the distribution's own by default, with proof.
+
+    Raises as `best_network` does.
+    """
+    space, mean = distribution.space, distribution.mean()
+    logs: Floats = np.log(np.maximum(mean, 1e-30))
+    tables: dict[tuple[int, ...], Floats] = {
+        (gene,): logs[gene, :values] for gene, values in enumerate(space.cardinalities)
+    }
+    within = distribution.budgets if budgets is None else budgets
+    return best_network(space, Factors(space.cardinalities, tables), within).arch
