@@ -1,28 +1,36 @@
-"""Searching by a distribution that budgets are projected on: `python -m benchmarks.differentiable --public --json`.
+"""Searching by a distribution that budgets are projected on: `python -m benchmarks.differentiable --json`.
 
-nb201: the scores that public supernets gave to all 15,625 cells stand for a supernet, so that nothing is trained. Each
-kind of distribution looks up at most 300 scores inside a budget: the 25th, 50th or 75th percentile of MACs. Every seed
-has its own supernet, in turn of four recipes with three runs each.
+nb201 (`--space nb201 --public`): the scores that public supernets gave to all 15,625 cells stand for a supernet, and
+nothing is trained. Each kind of distribution looks up at most 300 scores inside a budget: the 25th, 50th or 75th
+percentile of MACs. Every seed has its own supernet, in turn of four recipes with three runs each. regret: points of
+score between the best cell inside the budget and the best one looked up. lookups: how many until that one. gp-ucb and
+evolution stand beside, with the same budgets, scores and seeds.
 
-regret: points of score between the best cell inside the budget and the best one looked up. lookups: how many until that
-one. gp-ucb and evolution stand beside, with the same budgets, scores and seeds.
+nasbench-macro: a distribution and the weights of a supernet learn together on CIFAR-10 inside a budget of MACs or of
+ms, and the most probable network is looked up in the benchmark. The rival is a supernet with uniform paths, trained
+with as many passes of a batch through a network, and searched by NSGA-II. regret: points of trained accuracy below the
+best network inside the budget.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from tempfile import gettempdir
+from typing import TypeVar
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks._distribution_trainings import KINDS as TRAINED_KINDS
+from benchmarks._distribution_trainings import macro_figures, run_training, trainings
 from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 from benchmarks._supernet_scores import PERCENTILES, RECIPES, ScoredSpace, public_scores
 from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
@@ -33,6 +41,8 @@ from latency_tables.additive import Factors
 KINDS = ("softmax", "dirichlet", "gaussian", "pruned")
 RIVALS = ("gp-ucb", "evolution")
 _LOOK_UPS = 300
+Job = TypeVar("Job")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -115,31 +125,45 @@ def figures(outcomes: dict[Trial, Outcome]) -> dict[str, float]:
 def main() -> None:
     """Every kind, budget and seed; then the means."""
     options = _options()
-    outcomes = {}
+    save = (options.seed, options.save)
+    if options.space == "nb201":
+        outcomes = dict(_all(options, trials(options.seed, options.seeds, (*KINDS, *RIVALS)), run_trial))
+        settings = {"space": "nb201", "scores": "public", "look_ups": _LOOK_UPS, "seeds": options.seeds}
+        details = {str(asdict(trial)): asdict(one) for trial, one in outcomes.items()}
+        publish("differentiable", figures(outcomes), settings, save[0], details, save[1])
+    else:
+        jobs = trainings(options.seed, options.seeds, options.passes, tuple(options.kinds))
+        found = dict(_all(options, jobs, partial(run_training, work=options.work)))
+        settings = {"space": "nasbench-macro", "passes": options.passes, "seeds": options.seeds}
+        answers = {job.name: {budget: asdict(one) for budget, one in of.items()} for job, of in found.items()}
+        publish("differentiable", macro_figures(found), settings, save[0], answers, save[1])
+
+
+def _all(
+    options: argparse.Namespace, jobs: Iterable[Job], run: Callable[[Job, Path], Answer]
+) -> Iterator[tuple[Job, Answer]]:
     with ProcessPoolExecutor(options.workers) as pool:
-        jobs = {
-            trial: pool.submit(run_trial, trial, options.data_folder)
-            for trial in trials(options.seed, options.seeds, (*KINDS, *RIVALS))
-        }
-        for trial, job in jobs.items():
-            outcomes[trial] = one = job.result()
-            where = f"{trial.strategy:<10} {trial.percentile} % of MACs, seed {trial.seed}"
-            say(f"{where}: {one.regret_points:.2f} points missed, best after {one.lookups}")
-    settings = {"space": "nb201", "scores": "public", "look_ups": _LOOK_UPS, "seeds": options.seeds}
-    details = {str(asdict(trial)): asdict(one) for trial, one in outcomes.items()}
-    publish("differentiable", figures(outcomes), settings, options.seed, details, options.save)
+        answers = {job: pool.submit(run, job, options.data_folder) for job in jobs}
+        for job, answer in answers.items():
+            say(f"{job}: {answer.result()}")
+            yield job, answer.result()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--space", choices=["nb201"], default="nb201")
-    parser.add_argument("--public", action="store_true", required=True, help="scores of public supernets")
-    parser.add_argument("--seeds", type=int, default=10, help="how many seeds")
+    parser.add_argument("--space", choices=["nb201", "nasbench-macro"], default="nb201")
+    parser.add_argument("--public", action="store_true", help="scores of public supernets, the only ones of nb201")
+    parser.add_argument("--seeds", type=int, help="how many seeds (10 of nb201, 3 of nasbench-macro)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--kinds", nargs="+", choices=list(TRAINED_KINDS), default=list(TRAINED_KINDS))
+    parser.add_argument("--passes", type=int, default=3500, help="batches of 64 through a network, forth and back")
+    parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "hwnas-differentiable", help="goes on there")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="searches at a time, one core each")
     parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER)
     add_output_options(parser)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.seeds = options.seeds or (10 if options.space == "nb201" else 3)
+    return options
 
 
 if __name__ == "__main__":
