@@ -148,6 +148,9 @@ def joined() -> Iterator[Processes]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
         return
+    # An optimiser imports it, and within a group it would keep the group, whose threads abort a process that ends.
+    import torch._dynamo
+
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))

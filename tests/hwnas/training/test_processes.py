@@ -52,3 +52,36 @@ def test_a_killed_process_ends_the_others_in_one_line_and_the_training_resumes(a
     resumed = trained(out, 2)
     assert resumed.returncode == 0, resumed.stderr
     require_equal(alone, read(out))
+
+
+THREADS = """
+import os
+
+import torch
+from torch import nn
+
+from hwnas.training.processes import joined
+
+torch.set_num_threads(1)
+
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+
+before = threads()
+with joined():
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+assert threads() == before, "threads of the group are left, and may abort the process when it ends"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc, which is Linux's")
+def test_nothing_of_the_group_is_left_when_it_was_left(tmp_path):
+    (tmp_path / "threads.py").write_text(THREADS)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*launch, tmp_path / "threads.py"], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
