@@ -23,10 +23,10 @@ from hwnas.search.differentiable import (
     PrunedDistribution,
     SoftmaxDistribution,
 )
-from hwnas.search.differentiable.expectation import additive_bound, expected
 from hwnas.search.differentiable.learning import most_probable, train_distribution
 from hwnas.spaces import Genotype
 from hwnas.tables.calibrated import load_model
+from hwnas.training import Batches
 from latency_tables import load_table
 from latency_tables.arrays import Function
 from latency_tables.storage.files import write_atomically
@@ -108,14 +108,12 @@ def _distribution(
     distribution = KINDS[training.kind](bench.space, [budget], learning_rate=_RATE.get(training.kind, 0.1))
 
     def watched(*_: object) -> None:
-        mean = distribution.mean()
-        over.append(expected(additive_bound(budget.cost, mean), mean)[0] - budget.limit)
+        over.append(distribution.expected(budget.cost) - budget.limit)
 
     recipe = bench.training(1 / _PASSES_PER_STEP)
     train_distribution(distribution, bench.batches, recipe, training.seed, path, watched)
-    arch, mean = most_probable(distribution), distribution.mean()
-    own = float(budget.cost(arch[None])[0])
-    gap = abs(expected(additive_bound(budget.cost, mean), mean)[0] / own - 1)
+    arch = most_probable(distribution)
+    gap = abs(distribution.expected(budget.cost) / float(budget.cost(arch[None])[0]) - 1)
     found = _found(scored, budget, arch)
     yield (
         _name(training.cost, training.percentile),
@@ -126,7 +124,7 @@ def _distribution(
 def _rival(training: Training, bench: MacroTraining, scored: ScoredSpace, path: Path) -> Iterator[tuple[str, Found]]:
     supernet = bench.train(path).supernet
     few = replace(bench.batches.data, validation=bench.batches.data.validation.take(np.arange(_SCORED_IMAGES)))
-    accuracy = SupernetProbability(supernet, type(bench.batches)(few, bench.batches.size))
+    accuracy = SupernetProbability(supernet, Batches(few, bench.batches.size))
     for cost in COSTS:
         for percentile in PERCENTILES:
             budget = budget_of(scored, cost, percentile)

@@ -33,9 +33,8 @@ from benchmarks._distribution_trainings import KINDS as TRAINED_KINDS
 from benchmarks._distribution_trainings import macro_figures, run_training, trainings
 from benchmarks._speak import DATA_FOLDER, add_output_options, publish, say
 from benchmarks._supernet_scores import PERCENTILES, RECIPES, ScoredSpace, public_scores
-from hwnas.accuracy import AccuracyEstimate, AccuracyEstimator
+from hwnas.accuracy import TabularBenchmark
 from hwnas.search import Budget, Problem, make_strategy, search
-from hwnas.spaces import Population
 from latency_tables.additive import Factors
 
 KINDS = ("softmax", "dirichlet", "gaussian", "pruned")
@@ -63,18 +62,6 @@ class Outcome:
     over_budget: int
 
 
-class Scores(AccuracyEstimator):
-    """What a supernet scored."""
-
-    def __init__(self, bench: ScoredSpace, name: str):
-        self.bench, self.name = bench, name
-
-    def estimate(self, population: Population) -> AccuracyEstimate:
-        """Looked up, without noise."""
-        mean = self.bench.scores[self.name][self.bench.table.rows(population)]
-        return AccuracyEstimate(mean, np.zeros(len(mean)))
-
-
 @cache
 def _bench(folder: Path) -> tuple[ScoredSpace, Factors]:
     """With costs as the sum has them, so that what is inside a budget is inside for all."""
@@ -90,7 +77,7 @@ def run_trial(trial: Trial, folder: Path) -> Outcome:
     recipe = RECIPES[trial.seed % len(RECIPES)]
     name = bench.runs(recipe)[trial.seed // len(RECIPES) % len(bench.runs(recipe))]
     budget = Budget("MACs", float(np.percentile(bench.cost, trial.percentile)), cost)
-    problem = Problem(bench.space, Scores(bench, name), budgets=(budget,))
+    problem = Problem(bench.space, TabularBenchmark(bench.table, name), budgets=(budget,))
     with threadpool_limits(1):
         found = search(problem, make_strategy(trial.strategy, problem, seed=trial.seed), _LOOK_UPS)
     seen = found.accuracy[:_LOOK_UPS]

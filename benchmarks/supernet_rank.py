@@ -117,13 +117,13 @@ def _one_run(scored: ScoredSpace, name: str, predictor: str, seed: int) -> dict[
 
 def _second_budget_cpu_s(scored: ScoredSpace, fit: SupernetFit) -> float:
     """How long the fit takes to be read and searched inside another budget, with nothing evaluated anew."""
-    limit = float(np.percentile(scored.cost, PERCENTILES[1]))
+    budget = Budget("MACs", float(np.percentile(scored.cost, PERCENTILES[1])), scored.additive_cost())
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fit.json"
         fit.save(path)
         began = time.process_time()
         read = SupernetFit.load(path, scored.space)
-        best_by_segments(Problem(scored.space, read, budgets=(Budget("MACs", limit, scored.additive_cost()),)))
+        best_by_segments(Problem(scored.space, read, budgets=(budget,)))
         return time.process_time() - began
 
 

@@ -53,8 +53,11 @@ class Supernet(nn.Module):
         """Every op of a network with the name of the module of `shared` that it borrows from."""
         options = self.space.slot_options(arch[None])[0]
         for slot, option in enumerate(options):
-            for position, op in enumerate(self.space.slots[slot].options[option]):
-                yield op, self._names[slot, position, self.space.weight_source(op)]
+            yield from self._parts_of(slot, self.space.slots[slot].options[option])
+
+    def _parts_of(self, slot: int, ops: Iterable[Op]) -> Iterator[tuple[Op, str]]:
+        for position, op in enumerate(ops):
+            yield op, self._names[slot, position, self.space.weight_source(op)]
 
     def _skeleton(self, op: Op) -> nn.Module:
         """The op's own module without weights and without running statistics: batch norm uses the batch."""
@@ -70,17 +73,15 @@ class Supernet(nn.Module):
 
     def forward(self, images: Tensor, arch: Genotype) -> Tensor:
         """Logits [n, classes] of one architecture, with the statistics of this batch."""
-        x = images
-        for op, name in self.parts(arch):
-            x = self._through(op, name, x)
-        return x
+        return self._through(self.parts(arch), images)
 
-    def _through(self, op: Op, name: str, x: Tensor) -> Tensor:
-        skeleton = self._skeleton(op).train(self.training)
-        full = dict(self.shared[name].named_parameters())
-        weights = {weight: slice_like(full[weight], p.shape) for weight, p in skeleton.named_parameters()}
-        output: Tensor = functional_call(skeleton, weights, (x,))
-        return output
+    def _through(self, parts: Iterable[tuple[Op, str]], x: Tensor) -> Tensor:
+        for op, name in parts:
+            skeleton = self._skeleton(op).train(self.training)
+            full = dict(self.shared[name].named_parameters())
+            weights = {weight: slice_like(full[weight], p.shape) for weight, p in skeleton.named_parameters()}
+            x = functional_call(skeleton, weights, (x,))
+        return x
 
     def mixed(self, images: Tensor, weights: Tensor) -> Tensor:
         """Logits [n, classes] of a mixture: every slot adds up what its options answer, by their weights.
@@ -95,16 +96,14 @@ class Supernet(nn.Module):
             for gene in slot.genes or ():
                 joint = (joint[:, None] * weights[gene, : cardinalities[gene]]).flatten()
             shares = joint.new_zeros(len(slot.options)).index_add(0, torch.from_numpy(slot.option_of), joint)
-            answers = []
-            for share, ops in zip(shares, slot.options, strict=True):
-                if len(slot.options) == 1 or share > 0:
-                    answer = x
-                    for position, op in enumerate(ops):
-                        answer = self._through(op, self._names[number, position, self.space.weight_source(op)], answer)
-                    answers.append(answer if len(slot.options) == 1 else share.to(answer.dtype) * answer)
+            answers = [
+                share * self._through(self._parts_of(number, ops), x)
+                for share, ops in zip(shares, slot.options, strict=True)
+                if share > 0
+            ]
             if len({answer.shape for answer in answers}) > 1:
                 raise HwnasError(f"options of slot {number} of {self.space.name} differ in shape and cannot be mixed")
-            x = torch.stack(answers).sum(dim=0) if len(answers) > 1 else answers[0]
+            x = torch.stack(answers).sum(dim=0)
         return x
 
     @torch.no_grad()

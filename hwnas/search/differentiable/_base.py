@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from hwnas.search.budget import Budget, InfeasibleBudget
+from hwnas.search.differentiable.expectation import additive_bound, expected
 from hwnas.search.differentiable.projection import part_of, project
 from hwnas.search.feasibility import inside_part
 from hwnas.spaces import Population, SearchSpace
 from latency_tables import HwnasError
-from latency_tables.arrays import Floats
+from latency_tables.arrays import Floats, Function
 
 
 class Distribution(ABC):
@@ -68,6 +69,11 @@ class Distribution(ABC):
         found: Floats = self.probabilities().detach().numpy()
         return found
 
+    def expected(self, cost: Function) -> float:
+        """What a network costs in expectation, or a little less than this where the cost bends: what budgets hold."""
+        mean = self.mean()
+        return expected(additive_bound(cost, mean), mean)[0]
+
     def keep_budgets(self) -> None:
         """Move to the nearest mean that keeps every budget in expectation."""
         mean = self.mean()
@@ -81,12 +87,12 @@ class Distribution(ABC):
         drawn = rng.random((n, len(heights), 1)) * heights[:, -1:]
         return self.space.canonical((drawn > heights).sum(axis=2))
 
-    def learn(self, population: Population, gains: Floats) -> None:
-        """Make genotypes [n, genes] more likely where they gained, [n], and less likely where they lost.
+    def learn(self, population: Population, worth: Floats) -> None:
+        """Make genotypes [n, genes] more likely that are worth more than the others, [n], and those worth less less.
 
         One step along the policy gradient (Williams 1992, "REINFORCE").
         """
-        self.step(-(torch.from_numpy(gains) * self.log_probability(population)).mean())
+        self.step(-(torch.from_numpy(standardised(worth)) * self.log_probability(population)).mean())
 
     def log_probability(self, population: Population) -> Tensor:
         """Of genotypes [n, genes], [n], with a gradient; -inf for what is not allowed.
@@ -117,6 +123,12 @@ class Distribution(ABC):
         self.move_to(torch.where(total > 0, mean / total, fewer / fewer.sum(dim=1, keepdim=True)))
         self.keep_budgets()
         return True
+
+
+def standardised(worth: Floats) -> Floats:
+    """In deviations from the mean, [n]."""
+    gains: Floats = (worth - worth.mean()) / (float(worth.std()) or 1.0)
+    return gains
 
 
 def require_finite(loss: Tensor) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwnas.search.budget import Budget
 from hwnas.search.differentiable._base import Distribution
 from hwnas.search.exact.network import best_network
 from hwnas.spaces import Genotype, Population
@@ -81,8 +80,7 @@ class DistributionLearning(SupernetLearning):
         """By how much less the loss of a network is than that of the others; each value is in one network at least."""
         paths = self.distribution.sample(rng, max(self.distribution.space.cardinalities))
         losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in paths]
-        gains = -np.array(processes.sums(losses))
-        self.distribution.learn(paths, (gains - gains.mean()) / (float(gains.std()) or 1.0))
+        self.distribution.learn(paths, -np.array(processes.sums(losses)))
 
     def state(self) -> Mapping[str, Tensor]:
         """What the distribution has learned."""
@@ -110,15 +108,11 @@ def train_distribution(
     return supernet, train(work, path, progress, where)
 
 
-def most_probable(distribution: Distribution, budgets: tuple[Budget, ...] | None = None) -> Genotype:
-    """The most probable network [genes] within budgets, the distribution's own by default, with proof.
-
-    Raises as `best_network` does.
-    """
+def most_probable(distribution: Distribution) -> Genotype:
+    """The most probable network [genes] within the distribution's budgets, with proof; raises as `best_network`."""
     space, mean = distribution.space, distribution.mean()
     logs: Floats = np.log(np.maximum(mean, 1e-30))
     tables: dict[tuple[int, ...], Floats] = {
         (gene,): logs[gene, :values] for gene, values in enumerate(space.cardinalities)
     }
-    within = distribution.budgets if budgets is None else budgets
-    return best_network(space, Factors(space.cardinalities, tables), within).arch
+    return best_network(space, Factors(space.cardinalities, tables), distribution.budgets).arch

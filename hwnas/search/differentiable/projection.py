@@ -18,7 +18,6 @@ from hwnas.search.budget import Budget
 from hwnas.search.differentiable.expectation import additive_bound, expected
 from hwnas.search.feasibility import inside_part
 from hwnas.spaces import SearchSpace, Subspace
-from latency_tables.additive import Factors
 from latency_tables.arrays import Floats
 
 _ROUNDS = 60
@@ -34,18 +33,18 @@ def project(space: SearchSpace, probabilities: Floats, budgets: Sequence[Budget]
     `InfeasibleBudget` where the values with a probability make no such network, `NotSeparable` for costs that are no
     sums over genes.
     """
+    if not budgets:
+        return probabilities
     bounds = [additive_bound(budget.cost, probabilities) for budget in budgets]
     limits = np.array([budget.limit for budget in budgets])
-    if _inside(bounds, probabilities, limits):
-        return probabilities
     aims, found = limits - _CLOSE * np.abs(limits), probabilities
-    for _ in range(_ROUNDS):
-        # Tables over several genes are taken as they are around the last answer; those over one are exact at once.
+    for _ in range(_ROUNDS + 1):
         costs, slopes = zip(*(expected(bound, found) for bound in bounds), strict=True)
+        if all(cost <= limit for cost, limit in zip(costs, limits, strict=True)):
+            return found
+        # Tables over several genes are taken as they are around the last answer; those over one are exact at once.
         offsets = np.array([cost - float((slope * found).sum()) for cost, slope in zip(costs, slopes, strict=True)])
         found = _tilted(probabilities, np.stack(slopes), aims - offsets)
-        if _inside(bounds, found, limits):
-            return found
     part = part_of(space, probabilities > 0)
     chosen = [values[v] for values, v in zip(part.allowed, inside_part(part, budgets), strict=True)]
     one: Floats = np.eye(probabilities.shape[1])[chosen]
@@ -55,10 +54,6 @@ def project(space: SearchSpace, probabilities: Floats, budgets: Sequence[Budget]
 def part_of(space: SearchSpace, allowed: NDArray[np.bool_]) -> Subspace:
     """The networks that have only `allowed` [genes, values]."""
     return Subspace(space, {gene: np.flatnonzero(row).tolist() for gene, row in enumerate(allowed)})
-
-
-def _inside(bounds: Sequence[Factors], probabilities: Floats, limits: Floats) -> bool:
-    return all(expected(bound, probabilities)[0] <= limit for bound, limit in zip(bounds, limits, strict=True))
 
 
 def _tilted(probabilities: Floats, slopes: Floats, limits: Floats) -> Floats:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hwnas.search.budget import Budget
+from hwnas.search.differentiable._base import standardised
 from hwnas.search.differentiable.softmax import SoftmaxDistribution
 from hwnas.spaces import Population, SearchSpace
 from latency_tables.arrays import Floats
@@ -36,11 +37,11 @@ class PrunedDistribution(SoftmaxDistribution):
         columns = [_in_turn(np.flatnonzero(row), rng, n) for row in self.allowed.numpy()]
         return self.space.canonical(np.stack(columns, axis=1))
 
-    def learn(self, population: Population, gains: Floats) -> None:
-        """Every value by the mean gain of its networks."""
+    def learn(self, population: Population, worth: Floats) -> None:
+        """Every value by what its networks gain on the others, on average."""
         total, seen = np.zeros(self.allowed.shape), np.zeros(self.allowed.shape)
         genes = np.arange(population.shape[1])
-        for arch, gain in zip(population, gains, strict=True):
+        for arch, gain in zip(population, standardised(worth), strict=True):
             total[genes, arch] += gain
             seen[genes, arch] += 1
         self._velocity.lerp_(torch.from_numpy(total / np.maximum(seen, 1)), 1 - _MOMENTUM)

@@ -25,7 +25,6 @@ from hwnas.search.strategies._predictor_strategy import best_first
 from hwnas.search.strategies.bayesian import BayesianStrategy
 from hwnas.spaces import Population, SearchSpace
 from latency_tables.additive import Factors, Hinged
-from latency_tables.arrays import Floats
 
 
 @dataclass(eq=False, kw_only=True)
@@ -57,7 +56,7 @@ class DistributionStrategy(BayesianStrategy):
         for step in range(self.steps):
             distribution.anneal(step / self.steps)
             drawn.append(distribution.sample(memory.rng, self.draws))
-            distribution.learn(drawn[-1], _standardised(self.bound(drawn[-1])))
+            distribution.learn(drawn[-1], self.bound(drawn[-1]))
         inside = repair(self.space, np.concatenate(drawn), memory.budgets, memory.rng)
         return best_first(memory.new(inside), self.bound)
 
@@ -88,9 +87,3 @@ class PrunedStrategy(DistributionStrategy):
     """By the distribution of DDPNAS."""
 
     kind = PrunedDistribution
-
-
-def _standardised(worth: Floats) -> Floats:
-    """In deviations from the mean, [n]."""
-    gains: Floats = (worth - worth.mean()) / (float(worth.std()) or 1.0)
-    return gains

@@ -50,11 +50,10 @@ def test_a_slot_adds_up_its_options(conv_space):
     firsts = []
     for value in range(3):
         part, name = next(iter(supernet.parts(np.array([value, 0, 0, 0]))))
-        firsts.append(supernet._through(part, name, images))
+        firsts.append(supernet._through([(part, name)], images))
     weights = torch.tensor([[0.2, 0.3, 0.5], [1.0, 0, 0], [1.0, 0, 0], [1.0, 0, 0]], requires_grad=True)
     x = 0.2 * firsts[0] + 0.3 * firsts[1] + 0.5 * firsts[2]
-    for part, name in list(supernet.parts(np.array([0, 0, 0, 0])))[1:]:
-        x = supernet._through(part, name, x)
+    x = supernet._through(list(supernet.parts(np.array([0, 0, 0, 0])))[1:], x)
     logits = supernet.mixed(images, weights)
     torch.testing.assert_close(logits, x)
     (slope,) = torch.autograd.grad(logits.square().sum(), weights)
