@@ -124,7 +124,8 @@ def is_quiet(reference_us: float, quiet_us: float) -> bool:
 def summarise(visits: Sequence[Measurement], quiet_us: float | None = None) -> Statistics:
     """Median over the groups of a round, then over rounds; the interval is Student's t over the rounds' medians.
 
-    With a single round the spread of its groups stands in. With `quiet_us`, the reference network's quiet time, only
+    The interval is taken on the logarithm: what disturbs a time multiplies it, and no time is 0 or less. With a single
+    round the spread of its groups stands in. With `quiet_us`, the reference network's quiet time, only
     groups of a quiet moment count, or the two of the quietest moments where there are no more. Visits with an error and
     groups whose clock jumped count for nothing; visits to a device that held itself back only where there are no
     others. Raises ValueError without one good visit.
@@ -144,15 +145,16 @@ def summarise(visits: Sequence[Measurement], quiet_us: float | None = None) -> S
     per_round = np.array([np.median(ratios) for ratios in by_round.values()])
     spread = per_round if len(per_round) > 1 else np.array(next(iter(by_round.values())))
     ratio = float(np.median(per_round))
-    half = 0.0
+    factor = 1.0
     if len(spread) > 1:
+        logs = np.log(spread)
         # 1.4826 MAD: one disturbed round must not decide how sure we are of the median.
-        sigma = max(1.4826 * float(np.median(np.abs(spread - np.median(spread)))), 1e-4 * ratio)
-        half = student_975(len(spread) - 1) * sigma * 1.2533 / float(np.sqrt(len(spread)))
+        sigma = max(1.4826 * float(np.median(np.abs(logs - np.median(logs)))), 1e-4)
+        factor = float(np.exp(student_975(len(spread) - 1) * sigma * 1.2533 / np.sqrt(len(spread))))
     samples = np.concatenate([np.asarray(group.runs_us) for v in good for group in v.sound_groups])
     return Statistics(
         ratio=ratio,
-        ratio_ci95=(ratio - half, ratio + half),
+        ratio_ci95=(ratio / factor, ratio * factor),
         min_us=float(samples.min()),
         raw_median_us=float(np.median(samples)),
         groups=len(groups),

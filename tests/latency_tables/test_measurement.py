@@ -63,19 +63,24 @@ def test_summary_is_the_median_of_rounds(visit):
     ]
     s = summarise(rounds)
     assert s.ratio == 6.0
-    # |4-6|, |6-6|, |50-6|: MAD 2; t(.975, 2) = 4.3027; the median's error is 1.2533 sigma / sqrt(n)
-    half = 4.302652729749462 * 1.4826 * 2 * 1.2533 / 3**0.5
-    assert s.ratio_ci95 == pytest.approx((6 - half, 6 + half))
-    assert s.ci95_pct == pytest.approx(100 * half / 6)
+    # ln 6/4, ln 6/6, ln 50/6: MAD ln 1.5; t(.975, 2) = 4.3027; the median's error is 1.2533 sigma / sqrt(n)
+    factor = 1.5 ** (4.302652729749462 * 1.4826 * 1.2533 / 3**0.5)
+    assert s.ratio_ci95 == pytest.approx((6 / factor, 6 * factor))
+    assert s.ci95_pct == pytest.approx(50 * (factor - 1 / factor))
     assert (s.groups, s.rounds) == (9, 3)
 
 
 def test_one_round_takes_the_spread_of_its_groups(visit):
     s = summarise([visit([[10], [12]], [1, 1, 1])])
-    # ratios 10 and 12, median 11, MAD 1; t(.975, 1) = 12.7062
-    half = 12.706204736432095 * 1.4826 * 1 * 1.2533 / 2**0.5
+    # ratios 10 and 12, median 11; their logarithms are ln 1.2 apart, MAD half of it; t(.975, 1) = 12.7062
+    factor = 1.2 ** (0.5 * 12.706204736432095 * 1.4826 * 1.2533 / 2**0.5)
     assert s.ratio == 11.0
-    assert s.ratio_ci95 == pytest.approx((11 - half, 11 + half))
+    assert s.ratio_ci95 == pytest.approx((11 / factor, 11 * factor))
+
+
+def test_no_interval_reaches_zero(visit):
+    s = summarise([visit([[ratio]], [1, 1], round_=i) for i, ratio in enumerate((1, 10, 200))])
+    assert 0 < s.ratio_ci95[0] < s.ratio == 10 < s.ratio_ci95[1]
 
 
 def test_one_group_says_nothing_of_its_spread(visit):

@@ -68,7 +68,7 @@ def test_rows_from_visits_by_hand(visit):
     assert (a.op, a.cost, a.error, a.stop_reason) == (A, cost, None, "ci")
     assert a.median_us == pytest.approx(3.75 * 10)
     assert a.ci95_low_us < a.median_us < a.ci95_high_us
-    assert a.median_us - a.ci95_low_us == pytest.approx(a.ci95_high_us - a.median_us)
+    assert a.median_us / a.ci95_low_us == pytest.approx(a.ci95_high_us / a.median_us)
     assert (a.min_us, a.raw_median_us) == (30.0, 61.5)
     assert (a.groups, a.rounds) == (2, 2)
 

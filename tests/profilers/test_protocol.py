@@ -95,10 +95,10 @@ def test_stop_reasons():
         "max_rounds",
     ]
     assert stop_reason([at(0, 1.0), Measurement("op", 1, 0.0, error="refused")], protocol) == "error"
-    # 1, 1.02, 1.01: MAD .01, t(.975, 2) = 4.3027: 1.4826 * .01 * 1.2533 * 4.3027 / sqrt(3) / 1.01 = 4.57 %
+    # ln 1, ln 1.02, ln 1.01: MAD .00985, t(.975, 2) = 4.3027: sinh(1.4826 * .00985 * 1.2533 * 4.3027 / sqrt(3)) = 4.55%
     visits = [at(0, 1.0), at(1, 1.02), at(2, 1.01)]
-    assert stop_reason(visits, Protocol(target_ci_pct=4.58)) == "ci"
-    assert stop_reason(visits, Protocol(target_ci_pct=4.56)) is None
+    assert stop_reason(visits, Protocol(target_ci_pct=4.55)) == "ci"
+    assert stop_reason(visits, Protocol(target_ci_pct=4.54)) is None
 
 
 def test_by_key_keeps_the_order():
