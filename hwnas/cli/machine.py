@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,10 @@ WHAT_FOR = {
     "ofa-mbv3": "once-for-all's MobileNetV3, to compare with it",
     "regnet-32": "plain residual networks for small images",
     "regnet-224": "plain residual networks for photos",
+    "nse-32": "small images; any subset of eleven branches at every place",
+    "nse-27": "NSE at full resolution: 27 branches at each of 22 places",
+    "nse-72": "NSE's second space: 72 branches at each of 22 places",
+    "nse-gpu": "NSE for GPUs: 19 branches at each of 21 places, full convolutions among them",
     "nb201": "NAS-Bench-201, to compare search methods",
     "nb101": "NAS-Bench-101, to compare search methods",
     "nasbench-macro": "NAS-Bench-Macro, to compare search methods",
@@ -75,7 +80,7 @@ def spaces(
         space, what_for = load_space(name), WHAT_FOR[name]
         shape, ops = space.input_shape, len(space.all_ops)
         found.append({"name": name, "networks": space.size, "input_shape": shape, "ops": ops, "what_for": what_for})
-        rows.append((name, f"{space.size:.2g}", "x".join(map(str, shape)), str(ops), what_for))
+        rows.append((name, f"{Decimal(space.size):.2g}", "x".join(map(str, shape)), str(ops), what_for))
     return Answer({"spaces": found}, columns(("space", "networks", "input", "ops", "what for"), rows))
 
 

@@ -127,7 +127,7 @@ def inside_part(part: Subspace, budgets: Sequence[Budget]) -> Genotype:
     Exact where costs are sums over genes or the part can be listed; elsewhere the best of a few steepest descents.
     Raises `InfeasibleBudget`, naming the cheapest of the part, where none is found.
     """
-    own = [replace(budget, cost=_of_part(budget.cost, part)) for budget in budgets]
+    own = budgets_of_part(part, budgets)
     try:
         return best_network(part, Factors(part.cardinalities, {}), own).arch
     except NotSeparable:
@@ -135,6 +135,11 @@ def inside_part(part: Subspace, budgets: Sequence[Budget]) -> Genotype:
     if not feasible(own, near[None])[0]:
         raise infeasible(part, own)
     return near
+
+
+def budgets_of_part(part: Subspace, budgets: Sequence[Budget]) -> list[Budget]:
+    """Budgets of a whole space as budgets of a part."""
+    return [replace(budget, cost=_of_part(budget.cost, part)) for budget in budgets]
 
 
 def _of_part(cost: Function, part: Subspace) -> Function:

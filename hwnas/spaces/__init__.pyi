@@ -13,6 +13,8 @@ from .mbconv.presets import mbconv_space as mbconv_space
 from .mbconv.space import MBConvSpace as MBConvSpace
 from .nb101.space import NasBench101 as NasBench101
 from .nb201.space import NasBench201 as NasBench201
+from .nse.presets import nse_space as nse_space
+from .nse.space import NSESpace as NSESpace
 from .regnet.space import RegNetSpace as RegNetSpace
 from .regnet.space import regnet_space as regnet_space
 from .space import SearchSpace as SearchSpace

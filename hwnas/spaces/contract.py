@@ -13,6 +13,7 @@ from torch import nn
 
 from hwnas.spaces.cost import count_macs
 from hwnas.spaces.genotypes import ArchError, every_network, unique_genotypes
+from hwnas.spaces.modules import Residual
 from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError, Op
 from latency_tables.additive import Slot
@@ -210,12 +211,22 @@ def _check_encoding(space: SearchSpace, archs: Population) -> None:
 
 
 def _check_chain(space: SearchSpace, arch: Genotype) -> None:
-    ops, text = space.ops(arch), space.to_text(arch)
-    assert ops[0].in_shape == space.input_shape, f"{text}: the first op must take input_shape {space.input_shape}"
-    wanted = [*(op.in_shape for op in ops[1:]), (space.num_classes,)]
-    for op, shape in zip(ops, wanted, strict=True):
-        got = _out_shape(space.build_op(op), op.in_shape)
-        assert got == shape, f"{text}: {op.key} gives {got}, but what follows takes {shape}"
+    text, last, shape = space.to_text(arch), "the image", tuple(space.input_shape)
+    for (slot, ops), *branches in space.at_places(arch):
+        before = shape
+        for op in ops:
+            assert op.in_shape == shape, f"{text}: {last} gives {shape}, but what follows takes {op.in_shape}"
+            last, shape = op.key, _out_shape(space.build_op(op), op.in_shape)
+        for number, beside in branches:
+            assert len(beside) == 1, f"{text}: a branch is one op, slot {number} has {len(beside)}"
+            (op,) = beside
+            assert op.in_shape == before, f"{text}: {op.key} is beside what takes {before}"
+            module = space.build_op(op)
+            assert isinstance(module, Residual), f"{text}: {op.key} is a branch, and its module must be a Residual"
+            assert module.residual != bool(ops), f"{text}: {op.key} has an identity unlike its skip, slot {slot}"
+            got = _out_shape(module, before)
+            assert got == shape, f"{text}: {op.key} gives {got}, beside a skip that gives {shape}"
+    assert shape == (space.num_classes,), f"{text}: {last} gives {shape}, but what follows takes {(space.num_classes,)}"
 
 
 def _out_shape(module: nn.Module, in_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from hwnas.spaces.macro.space import NasBenchMacro
 from hwnas.spaces.mbconv.presets import PRESETS, mbconv_space
 from hwnas.spaces.nb101.space import NasBench101
 from hwnas.spaces.nb201.space import NasBench201
+from hwnas.spaces.nse.presets import NSE_PRESETS, nse_space
 from hwnas.spaces.regnet.space import REGNET_PRESETS, regnet_space
 from hwnas.spaces.space import SearchSpace
 from latency_tables import HwnasError
@@ -17,6 +18,7 @@ from latency_tables.plugins import is_own, make_own
 SPACES: dict[str, Callable[[int], SearchSpace]] = {
     **{name: partial(mbconv_space, name) for name in PRESETS},
     **{name: partial(regnet_space, name) for name in REGNET_PRESETS},
+    **{name: partial(nse_space, name) for name in NSE_PRESETS},
     "nb201": NasBench201,
     "nb101": NasBench101,
     "nasbench-macro": NasBenchMacro,

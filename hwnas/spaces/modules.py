@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,9 +16,18 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-def conv_bn(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+def conv_bn(
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int] = 1,
+    stride: int | tuple[int, int] = 1,
+    groups: int = 1,
+    dilation: int = 1,
+) -> list[nn.Module]:
     """A convolution that keeps the size but for its stride, and its batch norm."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    sizes = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    padding = tuple((1 + (size - 1) * dilation) // 2 for size in sizes)
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False)  # type: ignore[arg-type]
     return [conv, nn.BatchNorm2d(outputs)]
 
 
@@ -42,7 +53,45 @@ class SqueezeExcite(nn.Module):
         return x * scale
 
 
-class MBConv(nn.Module):
+class Residual(nn.Module):
+    """Layers that end in a batch norm, and the identity around them where it fits."""
+
+    layers: nn.Sequential
+    residual: bool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
+        y: Tensor = self.layers(x)
+        return x + y if self.residual else y
+
+
+class Parallel(nn.Module):
+    """Branches side by side: a skip and the mean of the branches (NSE: Ci et al. 2021; there the skip is in the mean).
+
+    The mean costs nothing when the network runs: its factor goes into the last batch norm of each branch.
+    """
+
+    def __init__(self, skip: Sequence[nn.Module], branches: Sequence[nn.Module]):
+        super().__init__()
+        self.skip = nn.Sequential(*skip)
+        self.branches = nn.ModuleList()
+        for branch in branches:
+            if not isinstance(branch, Residual) or not isinstance(branch.layers[-1], nn.BatchNorm2d):
+                raise TypeError("a branch must be a Residual whose layers end in a batch norm")
+            with torch.no_grad():
+                branch.layers[-1].weight.div_(len(branches))
+                branch.layers[-1].bias.div_(len(branches))
+            self.branches.append(branch.layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
+        y: Tensor = self.skip(x)
+        for branch in self.branches:
+            y = y + branch(x)
+        return y
+
+
+class MBConv(Residual):
     """Inverted residual: expand, depthwise, optional squeeze-excite, project. Fused: expand by the full convolution.
 
     Sandler et al. 2018 (MobileNetV2), Howard et al. 2019 (MobileNetV3), Tan & Le 2021 (fused).
@@ -63,11 +112,6 @@ class MBConv(nn.Module):
             layers.append(SqueezeExcite(hidden))
         self.layers = nn.Sequential(*layers, *conv_bn(hidden, outputs))
         self.residual = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, in, h, w] to [n, out, h / stride, w / stride]."""
-        y: Tensor = self.layers(x)
-        return x + y if self.residual else y
 
 
 def _head(op: Op) -> nn.Module:

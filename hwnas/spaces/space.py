@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from hwnas.spaces.genotypes import Genotypes
 from latency_tables import Op
+from latency_tables.additive.slots import Ops
 from latency_tables.arrays import Floats, Genotype, Population
 
 if TYPE_CHECKING:
@@ -41,17 +42,43 @@ class SearchSpace(Genotypes):
 
     input_shape: tuple[int, int, int]
     num_classes: int
-    is_chain: bool = True  # whether a network's ops run one after another, as a supernet takes them
+    is_chain: bool = True  # whether a network's places run one after another, as a supernet takes them
 
     @abstractmethod
     def build_op(self, op: Op) -> nn.Module:
         """The torch module of one op, mapping [batch, *op.in_shape] to the next op's input."""
 
+    @property
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """Slots that take the same input, place by place in network order: by default each stands alone.
+
+        The first slot of a place with several is its skip: always the same ops, or none, which is an identity. The
+        others are branches of one op or none, whose modules are `Residual`; skip and mean of the branches add up.
+        """
+        return tuple((slot,) for slot in range(len(self.slots)))
+
+    def at_places(self, arch: Genotype) -> Iterator[tuple[tuple[int, Ops], ...]]:
+        """Which slots have ops at each place of a network, with those; the first slot always."""
+        options = self.slot_options(arch[None])[0]
+        for first, *branches in self.places:
+            chosen = [(slot, self.slots[slot].options[options[slot]]) for slot in (first, *branches)]
+            yield (chosen[0], *((slot, ops) for slot, ops in chosen[1:] if ops))
+
     def build(self, arch: Genotype) -> nn.Module:
         """The torch module of one network, mapping [batch, *input_shape] to [batch, num_classes]."""
+        return self.assemble(arch, lambda slot, position, op: self.build_op(op))
+
+    def assemble(self, arch: Genotype, make: Callable[[int, int, Op], nn.Module]) -> nn.Module:
+        """One network from modules that `make` gives for every slot, position in it, and op."""
         from torch import nn
 
-        return nn.Sequential(*map(self.build_op, self.ops(arch)))
+        from hwnas.spaces.modules import Parallel
+
+        network: list[nn.Module] = []
+        for step in self.at_places(arch):
+            first, *branches = ([make(slot, i, op) for i, op in enumerate(ops)] for slot, ops in step)
+            network += [Parallel(first, [block for (block,) in branches])] if branches else first
+        return nn.Sequential(*network)
 
     def weight_source(self, op: Op) -> Op:
         """Whose weights this op borrows in a supernet: leading channels, centre of kernels. Its own by default."""

@@ -137,6 +137,11 @@ class Subspace(SearchSpace):
         return super().slot_options(population)
 
     @property
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """The whole space's."""
+        return self.whole.places
+
+    @property
     def stages(self) -> tuple[tuple[int, ...], ...]:
         """The whole space's."""
         return self.whole.stages

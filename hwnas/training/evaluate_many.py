@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from hwnas.spaces import Population
 from hwnas.training.batches import Batch
 from hwnas.training.evaluate import accuracy, recalibrate, recalibrating, true_class_probability
-from hwnas.training.supernet import Supernet
-from latency_tables import Op
+from hwnas.training.supernet import Step, Supernet
 
 
 @dataclass(frozen=True)
@@ -62,14 +61,14 @@ def _walk(
     supernet: Supernet, population: Population, calibration: Sequence[Batch], validation: Sequence[Batch]
 ) -> Iterator[tuple[int, NetworkScore]]:
     device = calibration[0].images.device
-    numbers, blocks, paths = dict[tuple[Op, str], int](), list[nn.Module](), list[list[int]]()
+    numbers, blocks, paths = dict[Step, int](), list[nn.Module](), list[list[int]]()
     for arch in population:
-        parts = list(supernet.parts(arch))
-        for part in parts:
-            if part not in numbers:
-                numbers[part] = len(blocks)
-                blocks.append(supernet.block(*part).to(device))
-        paths.append([numbers[part] for part in parts])
+        steps = list(supernet.steps(arch))
+        for step in steps:
+            if step not in numbers:
+                numbers[step] = len(blocks)
+                blocks.append(supernet.block(step).to(device))
+        paths.append([numbers[step] for step in steps])
     stack, before = [_Activations([b.images for b in calibration], [b.images for b in validation])], list[int]()
     for index in sorted(range(len(paths)), key=paths.__getitem__):
         pairs = zip(before, paths[index], strict=False)
@@ -100,5 +99,6 @@ def _score(logits: Sequence[Tensor], batches: Sequence[Batch]) -> NetworkScore:
 def _activation_mb(supernet: Supernet, population: Population, images: int) -> float:
     """The most that a walk holds, in megabytes of float32."""
     numbers = {op: prod(op.in_shape) for op in supernet.space.all_ops}
-    per_image = max((sum(numbers[op] for op, _ in supernet.parts(arch)) for arch in population), default=0)
+    firsts = ([(*step.chain, *step.branches)[0] for step in supernet.steps(arch)] for arch in population)
+    per_image = max((sum(numbers[op] for op, _ in parts) for parts in firsts), default=0)
     return 4e-6 * images * per_image

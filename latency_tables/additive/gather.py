@@ -21,6 +21,7 @@ Tables = Mapping[Genes, Floats]
 
 _CHUNK = 32768  # networks at a time: what is worked in stays in the cache
 _PACKED = 20_000  # values of a table that is gathered from: they stay there too
+_DIMENSIONS = 32  # of an array, at most: genes of one value need no more values
 _BYTE = 256  # values
 
 
@@ -82,7 +83,8 @@ def _packed(cardinalities: Sequence[int], together: Iterable[Genes]) -> list[tup
     packed: list[tuple[Genes, list[Genes]]] = []
     for genes in sorted({(0,), *together}, key=lambda g: (min(g, default=0), g)):
         union = tuple(sorted({*packed[-1][0], *genes})) if packed else tuple(sorted(genes))
-        if packed and (not packed[-1][0] or prod(shape_of(cardinalities, union)) <= _PACKED):
+        small = len(union) <= _DIMENSIONS and prod(shape_of(cardinalities, union)) <= _PACKED
+        if packed and (small or not packed[-1][0]):
             packed[-1] = union, [*packed[-1][1], genes]
         else:
             packed.append((tuple(sorted(genes)), [genes]))

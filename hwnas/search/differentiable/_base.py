@@ -83,9 +83,7 @@ class Distribution(ABC):
 
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """Genotypes [n, genes] drawn by the mean, canonical; they keep the budgets in expectation only."""
-        heights = self.mean().cumsum(axis=1)
-        drawn = rng.random((n, len(heights), 1)) * heights[:, -1:]
-        return self.space.canonical((drawn > heights).sum(axis=2))
+        return draw(self.space, self.mean(), rng, n)
 
     def learn(self, population: Population, worth: Floats) -> None:
         """Make genotypes [n, genes] more likely that are worth more than the others, [n], and those worth less less.
@@ -123,6 +121,13 @@ class Distribution(ABC):
         self.move_to(torch.where(total > 0, mean / total, fewer / fewer.sum(dim=1, keepdim=True)))
         self.keep_budgets()
         return True
+
+
+def draw(space: SearchSpace, probabilities: Floats, rng: np.random.Generator, n: int) -> Population:
+    """Genotypes [n, genes] of independent genes with these probabilities [genes, values], canonical."""
+    heights = probabilities.cumsum(axis=1)
+    drawn = rng.random((n, len(heights), 1)) * heights[:, -1:]
+    return space.canonical((drawn > heights).sum(axis=2))
 
 
 def standardised(worth: Floats) -> Floats:

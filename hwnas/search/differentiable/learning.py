@@ -99,12 +99,19 @@ def train_distribution(
     path: Path,
     progress: Progress = silent,
     where: Where | None = None,
+    sampler: PathSampler | None = None,
+    start: Supernet | None = None,
 ) -> tuple[Supernet, Curve]:
-    """Train a supernet of the distribution's space, and the distribution in place, together; resumes from `path`."""
+    """Train a supernet of the distribution's space, and the distribution in place, together; resumes from `path`.
+
+    The weights learn from networks of `sampler`, those that the distribution draws by default; they begin as drawn by
+    `seed`, but for what `start` knows.
+    """
     supernet = Supernet(distribution.space, seed)
-    work = DistributionLearning(
-        supernet, batches, recipe, seed, sampler=DrawnPaths(distribution), distribution=distribution
-    )
+    if start is not None:
+        supernet.inherit(start, known_only=True)
+    paths = DrawnPaths(distribution) if sampler is None else sampler
+    work = DistributionLearning(supernet, batches, recipe, seed, sampler=paths, distribution=distribution)
     return supernet, train(work, path, progress, where)
 
 

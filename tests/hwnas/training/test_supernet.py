@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from torch.nn import functional
 
 from hwnas.accuracy import SupernetAccuracy, SupernetProbability
 from hwnas.accuracy.contract import check_estimator
+from hwnas.spaces import NSESpace, nse_space
 from hwnas.training import Batch, Supernet, accuracy, recalibrate, true_class_probability
 from hwnas.training.supernet import slice_like
 
@@ -179,3 +182,42 @@ def test_likelihood_is_the_mean_chance_of_the_right_class():
     assert true_class_probability(Fixed(), [batch, Batch(batch.images, torch.tensor([2, 2]))]) == pytest.approx(
         (0.7 + 0.25 + 0.1 + 0.5) / 4
     )
+
+
+@pytest.fixture(scope="module")
+def branches():
+    """Seven places of up to eleven branches, at the size of the other tests."""
+    return NSESpace(replace(nse_space("nse-32").preset, resolution=16, widths=(8, 12, 16), head_width=16), 3)
+
+
+def test_branches_of_a_supernet_answer_as_networks_of_their_own_do(branches):
+    supernet = Supernet(branches, seed=1).eval()
+    images = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    for density in (0.0, 0.1, 0.5, 1.0):
+        arch = (np.random.default_rng(0).random(len(branches.cardinalities)) < density).astype(np.int64)
+        network = supernet.extract(arch).train()
+        (dropout,) = (layer for layer in network.modules() if isinstance(layer, nn.Dropout))
+        dropout.eval()
+        with torch.no_grad():
+            torch.testing.assert_close(network(images), supernet(images, arch), atol=1e-4, rtol=1e-4)
+
+
+def test_scores_of_networks_with_branches_are_those_of_each_alone(branches, batches):
+    supernet, population = Supernet(branches, seed=1), branches.sample(np.random.default_rng(1), 4)
+    population[1, :40] = population[0, :40]  # the same first places
+    estimator = SupernetProbability(supernet, batches)
+    together = estimator.estimate(population).mean
+    alone = [true_class_probability(estimator.network(arch), estimator._validation) for arch in population]
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert len(set(together)) == 4
+
+
+def test_a_mixture_of_certain_branches_is_their_network(branches):
+    supernet = Supernet(branches, seed=1).eval()
+    images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    for arch in (branches.sample(np.random.default_rng(2), 1)[0], np.zeros(len(branches.cardinalities), dtype=int)):
+        weights = torch.eye(2)[torch.from_numpy(arch)].requires_grad_()
+        mixture = supernet.mixed(images, weights)
+        torch.testing.assert_close(mixture, supernet(images, arch), atol=1e-4, rtol=1e-4)
+        (slope,) = torch.autograd.grad(mixture.square().sum(), weights)
+        assert (slope[:, 1] != 0).all()  # those that are not there learn too

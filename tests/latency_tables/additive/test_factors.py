@@ -63,3 +63,12 @@ def test_a_graph_has_no_tables():
     space = NasBench101()
     with pytest.raises(NotSeparable, match="26 genes"):
         space.layout.factors([np.zeros(len(slot.options)) for slot in space.slots])
+
+
+def test_many_genes_of_one_value_are_no_array_of_many_dimensions():
+    """What is left of a space may be a few genes among hundreds that are decided."""
+    cardinalities = (1,) * 80 + (2,) * 3
+    cost = Factors(cardinalities, {(gene,): np.arange(float(n)) + gene for gene, n in enumerate(cardinalities)})
+    archs = np.zeros((2, 83), dtype=np.int64)
+    archs[1, 81] = 1
+    assert cost(archs).tolist() == [sum(range(83)), sum(range(83)) + 1]

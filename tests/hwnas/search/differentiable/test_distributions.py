@@ -11,12 +11,20 @@ from hwnas.search.differentiable import (
     GaussianDistribution,
     PrunedDistribution,
     SoftmaxDistribution,
+    StraightThroughDistribution,
 )
 from hwnas.search.differentiable.contract import check_distribution
 from hwnas.spaces import NasBench201, NasBenchMacro, mbconv_space
 from latency_tables import HwnasError
 
-KINDS = (SoftmaxDistribution, AnnealedDistribution, DirichletDistribution, GaussianDistribution, PrunedDistribution)
+KINDS = (
+    SoftmaxDistribution,
+    AnnealedDistribution,
+    DirichletDistribution,
+    GaussianDistribution,
+    PrunedDistribution,
+    StraightThroughDistribution,
+)
 SPACE = NasBenchMacro()
 
 
@@ -131,3 +139,14 @@ def test_every_value_that_is_left_is_tried_as_often():
     drawn = distribution.sample(np.random.default_rng(0), 12)
     assert np.bincount(drawn[:, 0], minlength=3).tolist() == [6, 0, 6]
     assert np.bincount(drawn[:, 1], minlength=3).tolist() == [4, 4, 4]
+
+
+def test_a_straight_through_draw_is_a_network_with_the_gradient_of_the_mean():
+    distribution = StraightThroughDistribution(SPACE)
+    distribution.move_to(torch.tensor([[0.2, 0.3, 0.5]] * 8))
+    draws = torch.stack([distribution.relaxed(torch.Generator().manual_seed(i)) for i in range(400)])
+    assert set(draws.detach().round(decimals=6).flatten().tolist()) == {0.0, 1.0}
+    assert draws.detach().mean(dim=(0, 1)).tolist() == pytest.approx([0.2, 0.3, 0.5], abs=0.03)
+    # the derivative of p0 in its own number is p0 (1 - p0), in the number of p2 it is -p0 p2
+    (slope,) = torch.autograd.grad(draws[0][0, 0], distribution.numbers)
+    assert slope[0].tolist() == pytest.approx([0.2 * 0.8, -0.2 * 0.3, -0.2 * 0.5])

@@ -1,0 +1,191 @@
+"""NSE (Ci et al. 2021, "Evolving Search Space for Neural Architecture Search"), every step inside the budgets.
+
+A round has some branches of each place active. It trains a supernet with every branch in half of its networks and,
+every other step on images held out, the fitness of the branches, whose expected cost is projected on the budgets. Then
+networks are drawn at several shares of the budget and scored, those on the front of earlier rounds again; branches on
+the front survive, and branches not seen before come in for the others, until all were seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hwnas.accuracy import SupernetProbability
+from hwnas.search.budget import Budget, feasible
+from hwnas.search.differentiable import draw
+from hwnas.search.differentiable.learning import train_distribution
+from hwnas.search.differentiable.projection import project
+from hwnas.search.evolving.active import Active
+from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
+from hwnas.search.feasibility import budgets_of_part, inside_part, repair
+from hwnas.search.pareto import pareto_front
+from hwnas.spaces import Population, SearchSpace, Subspace, unique_genotypes
+from hwnas.training import Batches, Recipe, Supernet, Where, load_checkpoint, load_weights, trained_weights
+from latency_tables import HwnasError
+from latency_tables.arrays import Floats
+from latency_tables.progress import Progress, silent
+from latency_tables.storage.files import digest_json, plain_json
+from latency_tables.storage.signed import read_signed, write_signed
+
+_SHARES = (0.55, 0.7, 0.85, 1.0)  # of the budget, between the cheapest network and it
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a round does: branches that are active at a place, networks that are scored at its end.
+
+    `survivors` of a place at most stay while others wait, which bounds the rounds. `inherit`: weights of branches that
+    stay are kept; the paper begins every round with new ones.
+    """
+
+    active: int = 4
+    survivors: int = 2
+    networks: int = 60
+    learning_rate: float = 0.1
+    inherit: bool = True
+
+
+@dataclass(frozen=True)
+class Round:
+    """What was learned in one: networks [n, genes] of the whole space, their costs [n] and scores [n], fitness [genes].
+
+    `steps_over` of the fitness expected more than a budget.
+    """
+
+    number: int
+    active: Active
+    population: Population
+    cost: Floats
+    score: Floats
+    fitness: Floats
+    steps_over: int
+
+    @property
+    def front(self) -> Population:
+        """The networks that no other is better than in both, by rising cost."""
+        found: Population = self.population[pareto_front(self.score, self.cost)]
+        return found
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """All rounds in one folder, each done once: `space`, the first of the budgets is that of the front."""
+
+    space: SearchSpace
+    budgets: Sequence[Budget]
+    batches: Batches
+    recipe: Recipe
+    seed: int
+    folder: Path
+    effort: Effort = Effort()
+    where: Where | None = None
+
+    def rounds(self, progress: Progress = silent) -> Iterator[Round]:
+        """Round after round; those that are in the folder at once. Raises `InfeasibleBudget` before any training."""
+        active: Active | None = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 5]))
+        assert active is not None
+        inside_part(active.part(self.space), self.budgets)
+        number, inherited, before = 1, np.zeros((0, len(self.space.cardinalities)), dtype=np.int64), None
+        while active is not None:
+            path = self.folder / f"round-{number}.json"
+            inputs = self._inputs(number, active)
+            if path.exists():
+                done = _read(path, inputs, number, active)
+                before = number, active
+            else:
+                start = None if before is None or not self.effort.inherit else self.supernet(*before)
+                done = self._round(number, active, inherited, start, progress)
+                write_signed(path, plain_json({"inputs": inputs, **asdict(done)}))
+                before = number, active
+            yield done
+            inherited = done.front
+            used = {int(gene) for gene in np.flatnonzero(inherited.any(axis=0))}
+            active, number = active.next(used, done.fitness, self.effort.survivors), number + 1
+
+    def supernet(self, number: int, active: Active) -> Supernet:
+        """The supernet of a round that is done."""
+        path = self._weights(number)
+        supernet = Supernet(active.part(self.space), self.seed + number)
+        load_weights(supernet, trained_weights(load_checkpoint(path)), path)
+        return supernet
+
+    def _weights(self, number: int) -> Path:
+        return self.folder / f"round-{number}.safetensors"
+
+    def _inputs(self, number: int, active: Active) -> str:
+        limits = {budget.name: budget.limit for budget in self.budgets}
+        known = {"space": self.space.name, "round": number, "active": active.genes, "limits": limits}
+        known |= {"recipe": asdict(self.recipe), "effort": asdict(self.effort), "seed": self.seed}
+        return digest_json(plain_json(known | {"data": self.batches.data.digest}))
+
+    def _round(
+        self, number: int, active: Active, inherited: Population, start: Supernet | None, progress: Progress
+    ) -> Round:
+        part = active.part(self.space)
+        own, over = budgets_of_part(part, self.budgets), list[float]()
+        distribution = FitnessDistribution(part, own, self.effort.learning_rate)
+
+        def watched(done: int, total: int, what: str) -> None:
+            over.extend(distribution.expected(budget.cost) - budget.limit for budget in own)
+            progress(done, total, f"round {number}: {what}")
+
+        supernet, _ = train_distribution(
+            distribution,
+            self.batches,
+            self.recipe,
+            self.seed + number,
+            self._weights(number),
+            watched,
+            self.where,
+            AllowedPaths(distribution),
+            start,
+        )
+        population = self._networks(part, own, distribution, inherited, number)
+        device = torch.device("cpu") if self.where is None else self.where.device
+        score = SupernetProbability(supernet, self.batches, device).estimate(population).mean
+        return Round(
+            number,
+            active,
+            part.to_whole(population),
+            own[0].cost(population),
+            score,
+            distribution.fitness(),
+            sum(one > 0 for one in over),
+        )
+
+    def _networks(
+        self,
+        part: Subspace,
+        own: Sequence[Budget],
+        distribution: FitnessDistribution,
+        inherited: Population,
+        number: int,
+    ) -> Population:
+        """Drawn at shares of the first budget, and inherited ones that still stand, [n, genes] of the part."""
+        rng = np.random.default_rng([self.seed, 6, number])
+        least = float(own[0].cost(inside_part(part, self.budgets)[None])[0])
+        found = [part.from_whole(inherited[part.contains(inherited)])]
+        for share in _SHARES:
+            limit = least + share * (own[0].limit - least)
+            nearer = [Budget(own[0].name, limit, own[0].cost), *own[1:]]
+            drawn = draw(part, project(part, distribution.mean(), nearer), rng, self.effort.networks)
+            found.append(unique_genotypes(repair(part, drawn, nearer, rng))[: self.effort.networks // len(_SHARES)])
+        population = unique_genotypes(np.concatenate(found))
+        inside: Population = population[feasible(own, population)]
+        return inside
+
+
+def _read(path: Path, inputs: str, number: int, active: Active) -> Round:
+    try:
+        kept = read_signed(path)
+    except ValueError as e:
+        raise HwnasError(f"{path} is damaged or was edited ({e}); delete it to do the round again") from None
+    if kept["inputs"] != inputs:
+        raise HwnasError(f"{path} is of another round, space, recipe or budget: delete it, or give another folder")
+    arrays = {name: np.array(kept[name]) for name in ("population", "cost", "score", "fitness")}
+    return Round(number, active, steps_over=kept["steps_over"], **arrays)

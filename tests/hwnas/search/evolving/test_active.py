@@ -1,0 +1,51 @@
+"""Which branches are active in a round, by hand."""
+
+import numpy as np
+import pytest
+
+from hwnas.search.evolving.active import Active
+from hwnas.spaces import NasBenchMacro, nse_space
+from latency_tables import HwnasError
+
+
+def test_survivors_stay_by_fitness_and_unseen_ones_come_in():
+    active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((3, 4), ()))
+    fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
+    # of the first place's 0, 1 and 2 the two fittest stay; nothing waits at the second, which keeps what is used
+    after = active.next({0, 1, 2, 5, 7}, fitness, most=2)
+    assert after == Active(genes=((1, 2, 3), (7, 5)), unseen=((4,), ()))
+    # branch 0 is gone for good; one unused makes room for the last
+    last = after.next({1, 3, 7}, fitness, most=2)
+    assert last == Active(genes=((1, 3, 4), (7,)), unseen=((), ()))
+    assert last.next({1}, fitness, most=2) is None
+
+
+def test_every_branch_is_seen_before_the_end():
+    space = nse_space("nse-32")
+    active, rng, seen, rounds = Active.first(space, 4, np.random.default_rng(0)), np.random.default_rng(1), set(), 0
+    assert Active.first(space, 4, np.random.default_rng(0)) == active
+    assert Active.first(space, 4, np.random.default_rng(1)) != active
+    while active is not None:
+        part = active.part(space)
+        assert part.size == 2 ** sum(map(len, active.genes))
+        for stage, genes, unseen in zip(space.stages, active.genes, active.unseen, strict=True):
+            assert {*genes, *unseen} <= {*stage}
+            assert len(genes) <= 4
+        seen |= {gene for genes in active.genes for gene in genes}
+        used = {gene for gene in seen if rng.random() < 0.5}
+        active, rounds = active.next(used, rng.random(len(space.cardinalities)), most=2), rounds + 1
+    assert seen == set(range(len(space.cardinalities)))
+    assert rounds <= 1 + 4  # 11 branches: 4, and two more at least in each round
+
+
+@pytest.mark.parametrize(
+    ("space", "count", "says"),
+    [
+        (nse_space("nse-32"), 12, "12 active branches per place: nse-32 has 11"),
+        (nse_space("nse-32"), 1, "at least 2"),
+        (NasBenchMacro(), 2, "nasbench-macro has no places with branches"),
+    ],
+)
+def test_pools_that_do_not_fit(space, count, says):
+    with pytest.raises(HwnasError, match=says):
+        Active.first(space, count, np.random.default_rng(0))
