@@ -18,7 +18,8 @@ from latency_tables.arrays import Floats, Function
 _STEPS = 200
 _TRIES = 4
 _FEW = 8
-_AROUND = 100_000  # genotypes priced at once
+_AROUND = 100_000  # genotypes priced at once, of not more genes altogether than
+_GENES = 16_000_000
 
 
 def repair(
@@ -55,7 +56,7 @@ def steepest(
     The first genotype of those that save as much, in lexicographic order.
     """
     ends, costs, moves = population.copy(), np.array(cost(population), dtype=np.float64), Moves(space)
-    at_once = max(1, _AROUND // max(len(moves), 1))
+    at_once = max(1, min(_AROUND, _GENES // ends.shape[1]) // max(len(moves), 1))
     walking = np.flatnonzero(costs > enough)
     while walking.size and len(moves):
         moved = []

@@ -133,10 +133,16 @@ class Genotypes(ABC):
         return self.canonical(rng.integers(0, self.cardinalities, (n, len(self.cardinalities))))
 
     def mutate(self, population: Population, rng: np.random.Generator, rate: float | None = None) -> Population:
-        """Each gene drawn anew with probability `rate` (default: one gene on average), at least one per genotype."""
+        """Each gene drawn anew with probability `rate` (default: one gene on average), at least one per genotype.
+
+        Genes of one value do not count.
+        """
         n, genes = population.shape
-        change = rng.random((n, genes)) < (1 / genes if rate is None else rate)
-        change[np.arange(n), rng.integers(0, genes, n)] = True
+        free = np.flatnonzero(np.array(self.cardinalities) > 1)
+        if not len(free):
+            return population.copy()
+        change = rng.random((n, genes)) < (1 / len(free) if rate is None else rate)
+        change[np.arange(n), free[rng.integers(0, len(free), n)]] = True
         return self.canonical(np.where(change, rng.integers(0, self.cardinalities, (n, genes)), population))
 
     def with_each_value(self, population: Population, gene: int) -> Population:

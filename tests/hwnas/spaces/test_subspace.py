@@ -84,3 +84,15 @@ def test_two_texts_about_a_gene_both_hold():
     assert part.allowed[:2] == ((1,), (0, 1))
     with pytest.raises(HwnasError, match="layer1 of nasbench-macro needs values"):
         Subspace.of_texts(NasBenchMacro(), ["layer*=0", "layer1=2"])
+
+
+def test_mutations_are_of_genes_with_a_choice():
+    """One gene of six is free: it changes in every mutation that draws another value."""
+    space = NasBench201()
+    part = Subspace(space, dict.fromkeys(range(1, 6), (1,)))
+    start = part.sample(np.random.default_rng(0), 400)
+    moved = part.mutate(start, np.random.default_rng(1), rate=0.0)
+    assert (moved[:, 0] != start[:, 0]).mean() == pytest.approx(4 / 5, abs=0.06)  # of five values drawn
+    assert (moved[:, 1:] == start[:, 1:]).all()
+    one = Subspace(space, dict.fromkeys(range(6), (1,)))
+    assert (one.mutate(one.sample(np.random.default_rng(0), 3), np.random.default_rng(0)) == 0).all()
