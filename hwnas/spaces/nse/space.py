@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _NONE = "-"
+_BRANCHES = 2  # per place of a random network, on average
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,12 @@ class NSESpace(SearchSpace):
         for genes, (_, *branches) in zip(self.stages, self.places[1:-1], strict=True):
             options[:, branches] = population[:, genes]
         return options
+
+    def sample(self, rng: np.random.Generator, n: int) -> Population:
+        """Every branch equally likely, two per place on average: with half of a large pool no budget would be kept."""
+        there = rng.random((n, len(self.cardinalities))) < _BRANCHES / len(self.preset.pool)
+        drawn: Population = there.astype(np.int64)
+        return drawn
 
     def encode(self, population: Population) -> Floats:
         """Branches that are there are 1, others 0."""

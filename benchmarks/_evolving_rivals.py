@@ -1,0 +1,195 @@
+"""NSE and what it has to beat, on one space inside one budget: supernets of as many steps, searched alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pymoo.indicators.hv import HV
+
+from hwnas.accuracy import SupernetAccuracy, SupernetProbability
+from hwnas.search import Budget
+from hwnas.search.differentiable import SoftmaxDistribution
+from hwnas.search.differentiable.learning import DrawnPaths
+from hwnas.search.evolving.active import Active
+from hwnas.search.evolving.evolve import Effort, Evolution, Round
+from hwnas.search.feasibility import budgets_of_part, repair, sample_within
+from hwnas.search.pareto import pareto_front
+from hwnas.spaces import Genotype, NSESpace, Population, Subspace, unique_genotypes
+from hwnas.training import Batches, Recipe, Supernet, accuracy, load_weights, train_supernet
+from hwnas.training.fine_tuning import FineTuning
+from hwnas.training.paths import PathSampler
+from latency_tables.storage.files import write_json
+
+METHODS = ("nse", "nse-fresh", "random-subset", "whole-pool", "single-path")
+_FIRST, _CHILDREN, _GENERATIONS, _PARENTS = 80, 40, 3, 10  # networks that each supernet scores
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A method's network: its text, predicted ms, accuracies of the trained network in percent, and the front's volume.
+
+    `volumes` are those of the rounds of NSE, `over` its steps and networks over the budget.
+    """
+
+    arch: str
+    predicted_ms: float
+    validation_pct: float
+    test_pct: float
+    volumes: tuple[float, ...] = ()
+    over: int = 0
+
+
+class OneBranch(NSESpace):
+    """The same networks with one branch per place at most."""
+
+    def sample(self, rng: np.random.Generator, n: int) -> Population:
+        """Each branch of a place as likely as none."""
+        return self._with(rng.integers(-1, len(self.preset.pool), (n, len(self.stages))))
+
+    def mutate(self, population: Population, rng: np.random.Generator, rate: float | None = None) -> Population:
+        """One place drawn anew."""
+        here = population.reshape(len(population), len(self.stages), len(self.preset.pool))
+        chosen = np.where(here.any(axis=2), here.argmax(axis=2), -1)
+        places = rng.integers(0, len(self.stages), len(population))
+        chosen[np.arange(len(population)), places] = rng.integers(-1, len(self.preset.pool), len(population))
+        return self._with(chosen)
+
+    def _with(self, chosen: Population) -> Population:
+        there = chosen[:, :, None] == np.arange(len(self.preset.pool))
+        one: Population = there.astype(np.int64).reshape(len(chosen), len(self.cardinalities))
+        return one
+
+
+@dataclass(frozen=True)
+class SamplesOf(PathSampler):
+    """Networks as `OneBranch` draws them."""
+
+    space: OneBranch
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """What is drawn."""
+        return "one branch per place"
+
+    def paths(self, rng: np.random.Generator, progress: float) -> Population:
+        """One network."""
+        return self.space.sample(rng, 1)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What all methods share: the budget in ms, the images, the epochs of a supernet and of each finalist."""
+
+    space: NSESpace
+    budget: Budget
+    batches: Batches
+    epochs: int
+    network: Recipe
+    seed: int
+    folder: Path
+    effort: Effort
+    finalists: int = 4
+
+    @cached_property
+    def rounds(self) -> int:
+        """Of NSE, at most; the epochs of a supernet are divided among them."""
+        waiting = len(self.space.preset.pool) - self.effort.active
+        return 1 + -(-waiting // (self.effort.active - self.effort.survivors))
+
+    def winner(self, method: str) -> Winner:
+        """The method's; kept in the folder, and its training goes on where it was stopped."""
+        where = self.folder / method
+        where.mkdir(parents=True, exist_ok=True)
+        kept = where / "winner.json"
+        if kept.exists():
+            return Winner(**json.loads(kept.read_bytes()))
+        found = self._evolved(where, method) if method.startswith("nse") else self._rival(where, method)
+        write_json(kept, asdict(found))
+        return found
+
+    def _recipe(self, epochs: int) -> Recipe:
+        return Recipe(epochs, batch=self.batches.size, learning_rate=1e-2)
+
+    def _evolved(self, where: Path, method: str) -> Winner:
+        effort = self.effort if method == "nse" else Effort(**asdict(self.effort) | {"inherit": False})
+        recipe = self._recipe(max(1, self.epochs // self.rounds))
+        evolution = Evolution(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
+        rounds = list(evolution.rounds())
+        volumes = [self._volume(evolution, one) for one in rounds]
+        last = rounds[-1]
+        over = sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
+        supernet = evolution.supernet(last.number, last.active)
+        return self._best(last.active.part(self.space), supernet, where, last.front, tuple(volumes), over)
+
+    def _volume(self, evolution: Evolution, one: Round) -> float:
+        """Under the front of ms and validation accuracy, of the rectangle from the budget to nothing."""
+        accuracy = SupernetAccuracy(evolution.supernet(one.number, one.active), self.batches)
+        part = one.active.part(self.space)
+        said = accuracy.estimate(part.from_whole(one.population)).mean
+        front = pareto_front(said, one.cost)
+        points = np.stack([one.cost[front] / self.budget.limit, 1 - said[front]], axis=1)
+        return float(HV(ref_point=np.ones(2))(points))
+
+    def _rival(self, where: Path, method: str) -> Winner:
+        space, sampler = self._space_of(method)
+        path = where / "supernet.safetensors"
+        supernet, _ = train_supernet(space, self.batches, self._recipe(self.epochs), self.seed, path, sampler=sampler)
+        return self._best(space, supernet, where)
+
+    def _space_of(self, method: str) -> tuple[Subspace, PathSampler | None]:
+        whole = Subspace(self.space, {})
+        if method == "single-path":
+            return whole, SamplesOf(OneBranch(self.space.preset, self.space.num_classes))
+        if method == "random-subset":
+            whole = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 9])).part(self.space)
+        # uniform, but for what the budget makes of it: as many networks of the size that is searched as can be
+        return whole, DrawnPaths(SoftmaxDistribution(whole, budgets_of_part(whole, [self.budget])), count=1)
+
+    def _best(
+        self,
+        part: Subspace,
+        supernet: Supernet,
+        where: Path,
+        known: Population | None = None,
+        volumes: tuple[float, ...] = (),
+        over: int = 0,
+    ) -> Winner:
+        """Of the networks that the supernet says most of, trained, the one that validation says most of."""
+        tuning = FineTuning(supernet, self.batches, self.network, self.seed, "cpu")
+        tuned = []
+        for i, arch in enumerate(self._promising(part, supernet, where.name, known)):
+            tuned.append((tuning.train(part.to_text(arch), where / f"finalist-{i}.safetensors"), arch))
+        best, arch = max(tuned, key=lambda one: one[0].true_class_probability)
+        network = part.build(arch)
+        load_weights(network, best.weights, where)
+        data, plain = self.batches.data, self.batches.plain
+        validation, test = (100 * accuracy(network, plain(split)) for split in (data.validation, data.test))
+        (own,) = budgets_of_part(part, [self.budget])
+        return Winner(part.to_text(arch), float(own.cost(arch[None])[0]), validation, test, volumes, over)
+
+    def _promising(
+        self, part: Subspace, supernet: Supernet, method: str, known: Population | None
+    ) -> Iterator[Genotype]:
+        """Networks inside the budget, some generations of mutations of the best."""
+        rng, budgets = np.random.default_rng([self.seed, 7]), budgets_of_part(part, [self.budget])
+        drawn: Subspace | OneBranch = part
+        if method == "single-path":
+            drawn, budgets = OneBranch(self.space.preset, self.space.num_classes), [self.budget]
+        scores = SupernetProbability(supernet, self.batches)
+        population = sample_within(drawn, budgets, rng, _FIRST)
+        if known is not None:
+            population = unique_genotypes(np.concatenate([part.from_whole(known), population]))
+        score = scores.estimate(population).mean
+        for _ in range(_GENERATIONS):
+            parents = population[np.argsort(-score)[:_PARENTS]]
+            children = drawn.mutate(np.repeat(parents, _CHILDREN // _PARENTS, axis=0), rng)
+            fresh = unique_genotypes(repair(drawn, children, budgets, rng), exclude=population)
+            if len(fresh):
+                population = np.concatenate([population, fresh])
+                score = np.concatenate([score, scores.estimate(fresh).mean])
+        yield from population[np.argsort(-score)[: self.finalists]]
