@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from hwnas.search import Budget
 from hwnas.search.differentiable import SoftmaxDistribution
 from hwnas.search.differentiable.learning import DrawnPaths
 from hwnas.search.evolving.active import Active
-from hwnas.search.evolving.evolve import Effort, Evolution, Round
+from hwnas.search.evolving.effort import Effort
+from hwnas.search.evolving.evolve import Evolution, Round
 from hwnas.search.feasibility import budgets_of_part, repair, sample_within
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Genotype, NSESpace, Population, Subspace, unique_genotypes
@@ -95,12 +95,6 @@ class Contest:
     effort: Effort
     finalists: int = 4
 
-    @cached_property
-    def rounds(self) -> int:
-        """Of NSE, at most; the epochs of a supernet are divided among them."""
-        waiting = len(self.space.preset.pool) - self.effort.active
-        return 1 + -(-waiting // (self.effort.active - self.effort.survivors))
-
     def winner(self, method: str) -> Winner:
         """The method's; kept in the folder, and its training goes on where it was stopped."""
         where = self.folder / method
@@ -117,7 +111,7 @@ class Contest:
 
     def _evolved(self, where: Path, method: str) -> Winner:
         effort = self.effort if method == "nse" else Effort(**asdict(self.effort) | {"inherit": False})
-        recipe = self._recipe(max(1, self.epochs // self.rounds))
+        recipe = self._recipe(max(1, self.epochs // effort.rounds(self.space)))
         evolution = Evolution(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
         rounds = list(evolution.rounds())
         volumes = [self._volume(evolution, one) for one in rounds]

@@ -32,7 +32,7 @@ from hwnas.cli.display import ConsoleDisplay
 from hwnas.data import load_dataset
 from hwnas.search import Budget, best_network
 from hwnas.search.evolving.active import Active
-from hwnas.search.evolving.evolve import Effort
+from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.fitness import FitnessDistribution
 from hwnas.search.feasibility import budgets_of_part, repair
 from hwnas.search.pareto import pareto_front

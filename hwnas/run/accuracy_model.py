@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +17,12 @@ from hwnas.accuracy.pairs import Pairs, PredictorFit, cross_validated
 from hwnas.accuracy.predictors import AveragePredictor
 from hwnas.accuracy.supernet_fit import SupernetFit, gp_and_trees
 from hwnas.data import skipped_line
+from hwnas.run.evolved import EvolvedSpace
 from hwnas.run.fitted import fitted
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
-from hwnas.spaces import Population, unique_genotypes
+from hwnas.search import STRATEGIES
+from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from hwnas.training import (
     Batches,
     Checkpoint,
@@ -40,8 +42,20 @@ SCORE = "true_class_probability"
 """What the supernet says of a network, as records name it."""
 
 
+@dataclass(frozen=True)
 class AccuracyModel(Stages):
     """The stages that need the data. Each property brings its inputs up to date first."""
+
+    evolved: EvolvedSpace
+
+    @cached_property
+    def _evolves(self) -> bool:
+        return STRATEGIES[self.settings.strategy].evolves
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What is searched: the whole space, or the part of it that evolved."""
+        return self.evolved.part if self._evolves else self.inputs.space
 
     @cached_property
     def batches(self) -> Batches:
@@ -65,7 +79,10 @@ class AccuracyModel(Stages):
 
         def work(progress: Progress) -> Result:
             where = self.inputs.where
-            _, curve = train_supernet(self.space, self.batches, recipe, s.seed, path, progress, where, teacher)
+            start = self.evolved.supernet if self._evolves else None
+            _, curve = train_supernet(
+                self.space, self.batches, recipe, s.seed, path, progress, where, teacher, start=start
+            )
             if self.batches.skipped:
                 self.folder.display.say(skipped_line(self.batches.skipped))
             return {"curve": asdict(curve)}

@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from hwnas.data import check_source
 from hwnas.run.device import carried_to
 from hwnas.run.inputs import make_space
 from hwnas.run.settings import ANY_PRECISION, STAGE_OPTIONS, Settings
+from hwnas.search import STRATEGIES
+from hwnas.search.evolving.active import Active
+from hwnas.search.evolving.effort import Effort
 from hwnas.spaces import SearchSpace
 from hwnas.tables.calibrated import require_ops
 from hwnas.training.recipe import load_recipes
@@ -126,6 +131,8 @@ def _checked_space(settings: Settings, verb: str) -> SearchSpace:
         require_contract(space, settings.space)
     if verb != "profile" and not space.is_chain:
         raise HwnasError(f"{space.name} is no chain of ops, so it has no supernet; only `hwnas profile` can be used")
+    if "strategy" in STAGE_OPTIONS[verb] and STRATEGIES[settings.strategy].evolves:
+        Active.first(space, Effort().active, np.random.default_rng(0))
     if space.size < LEAST_NETWORKS:
         raise HwnasError(
             f"{space.name} has {space.size} networks and needs {LEAST_NETWORKS} or more: some calibrate the latency "

@@ -12,6 +12,7 @@ from hwnas.report import plot_files, write_report
 from hwnas.run.accuracy_model import AccuracyModel
 from hwnas.run.branches import Branch, Branches
 from hwnas.run.check import check_run
+from hwnas.run.evolved import EvolvedSpace
 from hwnas.run.feedback import Attempt, Feedback, Outcome
 from hwnas.run.folder import Display, RunFolder
 from hwnas.run.front import Front
@@ -40,7 +41,8 @@ class Run:
         self.workers = make_workers(settings.workers)
         self.folder = RunFolder(path, self.settings, display)
         self.inputs = Inputs(self.settings)
-        self.accuracy_model = AccuracyModel(self.folder, self.inputs)
+        evolved = EvolvedSpace(self.folder, self.inputs, lambda: self.branches.first)
+        self.accuracy_model = AccuracyModel(self.folder, self.inputs, evolved)
         self.training = Training(self.folder, self.inputs, self.accuracy_model, self.workers)
         self.branches = Branches(self.folder, self.inputs, self.accuracy_model, self.training)
         self.front = Front(self.folder, self.branches)

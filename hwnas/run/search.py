@@ -33,7 +33,7 @@ from hwnas.search import (
     search,
 )
 from hwnas.search.closer_look import clustered
-from hwnas.spaces import Genotype
+from hwnas.spaces import Genotype, SearchSpace
 from latency_tables import LatencyModel
 from latency_tables.progress import Progress
 
@@ -86,9 +86,14 @@ class SearchStage(Stages):
     accuracy_model: AccuracyModel
     budget: RunBudget
 
+    @property
+    def space(self) -> SearchSpace:
+        """What is searched: the whole space, or the part of it that evolved."""
+        return self.accuracy_model.space
+
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
-        require_feasible(self.space, self.profiling.latency(corrections), self.budget.ms)
+        require_feasible(self.inputs.space, self.profiling.latency(corrections), self.budget.ms)
 
     def choose(self, corrections: Sequence[Correction] = ()) -> Choice:
         """What may win under the latency model as corrected so far, once for each search that was contradicted."""

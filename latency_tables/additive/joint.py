@@ -12,9 +12,10 @@ from latency_tables.arrays import Population
 
 def every_value(cardinalities: Sequence[int], genes: Sequence[int]) -> Population:
     """Genotypes [states, all genes] with every joint value of some genes, the last one changing first; others are 0."""
-    shape = shape_of(cardinalities, genes)
+    free = [gene for gene in genes if cardinalities[gene] > 1]  # numpy has arrays of 64 dimensions at most
+    shape = shape_of(cardinalities, free)
     archs = np.zeros((prod(shape), len(cardinalities)), dtype=np.int64)
-    archs[:, list(genes)] = np.indices(shape).reshape(len(shape), prod(shape)).T
+    archs[:, free] = np.indices(shape).reshape(len(shape), prod(shape)).T
     return archs
 
 

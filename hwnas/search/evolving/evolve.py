@@ -21,6 +21,7 @@ from hwnas.search.differentiable import draw
 from hwnas.search.differentiable.learning import train_distribution
 from hwnas.search.differentiable.projection import project
 from hwnas.search.evolving.active import Active
+from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
 from hwnas.search.feasibility import budgets_of_part, inside_part, repair
 from hwnas.search.pareto import pareto_front
@@ -33,21 +34,6 @@ from latency_tables.storage.files import digest_json, plain_json
 from latency_tables.storage.signed import read_signed, write_signed
 
 _SHARES = (0.55, 0.7, 0.85, 1.0)  # of the budget, between the cheapest network and it
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much a round does: branches that are active at a place, networks that are scored at its end.
-
-    `survivors` of a place at most stay while others wait, which bounds the rounds. `inherit`: weights of branches that
-    stay are kept; the paper begins every round with new ones.
-    """
-
-    active: int = 4
-    survivors: int = 2
-    networks: int = 60
-    learning_rate: float = 0.1
-    inherit: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,7 @@ class Evolution:
     recipe: Recipe
     seed: int
     folder: Path
-    effort: Effort = Effort()
+    effort: Effort
     where: Where | None = None
 
     def rounds(self, progress: Progress = silent) -> Iterator[Round]:

@@ -20,6 +20,7 @@ class StrategyEntry:
 
     One that takes thousands is given a cheap accuracy, such as a predictor's; one that takes few, the expensive one.
     One that learns a `table` needs no answers but those it was made from: other budgets are searched without any.
+    In a run that `evolves`, it searches the part of a space that rounds of NSE left.
     """
 
     module: str
@@ -27,6 +28,7 @@ class StrategyEntry:
     evaluations: Literal["few", "thousands"]
     options: Mapping[str, Any] = field(default_factory=dict)
     table: bool = False
+    evolves: bool = False
 
     @property
     def make(self) -> Callable[..., SearchStrategy]:
@@ -52,6 +54,7 @@ STRATEGIES: Mapping[str, StrategyEntry] = {
     "local": StrategyEntry("local_search", "LocalSearchStrategy", "few"),
     "pnas": StrategyEntry("pnas", "PNASStrategy", "few"),
     "random": StrategyEntry("random", "RandomStrategy", "few", {"batch": 1}),
+    "nse": StrategyEntry("nsga2", "NSGA2Strategy", "thousands", evolves=True),
 }
 
 

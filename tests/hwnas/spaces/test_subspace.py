@@ -96,3 +96,13 @@ def test_mutations_are_of_genes_with_a_choice():
     assert (moved[:, 1:] == start[:, 1:]).all()
     one = Subspace(space, dict.fromkeys(range(6), (1,)))
     assert (one.mutate(one.sample(np.random.default_rng(0), 3), np.random.default_rng(0)) == 0).all()
+
+
+def test_few_networks_of_many_genes_can_be_listed():
+    """What evolved may be a dozen branches of hundreds."""
+    whole = load_space("nse-32")
+    part = Subspace(whole, {gene: (0,) for gene in range(len(whole.cardinalities)) if gene not in (3, 20, 70)})
+    every = every_network(part)
+    assert len(every) == part.size == 8
+    assert every[:, [3, 20, 70]].tolist() == [[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+    assert every.sum() == 12

@@ -8,7 +8,8 @@ import torch
 
 from hwnas.search import Budget
 from hwnas.search.budget import InfeasibleBudget
-from hwnas.search.evolving.evolve import Effort, Evolution
+from hwnas.search.evolving.effort import Effort
+from hwnas.search.evolving.evolve import Evolution
 from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
 from hwnas.spaces import NSESpace, Subspace, nse_space
 from hwnas.training import Recipe

@@ -1,0 +1,84 @@
+"""Stage `evolve`: which part of a space with parallel branches is searched (strategy `nse`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hwnas.run.inputs import Stages
+from hwnas.run.stage import Result, Stage
+from hwnas.search import Budget
+from hwnas.search.evolving.active import Active
+from hwnas.search.evolving.effort import Effort
+from hwnas.search.evolving.evolve import Evolution
+from hwnas.spaces import Subspace
+from hwnas.training import Batches, Recipe, Supernet
+from latency_tables.progress import Progress
+
+if TYPE_CHECKING:
+    from hwnas.run.branches import Branch
+
+_EFFORT = Effort()
+
+
+@dataclass(frozen=True)
+class EvolvedSpace(Stages):
+    """Rounds of NSE inside the run's budget; `first` gives the branch whose latency model and budget they keep.
+
+    Genes of such spaces have two values, so that networks of the part are written as those of the whole space.
+    """
+
+    first: Callable[[], Branch]
+
+    @cached_property
+    def _stage(self) -> Stage:
+        s, inputs = self.settings, self.inputs
+        decided_by = {
+            "space": [op.key for op in inputs.space.all_ops],
+            "data": inputs.data.digest,
+            "recipe": asdict(self._recipe),
+            "effort": asdict(_EFFORT),
+            "budget_ms": self.first().search.budget.ms,
+            "table": self.first().profiling.table.digest,
+            "seed": s.seed,
+        }
+        return Stage("evolve", "evolving the space", decided_by)
+
+    @cached_property
+    def _recipe(self) -> Recipe:
+        """The supernet's, its epochs divided among the rounds."""
+        recipe = self.inputs.recipes.supernet
+        return replace(recipe, epochs=max(1, recipe.epochs // _EFFORT.rounds(self.inputs.space)))
+
+    @cached_property
+    def _evolution(self) -> Evolution:
+        branch, inputs = self.first(), self.inputs
+        budget = Budget.latency(branch.profiling.latency(), branch.search.budget.ms)
+        where = self.folder.path / "evolving" / self._stage.inputs_sha256[:10]  # rounds of other budgets stay
+        batches, seed = Batches.of(inputs.data, self._recipe), self.settings.seed
+        return Evolution(inputs.space, [budget], batches, self._recipe, seed, where, _EFFORT, inputs.where)
+
+    @cached_property
+    def _last(self) -> tuple[int, Active]:
+        """The number of the last round, and what was active in it."""
+
+        def work(progress: Progress) -> Result:
+            self._evolution.folder.mkdir(parents=True, exist_ok=True)
+            *_, last = self._evolution.rounds(progress)
+            return {"rounds": last.number, "genes": last.active.genes, "unseen": last.active.unseen}
+
+        said = self.folder.do(self._stage, work)
+        genes, unseen = (tuple(tuple(stage) for stage in said[name]) for name in ("genes", "unseen"))
+        return said["rounds"], Active(genes, unseen)
+
+    @property
+    def part(self) -> Subspace:
+        """The part that the last round left."""
+        return self._last[1].part(self.space)
+
+    @property
+    def supernet(self) -> Supernet:
+        """With the weights of the last round."""
+        return self._evolution.supernet(*self._last)
