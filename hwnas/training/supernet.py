@@ -130,7 +130,9 @@ class Supernet(nn.Module):
             if there:
                 shares, answers = (torch.stack(each) for each in zip(*there, strict=True))
                 identity = 0 if self.space.slots[first].options[0] else x  # which is in the answers too
-                x = before + torch.tensordot(shares / shares.sum().clamp_min(1), answers - identity, dims=1)
+                present = shares.sum()  # one alone is not divided by itself, or it would seem to make no difference
+                share_of_mean = shares / torch.where(present > 1, present, 1.0)
+                x = before + torch.tensordot(share_of_mean, answers - identity, dims=1)
             else:
                 x = before
         return x

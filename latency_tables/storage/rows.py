@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -65,9 +64,9 @@ def rows_to_parquet(rows: Sequence[TableRow]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    buffer = io.BytesIO()
+    buffer = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist([row_record(r) for r in rows], _schema()), buffer)
-    return buffer.getvalue()
+    return bytes(buffer.getvalue())
 
 
 def rows_from_parquet(content: bytes) -> tuple[TableRow, ...]:
@@ -76,9 +75,11 @@ def rows_from_parquet(content: bytes) -> tuple[TableRow, ...]:
     Raises ValueError in one line when it is not Parquet, has other columns than ours, is far too big, or when a row
     is unsound: a value of another type, a time that is not positive, the same op twice.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = _decoded(lambda: pq.ParquetFile(io.BytesIO(content)))
+    # arrow's own reader: with a Python file its threads may outlive the interpreter and abort it at exit
+    file = _decoded(lambda: pq.ParquetFile(pa.BufferReader(content)))
     _require_columns(_decoded(lambda: file.schema_arrow))
     _require_size(_decoded(lambda: file.metadata))
     rows = tuple(map(_row, _decoded(lambda: file.read(use_threads=False).to_pylist())))

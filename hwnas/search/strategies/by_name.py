@@ -49,12 +49,12 @@ STRATEGIES: Mapping[str, StrategyEntry] = {
     "dirichlet": StrategyEntry("distribution", "DirichletStrategy", "few"),
     "gaussian": StrategyEntry("distribution", "GaussianStrategy", "few"),
     "pruned": StrategyEntry("distribution", "PrunedStrategy", "few"),
+    "nse": StrategyEntry("nsga2", "NSGA2Strategy", "thousands", evolves=True),
     "gp-ucb": StrategyEntry("bayesian", "BayesianStrategy", "few"),
     "evolution": StrategyEntry("evolution", "EvolutionStrategy", "few"),
     "local": StrategyEntry("local_search", "LocalSearchStrategy", "few"),
     "pnas": StrategyEntry("pnas", "PNASStrategy", "few"),
     "random": StrategyEntry("random", "RandomStrategy", "few", {"batch": 1}),
-    "nse": StrategyEntry("nsga2", "NSGA2Strategy", "thousands", evolves=True),
 }
 
 

@@ -14,11 +14,11 @@ class Branch(Residual):
     def __init__(self, op: Op):
         super().__init__()
         inputs, outputs, stride = op.in_shape[0], op["out"], op["stride"]
-        hidden, groups = inputs * op["expand"], dict(op.settings)
+        hidden, settings = inputs * op["expand"], dict(op.settings)
         parts = [
-            conv_bn(inputs, hidden, groups=groups.get("groups1", 1)),
+            conv_bn(inputs, hidden, groups=settings.get("groups1", 1)),
             *_between(op, hidden),
-            conv_bn(hidden, outputs, groups=groups.get("groups2", 1)),
+            conv_bn(hidden, outputs, groups=settings.get("groups2", 1)),
         ]
         layers = list[nn.Module](parts[0])
         for part in parts[1:]:
@@ -31,7 +31,7 @@ def _between(op: Op, channels: int) -> list[list[nn.Module]]:
     kernel, stride = op["kernel"], op["stride"]
     match op.kind:
         case "irb":
-            return [conv_bn(channels, channels, kernel, stride, channels, op["dilation"])]
+            return [conv_bn(channels, channels, kernel, stride, channels, dict(op.settings).get("dilation", 1))]
         case "conv":
             return [conv_bn(channels, channels, kernel, stride)]
         case "double":

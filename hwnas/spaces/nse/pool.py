@@ -34,8 +34,8 @@ class Candidate:
     def op(self, channels: int, size: int, out: int, stride: int) -> Op:
         """This branch as an op at one input shape, identity included where it fits."""
         settings = {"kernel": self.kernel, "expand": self.expand, "out": out, "stride": stride}
-        if self.kind == "irb":
-            settings |= {"dilation": self.dilation, "groups1": self.groups[0], "groups2": self.groups[1]}
+        unusual = {"dilation": self.dilation, "groups1": self.groups[0], "groups2": self.groups[1]}
+        settings |= {name: value for name, value in unusual.items() if value != 1}
         return Op.of(self.kind, (channels, size, size), **settings)
 
 
