@@ -76,20 +76,19 @@ class Evolution:
         active: Active | None = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 5]))
         assert active is not None
         inside_part(active.part(self.space), self.budgets)
-        number, inherited, before = 1, np.zeros((0, len(self.space.cardinalities)), dtype=np.int64), None
+        number, inherited = 1, np.zeros((0, len(self.space.cardinalities)), dtype=np.int64)
+        before: tuple[int, Active] | None = None
         while active is not None:
             path = self.folder / f"round-{number}.json"
             inputs = self._inputs(number, active)
             if path.exists():
                 done = _read(path, inputs, number, active)
-                before = number, active
             else:
                 start = None if before is None or not self.effort.inherit else self.supernet(*before)
                 done = self._round(number, active, inherited, start, progress)
                 write_signed(path, plain_json({"inputs": inputs, **asdict(done)}))
-                before = number, active
             yield done
-            inherited = done.front
+            before, inherited = (number, active), done.front
             used = {int(gene) for gene in np.flatnonzero(inherited.any(axis=0))}
             active, number = active.next(used, done.fitness, self.effort.survivors), number + 1
 
