@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +110,7 @@ class Contest:
         return Recipe(epochs, batch=self.batches.size, learning_rate=1e-2)
 
     def _evolved(self, where: Path, method: str) -> Winner:
-        effort = self.effort if method == "nse" else Effort(**asdict(self.effort) | {"inherit": False})
+        effort = self.effort if method == "nse" else replace(self.effort, inherit=False)
         recipe = self._recipe(max(1, self.epochs // effort.rounds(self.space)))
         evolution = Evolution(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
         rounds = list(evolution.rounds())
@@ -135,14 +135,14 @@ class Contest:
         supernet, _ = train_supernet(space, self.batches, self._recipe(self.epochs), self.seed, path, sampler=sampler)
         return self._best(space, supernet, where)
 
-    def _space_of(self, method: str) -> tuple[Subspace, PathSampler | None]:
-        whole = Subspace(self.space, {})
+    def _space_of(self, method: str) -> tuple[Subspace, PathSampler]:
+        part = Subspace(self.space, {})
         if method == "single-path":
-            return whole, SamplesOf(OneBranch(self.space.preset, self.space.num_classes))
+            return part, SamplesOf(OneBranch(self.space.preset, self.space.num_classes))
         if method == "random-subset":
-            whole = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 9])).part(self.space)
+            part = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 9])).part(self.space)
         # uniform, but for what the budget makes of it: as many networks of the size that is searched as can be
-        return whole, DrawnPaths(SoftmaxDistribution(whole, budgets_of_part(whole, [self.budget])), count=1)
+        return part, DrawnPaths(SoftmaxDistribution(part, budgets_of_part(part, [self.budget])), count=1)
 
     def _best(
         self,

@@ -93,6 +93,7 @@ class SearchStage(Stages):
 
     def require_feasible(self, corrections: Sequence[Correction] = ()) -> None:
         """Raise `InfeasibleBudget`, naming the fastest network, before anything expensive is started."""
+        # of the whole space: a part that evolves is not known yet
         require_feasible(self.inputs.space, self.profiling.latency(corrections), self.budget.ms)
 
     def choose(self, corrections: Sequence[Correction] = ()) -> Choice:

@@ -179,11 +179,14 @@ class Slots:
         Bit v of an entry says that value v of the gene would leave the slot's ops as they are.
         """
         found = {}
+        followed: dict[int, list[tuple[int, ...]]] = {}
+        for genes in self._places:
+            for gene in genes:
+                followed.setdefault(gene, []).append(genes)
         for gene, count in enumerate(self.cardinalities):
-            mine = [genes for genes in self._places if gene in genes]
             if count > _BITS or self._free is not None:
                 continue
-            tables = [(genes, self._same_ops(genes, gene)) for genes in mine]
+            tables = [(genes, self._same_ops(genes, gene)) for genes in followed.get(gene, ())]
             # A slot whose ops differ between all values of the gene pins it down by itself.
             if not any((table & (table - 1) == 0).all() for _, table in tables) and count > 1:
                 found[gene] = tables

@@ -23,6 +23,7 @@ from hwnas.search.differentiable.projection import project
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
+from hwnas.search.exact.network import cheapest
 from hwnas.search.feasibility import budgets_of_part, inside_part, repair
 from hwnas.search.pareto import pareto_front
 from hwnas.spaces import Population, SearchSpace, Subspace, unique_genotypes
@@ -153,7 +154,7 @@ class Evolution:
     ) -> Population:
         """Drawn at shares of the first budget, and inherited ones that still stand, [n, genes] of the part."""
         rng = np.random.default_rng([self.seed, 6, number])
-        least = float(own[0].cost(inside_part(part, self.budgets)[None])[0])
+        least = float(own[0].cost(cheapest(part, own[0].cost)[None])[0])
         found = [part.from_whole(inherited[part.contains(inherited)])]
         for share in _SHARES:
             limit = least + share * (own[0].limit - least)

@@ -17,7 +17,7 @@ class Branch(Residual):
         hidden, settings = inputs * op["expand"], dict(op.settings)
         parts = [
             conv_bn(inputs, hidden, groups=settings.get("groups1", 1)),
-            *_between(op, hidden),
+            *_between(op, hidden, settings.get("dilation", 1)),
             conv_bn(hidden, outputs, groups=settings.get("groups2", 1)),
         ]
         layers = list[nn.Module](parts[0])
@@ -27,11 +27,11 @@ class Branch(Residual):
         self.residual = stride == 1 and inputs == outputs
 
 
-def _between(op: Op, channels: int) -> list[list[nn.Module]]:
+def _between(op: Op, channels: int, dilation: int) -> list[list[nn.Module]]:
     kernel, stride = op["kernel"], op["stride"]
     match op.kind:
         case "irb":
-            return [conv_bn(channels, channels, kernel, stride, channels, dict(op.settings).get("dilation", 1))]
+            return [conv_bn(channels, channels, kernel, stride, channels, dilation)]
         case "conv":
             return [conv_bn(channels, channels, kernel, stride)]
         case "double":

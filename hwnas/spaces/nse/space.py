@@ -109,17 +109,6 @@ class NSESpace(SearchSpace):
 
         return build_op(op)
 
-    def canonical(self, population: Population) -> Population:
-        """As they are: every branch has an effect."""
-        return population
-
-    def slot_options(self, population: Population) -> Population:
-        """The gene of each branch."""
-        options = np.zeros((len(population), len(self.slots)), dtype=np.int64)
-        for genes, (_, *branches) in zip(self.stages, self.places[1:-1], strict=True):
-            options[:, branches] = population[:, genes]
-        return options
-
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """Every branch equally likely, two per place on average: with half of a large pool no budget would be kept."""
         there = rng.random((n, len(self.cardinalities))) < _BRANCHES / len(self.preset.pool)
