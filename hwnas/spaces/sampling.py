@@ -8,12 +8,13 @@ import numpy as np
 
 from hwnas.spaces.genotypes import Genotypes, every_network, first_rows, unique_genotypes
 from latency_tables import Op
-from latency_tables.arrays import Floats, Population
+from latency_tables.arrays import Floats, Function, Population
 
 _DRAWS = 50
 _STEPS = 400
 _ONE_SPREAD_IN = 4
 _POOL = 10  # random networks for each one taken
+_MOST_OPS = 1.25  # times those of any random network
 
 
 def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
@@ -63,7 +64,7 @@ def calibration_networks(
     Random networks crowd in the middle, and a search under a budget goes to the ends.
     """
     random = random_networks(space, [seed, 1], count, exclude)
-    spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
+    spread = _spread_beside(random, space, macs, seed, count)
     return unique_genotypes(mixed(random, spread, _ONE_SPREAD_IN), exclude)[:count]
 
 
@@ -82,8 +83,18 @@ def networks_of_every_op(
         rarity[order] = -1
         order.append(int(rarity.argmax()))
         seen += occurs[order[-1]]
-    spread = spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN)
+    spread = _spread_beside(pool, space, macs, seed, count)
     return unique_genotypes(mixed(pool[order], spread, _ONE_SPREAD_IN), exclude)[:count]
+
+
+def _spread_beside(random: Population, space: Genotypes, macs: Mapping[Op, float], seed: int, count: int) -> Population:
+    """Spread over the range of MACs, but with hardly more ops than random networks have.
+
+    Where all branches of a place may stand side by side, the largest network has many times the ops of those that are
+    searched, and caches that are full of them: what it tells of the others is wrong.
+    """
+    most_ops = _MOST_OPS * _count_ops(space)(random).max()
+    return spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN, most_ops)
 
 
 def _occurrences(space: Genotypes, population: Population) -> Floats:
@@ -93,12 +104,14 @@ def _occurrences(space: Genotypes, population: Population) -> Floats:
     return space.layout.gathered(columns, population)
 
 
-def spread_networks(space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int) -> Population:
+def spread_networks(
+    space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int, most_ops: float = np.inf
+) -> Population:
     """Genotypes [n, genes] whose additive costs lie evenly between the least and the most of the space, n <= count.
 
-    Random networks walk towards their targets by mutations that bring them closer.
+    Random networks walk towards their targets by mutations that bring them closer, none to more than `most_ops` ops.
     """
-    total, per_slot = space.additive(cost), space.layout.per_option(cost)
+    ops, total, per_slot = _count_ops(space), space.additive(cost), space.layout.per_option(cost)
     least, most = (sum(float(end(costs)) for costs in per_slot) for end in (np.min, np.max))
     target = np.linspace(least, most, count)
     population = space.sample(rng, count)
@@ -106,10 +119,14 @@ def spread_networks(space: Genotypes, cost: Mapping[Op, float], rng: np.random.G
     for _ in range(_STEPS):
         proposed = space.mutate(population, rng)
         closer = np.abs(total(proposed) - target)
-        better = closer < off
+        better = (closer < off) & (ops(proposed) <= most_ops)
         population = np.where(better[:, None], proposed, population)
         off = np.where(better, closer, off)
     return unique_genotypes(population[rng.permutation(count)])
+
+
+def _count_ops(space: Genotypes) -> Function:
+    return space.additive(dict.fromkeys(space.all_ops, 1.0))
 
 
 def mixed(random: Population, spread: Population, every: int) -> Population:

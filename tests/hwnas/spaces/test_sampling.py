@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hwnas.spaces import NasBench101, NasBench201, Subspace, mbconv_space
+from hwnas.spaces import NasBench101, NasBench201, Subspace, mbconv_space, nse_space
 from hwnas.spaces.sampling import (
     calibration_networks,
     collect,
@@ -119,3 +119,13 @@ def test_a_part_of_a_space_computes_what_the_whole_does():
     assert np.array_equal(part.functions(archs), whole.functions(part.to_whole(archs)))
     assert np.array_equal(part.computes(archs), whole.computes(part.to_whole(archs)))
     assert 0 < part.computes(archs).sum() < 64
+
+
+def test_no_network_has_many_more_branches_than_random_ones():
+    """All 77 branches of nse-32 may stand side by side; random networks have 14, and the largest some 22."""
+    space = nse_space("nse-32")
+    macs = {op: float(1 + i % 5) for i, op in enumerate(space.all_ops)}
+    archs = calibration_networks(space, macs, 0, 80)
+    random = random_networks(space, [0, 1], 80)
+    assert archs.sum(axis=1).max() > random.sum(axis=1).max()  # spread beyond them
+    assert archs.sum(axis=1).max() <= 1.25 * (random.sum(axis=1).max() + 4)  # stem, two projections and head count too
