@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwnas.spaces.genotypes import Genotypes, every_network, first_rows, unique_genotypes
 from latency_tables import Op
-from latency_tables.arrays import Floats, Function, Population
+from latency_tables.arrays import Floats, Population
 
 _DRAWS = 50
 _STEPS = 400
 _ONE_SPREAD_IN = 4
 _POOL = 10  # random networks for each one taken
-_MOST_OPS = 1.25  # times those of any random network
+_MANY_OPS = 1.25  # times those of any random network
 
 
 def random_networks(space: Genotypes, seed: Sequence[int], count: int, exclude: Population | None = None) -> Population:
@@ -88,13 +89,26 @@ def networks_of_every_op(
 
 
 def _spread_beside(random: Population, space: Genotypes, macs: Mapping[Op, float], seed: int, count: int) -> Population:
-    """Spread over the range of MACs, but with hardly more ops than random networks have.
+    """Spread over the range of MACs; only as far as random networks reach where the largest has many more ops.
 
-    Where all branches of a place may stand side by side, the largest network has many times the ops of those that are
-    searched, and caches that are full of them: what it tells of the others is wrong.
+    Where all branches of a place may stand side by side, caches are full of those of the largest networks, which nobody
+    searches: what they tell of the others is wrong.
     """
-    most_ops = _MOST_OPS * _count_ops(space)(random).max()
-    return spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN, most_ops)
+    one_each = dict.fromkeys(space.all_ops, 1.0)
+    ops, total = space.additive(one_each), space.additive(macs)
+    most_ops, most, within = float(ops(random).max()), np.inf, _anything
+    if _ends(space, one_each)[1] > _MANY_OPS * most_ops:
+        most = float(total(random).max())
+
+        def within(population: Population) -> NDArray[np.bool_]:
+            fewer: NDArray[np.bool_] = ops(population) <= most_ops
+            return fewer
+
+    return spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN, most, within)
+
+
+def _anything(population: Population) -> NDArray[np.bool_]:
+    return np.ones(len(population), dtype=bool)
 
 
 def _occurrences(space: Genotypes, population: Population) -> Floats:
@@ -105,28 +119,36 @@ def _occurrences(space: Genotypes, population: Population) -> Floats:
 
 
 def spread_networks(
-    space: Genotypes, cost: Mapping[Op, float], rng: np.random.Generator, count: int, most_ops: float = np.inf
+    space: Genotypes,
+    cost: Mapping[Op, float],
+    rng: np.random.Generator,
+    count: int,
+    most: float = np.inf,
+    within: Callable[[Population], NDArray[np.bool_]] = _anything,
 ) -> Population:
     """Genotypes [n, genes] whose additive costs lie evenly between the least and the most of the space, n <= count.
 
-    Random networks walk towards their targets by mutations that bring them closer, none to more than `most_ops` ops.
+    Random networks walk towards their targets, of `most` at most, by mutations that bring them closer and keep them
+    `within` [n].
     """
-    ops, total, per_slot = _count_ops(space), space.additive(cost), space.layout.per_option(cost)
-    least, most = (sum(float(end(costs)) for costs in per_slot) for end in (np.min, np.max))
-    target = np.linspace(least, most, count)
+    total, (least, largest) = space.additive(cost), _ends(space, cost)
+    target = np.linspace(least, min(most, largest), count)
     population = space.sample(rng, count)
     off = np.abs(total(population) - target)
     for _ in range(_STEPS):
         proposed = space.mutate(population, rng)
         closer = np.abs(total(proposed) - target)
-        better = (closer < off) & (ops(proposed) <= most_ops)
+        better = (closer < off) & within(proposed)
         population = np.where(better[:, None], proposed, population)
         off = np.where(better, closer, off)
     return unique_genotypes(population[rng.permutation(count)])
 
 
-def _count_ops(space: Genotypes) -> Function:
-    return space.additive(dict.fromkeys(space.all_ops, 1.0))
+def _ends(space: Genotypes, cost: Mapping[Op, float]) -> tuple[float, float]:
+    """The least and the most that an additive cost can be."""
+    per_slot = space.layout.per_option(cost)
+    least, most = (sum(float(end(costs)) for costs in per_slot) for end in (np.min, np.max))
+    return least, most
 
 
 def mixed(random: Population, spread: Population, every: int) -> Population:
