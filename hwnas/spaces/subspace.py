@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -188,3 +188,24 @@ class Subspace(SearchSpace):
         """Inverse of `to_text`; raises `ArchError` also for a network of the whole space that is not of this part."""
         arch: Genotype = self.from_whole(self.whole.from_text(text)[None])[0]
         return arch
+
+
+def texts_without(space: SearchSpace, ops: Collection[Op]) -> list[str]:
+    """Texts for `Subspace.of_texts` that leave every network with one of `ops` out; [] where genes cannot say it.
+
+    A gene can, where its slots follow no other gene and it has values without such an op.
+    """
+    allowed: dict[int, list[int]] = {}
+    for slot in space.slots:
+        fine = [not any(op in ops for op in choice) for choice in slot.choices]
+        if all(fine):
+            continue
+        if slot.genes is None or len(slot.genes) != 1:
+            return []
+        (gene,) = slot.genes
+        known = allowed.get(gene, range(space.cardinalities[gene]))
+        allowed[gene] = [value for value in known if fine[value]]
+        if not allowed[gene]:
+            return []
+    named = ((space.gene_names[gene], space.gene_values[gene], values) for gene, values in allowed.items())
+    return [f"{name}={','.join(texts[value] for value in values)}" for name, texts, values in named]

@@ -44,11 +44,19 @@ def _between(op: Op, channels: int, dilation: int) -> list[list[nn.Module]]:
     raise ValueError(f"no module for {op.key}")
 
 
+def _smaller(stride: int) -> list[nn.Module]:
+    """A mean of pixels before a 1x1 convolution, which alone would skip most of them (He et al. 2019, "ResNet-D").
+
+    Nor can a runtime then move the stride up into the place before, which would make its time depend on this one.
+    """
+    return [nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)] if stride > 1 else []
+
+
 def build_op(op: Op) -> nn.Module:
     """Stem, projection, branch or head; raises ValueError for a foreign kind."""
     match op.kind:
         case "stem" | "head":
             return build_block(op)
         case "project":
-            return nn.Sequential(*conv_bn(op.in_shape[0], op["out"], 1, op["stride"]))
+            return nn.Sequential(*_smaller(op["stride"]), *conv_bn(op.in_shape[0], op["out"]))
     return Branch(op)

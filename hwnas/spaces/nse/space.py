@@ -42,8 +42,8 @@ class NSESpace(SearchSpace):
     """Every place takes any subset of the pool: a gene of two values for each branch that it may have.
 
     A place answers its skip and the mean of its branches. The skip is the identity or, where width or size change, a
-    1x1 convolution (the paper has none there, and at least one branch); so a place may be empty, and what networks
-    cost is a sum over genes. Text: `nse-32:k3e3+f5e2/-/...`, places between slashes.
+    1x1 convolution of pixel means (the paper has none there, and at least one branch); so a place may be empty, and
+    what networks cost is a sum over genes. Text: `nse-32:k3e3+f5e2/-/...`, places between slashes.
     """
 
     def __init__(self, preset: Preset, num_classes: int = 10):

@@ -5,6 +5,7 @@ import pytest
 
 from hwnas.spaces import ArchError, NasBench101, NasBench201, NasBenchMacro, Subspace, every_network, load_space
 from hwnas.spaces.contract import check_space
+from hwnas.spaces.subspace import texts_without
 from latency_tables import HwnasError
 
 
@@ -106,3 +107,20 @@ def test_few_networks_of_many_genes_can_be_listed():
     assert len(every) == part.size == 8
     assert every[:, [3, 20, 70]].tolist() == [[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]
     assert every.sum() == 12
+
+
+def test_texts_leave_out_ops_that_a_runtime_refuses():
+    space = load_space("nse-32")
+    dilated = {op for op in space.all_ops if dict(op.settings).get("dilation") == 2 and op["expand"] == 3}
+    texts = texts_without(space, dilated)
+    assert texts == [f"place{i}.k3e3d2=no" for i in range(1, 8)]
+    part = Subspace.of_texts(space, texts)
+    assert not dilated & set(part.all_ops)
+    assert set(space.all_ops) - dilated == set(part.all_ops)
+    macro = NasBenchMacro()
+    first = next(op for op in macro.all_ops if op.kind == "mbconv" and op["kernel"] == 3)
+    (text,) = texts_without(macro, {first})
+    assert first not in Subspace.of_texts(macro, [text]).all_ops
+    assert texts_without(space, set()) == []
+    assert texts_without(space, {op for op in space.all_ops if op.kind == "stem"}) == []  # in every network
+    assert texts_without(load_space("mbconv-32"), {load_space("mbconv-32").all_ops[3]}) == []  # two genes decide
