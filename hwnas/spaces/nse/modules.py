@@ -49,7 +49,7 @@ def _smaller(stride: int) -> list[nn.Module]:
 
     Nor can a runtime then move the stride up into the place before, which would make its time depend on this one.
     """
-    return [nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)] if stride > 1 else []
+    return [nn.AvgPool2d(stride)] if stride > 1 else []
 
 
 def build_op(op: Op) -> nn.Module:
