@@ -23,7 +23,8 @@ from hwnas.search.differentiable import (
     PrunedDistribution,
     SoftmaxDistribution,
 )
-from hwnas.search.differentiable.learning import most_probable, train_distribution
+from hwnas.search.differentiable.learning import train_distribution
+from hwnas.search.differentiable.likely import most_probable
 from hwnas.spaces import Genotype
 from hwnas.tables.calibrated import load_model
 from hwnas.training import Batches
@@ -39,7 +40,6 @@ KINDS: dict[str, type[Distribution]] = {
     "pruned": PrunedDistribution,
 }
 COSTS = ("MACs", "ms")
-_RATE = {"gaussian": 0.3, "pruned": 0.3}  # learning rates of distributions; .1 of the others
 _PASSES_PER_STEP = 2.8  # two networks, and every other step, but for the first fifth, a mixture of about two
 _SCORED_IMAGES, _EVALUATIONS = 500, 300
 
@@ -105,14 +105,14 @@ def _distribution(
     training: Training, bench: MacroTraining, scored: ScoredSpace, path: Path
 ) -> Iterator[tuple[str, Found]]:
     budget, over = budget_of(scored, training.cost, training.percentile), list[float]()
-    distribution = KINDS[training.kind](bench.space, [budget], learning_rate=_RATE.get(training.kind, 0.1))
+    distribution = KINDS[training.kind](bench.space, [budget])
 
     def watched(*_: object) -> None:
         over.append(distribution.expected(budget.cost) - budget.limit)
 
     recipe = bench.training(1 / _PASSES_PER_STEP)
     train_distribution(distribution, bench.batches, recipe, training.seed, path, watched)
-    arch = most_probable(distribution)
+    arch = most_probable(bench.space, distribution.mean(), [budget])
     gap = abs(distribution.expected(budget.cost) / float(budget.cost(arch[None])[0]) - 1)
     found = _found(scored, budget, arch)
     yield (

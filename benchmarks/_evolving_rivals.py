@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from pymoo.indicators.hv import HV
+import torch
+from torch import Tensor
 
-from hwnas.accuracy import SupernetAccuracy, SupernetProbability
+from hwnas.accuracy import SupernetProbability
+from hwnas.run.evolved import draw_rounds
 from hwnas.search import Budget
 from hwnas.search.differentiable import SoftmaxDistribution
 from hwnas.search.differentiable.learning import DrawnPaths
@@ -18,15 +20,16 @@ from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.evolve import Evolution, Round
 from hwnas.search.feasibility import budgets_of_part, repair, sample_within
-from hwnas.search.pareto import pareto_front
+from hwnas.search.pareto import hypervolume
 from hwnas.spaces import Genotype, NSESpace, Population, Subspace, unique_genotypes
+from hwnas.spaces.cost import count_macs
 from hwnas.training import Batches, Recipe, Supernet, accuracy, load_weights, train_supernet
 from hwnas.training.fine_tuning import FineTuning
 from hwnas.training.paths import PathSampler
 from latency_tables.storage.files import write_json
 
-METHODS = ("nse", "nse-fresh", "random-subset", "whole-pool", "single-path")
-_FIRST, _CHILDREN, _GENERATIONS, _PARENTS = 80, 40, 3, 10  # networks that each supernet scores
+METHODS = ("nse", "nse-fresh", "nse-macs", "nse-angle", "random-subset", "whole-pool", "single-path")
+_FIRST, _CHILDREN, _GENERATIONS, _PARENTS = 60, 30, 2, 10  # networks that each supernet scores
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,46 @@ class SamplesOf(PathSampler):
         return self.space.sample(rng, 1)
 
 
+class ByMACs(Evolution):
+    """The branches of a place with the most multiply-accumulates survive, whatever networks and fitness say."""
+
+    def after(self, done: Round) -> Active | None:
+        """All active branches by their MACs."""
+        macs = [0.0] * len(self.space.cardinalities)
+        for slot in self.space.slots:
+            for gene in slot.genes or ():
+                ((op,),) = (ops for ops in slot.options if ops)
+                macs[gene] = count_macs(self.space.build_op(op).eval(), op.in_shape)
+        return done.active.next(np.ones((1, len(macs)), dtype=np.int64), np.array(macs), self.effort.survivors)
+
+
+@dataclass(frozen=True)
+class ByAngle(Evolution):
+    """The branches of a place survive whose weights turned most in training (Hu et al. 2020, "Angle-based search")."""
+
+    born: dict[int, Tensor] = field(default_factory=dict)
+
+    def after(self, done: Round) -> Active | None:
+        """All active branches by the angle between their weights now and those that they came in with."""
+        trained, fresh = (
+            self.supernet(done.number, done.active),
+            Supernet(done.active.part(self.space), self.seed + done.number),
+        )
+        angle = np.zeros(len(self.space.cardinalities))
+        for gene in (gene for genes in done.active.genes for gene in genes):
+            begun = self.born.setdefault(gene, _weights(fresh, gene))
+            angle[gene] = float(torch.acos(torch.cosine_similarity(begun, _weights(trained, gene), dim=0).clamp(-1, 1)))
+        return done.active.next(np.ones((1, len(angle)), dtype=np.int64), angle, self.effort.survivors)
+
+
+def _weights(supernet: Supernet, gene: int) -> Tensor:
+    """All weights of the convolutions of one branch, [weights]."""
+    alone = np.zeros(len(supernet.space.cardinalities), dtype=np.int64)
+    alone[gene] = 1
+    (name,) = (name for step in supernet.steps(alone) for _, name in step.branches)
+    return torch.cat([p.detach().flatten() for p in supernet.shared[name].parameters() if p.dim() > 1])
+
+
 @dataclass(frozen=True)
 class Contest:
     """What all methods share: the budget in ms, the images, the epochs of a supernet and of each finalist."""
@@ -110,24 +153,17 @@ class Contest:
         return Recipe(epochs, batch=self.batches.size, learning_rate=1e-2)
 
     def _evolved(self, where: Path, method: str) -> Winner:
-        effort = self.effort if method == "nse" else replace(self.effort, inherit=False)
+        effort = replace(self.effort, inherit=method != "nse-fresh")
         recipe = self._recipe(max(1, self.epochs // effort.rounds(self.space)))
-        evolution = Evolution(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
+        kind = {"nse-macs": ByMACs, "nse-angle": ByAngle}.get(method, Evolution)
+        evolution = kind(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
         rounds = list(evolution.rounds())
-        volumes = [self._volume(evolution, one) for one in rounds]
+        draw_rounds(self.space, rounds, self.budget.limit).savefig(where / "evolution.png", dpi=130)
+        volumes = [hypervolume(one.accuracy, one.cost / self.budget.limit, 0.0, 1.0) for one in rounds]
         last = rounds[-1]
         over = sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
         supernet = evolution.supernet(last.number, last.active)
         return self._best(last.active.part(self.space), supernet, where, last.front, tuple(volumes), over)
-
-    def _volume(self, evolution: Evolution, one: Round) -> float:
-        """Under the front of ms and validation accuracy, of the rectangle from the budget to nothing."""
-        accuracy = SupernetAccuracy(evolution.supernet(one.number, one.active), self.batches)
-        part = one.active.part(self.space)
-        said = accuracy.estimate(part.from_whole(one.population)).mean
-        front = pareto_front(said, one.cost)
-        points = np.stack([one.cost[front] / self.budget.limit, 1 - said[front]], axis=1)
-        return float(HV(ref_point=np.ones(2))(points))
 
     def _rival(self, where: Path, method: str) -> Winner:
         space, sampler = self._space_of(method)

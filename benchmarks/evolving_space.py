@@ -1,8 +1,9 @@
 """NSE inside milliseconds: `python -m benchmarks.evolving_space --part search --data digits --seeds 3 --json`.
 
 search: on `nse-32`, inside the median predicted latency of random networks, of two branches per place on average.
-NSE's rounds (weights of branches that stay are kept; `nse-fresh`: not), against one supernet of as many steps on a
-random subset of the pool, on the whole pool, and on networks of one branch per place. Each supernet scores two hundred
+NSE's rounds (weights of branches that stay are kept; `nse-fresh`: not; `nse-macs`, `nse-angle`: the branches survive
+that have the most MACs, or whose weights turned most), against one supernet of as many steps on a random subset of the
+pool, on the whole pool, and on networks of one branch per place. Each supernet scores 120
 networks inside the budget; the best four are trained alike, validation picks one, and the device measures it.
 
 bookkeeping: what a round costs beside the training on 22 places of 72 branches, in a process of its own.
@@ -20,6 +21,7 @@ from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.fitness import FitnessDistribution
 from hwnas.search.feasibility import budgets_of_part, repair
-from hwnas.search.pareto import pareto_front
+from hwnas.search.pareto import by_volume
 from hwnas.spaces import SearchSpace, nse_space
 from hwnas.tables.calibrated import load_model
 from hwnas.tables.workbench import Workbench
@@ -47,6 +49,7 @@ from profilers.runtimes import make_profiler
 from profilers.where import ThisMachine
 
 _NETWORKS = 2000
+_BATCH = 32
 
 
 def bookkeeping() -> dict[str, float]:
@@ -62,9 +65,8 @@ def bookkeeping() -> dict[str, float]:
     distribution = FitnessDistribution(part, own)
     networks = repair(part, distribution.sample(rng, _NETWORKS), own, rng)
     assert len(networks) == _NETWORKS
-    front = pareto_front(rng.random(_NETWORKS), own[0].cost(networks))
-    used = np.flatnonzero(part.to_whole(networks[front]).any(axis=0))
-    after = active.next(set(used.tolist()), distribution.fitness(), 2)
+    front = by_volume(rng.random(_NETWORKS), own[0].cost(networks), 0.0, budget.limit)
+    after = active.next(part.to_whole(networks[front]), distribution.fitness(), 3)
     assert after is not None
     seconds = time.perf_counter() - started
     logs: dict[tuple[int, ...], Floats] = {(gene,): rng.normal(size=2) for gene in range(len(space.cardinalities))}
@@ -91,9 +93,9 @@ def one_contest(job: tuple[int, str], options: argparse.Namespace, table: Path) 
     contest = Contest(
         space,
         budget_ms(space, table),
-        Batches(data, 64),
+        Batches(data, _BATCH),
         options.epochs,
-        Recipe(options.train_epochs, batch=64, learning_rate=3e-3),
+        Recipe(options.train_epochs, batch=_BATCH, learning_rate=3e-3),
         seed,
         options.out / f"seed-{seed}",
         Effort(),
@@ -156,6 +158,9 @@ def _search(options: argparse.Namespace) -> None:
     }
     figures = search_figures(winners, int((measured > limit).sum()))
     publish("evolving_space", figures, settings, options.seed, details, options.save)
+    if options.save is not None and "nse" in options.methods:
+        picture = options.out / f"seed-{options.seed}" / "nse" / "evolution.png"
+        copyfile(picture, options.save.with_suffix(".png"))
 
 
 def _options() -> argparse.Namespace:

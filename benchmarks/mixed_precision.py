@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymoo.indicators.hv import HV
 
 from benchmarks._speak import add_output_options, publish, say
 from benchmarks.table_error import make_table
@@ -27,6 +26,7 @@ from hwnas.run.branches import Branch, mixed
 from hwnas.run.front import spread
 from hwnas.run.search import Choice
 from hwnas.search import Problem, fastest, make_strategy, search
+from hwnas.search.pareto import hypervolume
 from hwnas.spaces import load_space
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel
@@ -44,11 +44,6 @@ class _Front:
     accuracy: Floats
     ms: Floats
     lower: int
-
-    def hypervolume(self, least_accuracy: float, most_ms: float) -> float:
-        """What it dominates, above that accuracy and below those milliseconds."""
-        points = np.stack([self.ms, -self.accuracy], axis=1)
-        return float(HV(ref_point=np.array([most_ms, -least_accuracy]))(points))
 
 
 def searched(run: Run, branch: Branch, latency: LatencyModel, evaluations: int) -> Choice:
@@ -85,7 +80,7 @@ def compare(run: Run, latency: Mapping[str, LatencyModel]) -> dict[str, float]:
     fronts = {name: judged(run, front, known) for name, front in found.items()}
     least = min(float(front.accuracy.min()) for front in fronts.values())
     most = float(every[0].front.ms.max())
-    volumes = {name: front.hypervolume(least, most) for name, front in fronts.items()}
+    volumes = {name: hypervolume(front.accuracy, front.ms, least, most) for name, front in fronts.items()}
     return {
         **{f"{name}_ratio": volumes[name] / volumes["fp32"] for name in ("mixed", "equal_evaluations")},
         "lower_precision_pct": 100 * fronts["mixed"].lower / len(fronts["mixed"].ms),

@@ -48,6 +48,11 @@ class SupernetAccuracy(AccuracyEstimator):
             mean = self.of(score)
             yield index, mean, float(np.sqrt(mean * (1 - mean) / images))
 
+    def scores(self, population: Population) -> list[NetworkScore]:
+        """All that is known of genotypes [n, genes]."""
+        found = dict(score_each(self.supernet, population, self._calibration, self._validation))
+        return [found[index] for index in range(len(population))]
+
     def estimate(self, population: Population) -> AccuracyEstimate:
         """The answers for genotypes [n, genes]."""
         mean, std = np.zeros(len(population)), np.zeros(len(population))

@@ -5,10 +5,11 @@ A score is a network's mean probability of the true class on the validation spli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from hwnas.run.fitted import fitted
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
 from hwnas.search import STRATEGIES
+from hwnas.search.differentiable import Distribution
+from hwnas.search.differentiable.learning import train_distribution
 from hwnas.spaces import Population, SearchSpace, unique_genotypes
 from hwnas.training import (
     Batches,
@@ -38,6 +41,9 @@ from latency_tables import Journal
 from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
+if TYPE_CHECKING:
+    from hwnas.run.branches import Branch
+
 SCORE = "true_class_probability"
 """What the supernet says of a network, as records name it."""
 
@@ -47,10 +53,15 @@ class AccuracyModel(Stages):
     """The stages that need the data. Each property brings its inputs up to date first."""
 
     evolved: EvolvedSpace
+    first: Callable[[], Branch]
 
     @cached_property
     def _evolves(self) -> bool:
         return STRATEGIES[self.settings.strategy].evolves
+
+    @cached_property
+    def _learns(self) -> type[Distribution] | None:
+        return STRATEGIES[self.settings.strategy].distribution
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -65,8 +76,8 @@ class AccuracyModel(Stages):
         return Batches.of(self.inputs.data, self.inputs.recipes.supernet)
 
     @cached_property
-    def _trained(self) -> tuple[Checkpoint, Curve]:
-        """Stage `supernet`: shared weights of the whole space, and their training curve."""
+    def _trained(self) -> tuple[Checkpoint, Result]:
+        """Stage `supernet`: shared weights of the whole space, their training curve, and a mean learned with them."""
         s, path = self.settings, self.folder.path / "supernet.safetensors"
         recipe, teacher = self.inputs.recipes.supernet, self.inputs.teacher
         inputs = {
@@ -75,20 +86,25 @@ class AccuracyModel(Stages):
             "recipe": asdict(recipe),
             **({} if teacher is None else {"teacher": teacher.identity}),
             "seed": s.seed,
+            **({} if self._learns is None else {"learns": self._learns.__name__, **self.first().limited_by}),
         }
 
         def work(progress: Progress) -> Result:
-            where = self.inputs.where
-            start = self.evolved.supernet if self._evolves else None
-            _, curve = train_supernet(
-                self.space, self.batches, recipe, s.seed, path, progress, where, teacher, start=start
-            )
+            how, where = (self.batches, recipe, s.seed, path, progress), self.inputs.where
+            if self._learns is not None:
+                distribution = self._learns(self.space, [self.first().limit])
+                _, curve = train_distribution(distribution, *how, where=where, teacher=teacher)
+                learned = {"mean": distribution.mean()}
+            else:
+                start = self.evolved.supernet if self._evolves else None
+                _, curve = train_supernet(self.space, *how, where=where, teacher=teacher, start=start)
+                learned = {}
             if self.batches.skipped:
                 self.folder.display.say(skipped_line(self.batches.skipped))
-            return {"curve": asdict(curve)}
+            return {"curve": asdict(curve), **learned}
 
         result = self.folder.do(Stage("supernet", "supernet training", inputs, (path,)), work)
-        return load_checkpoint(path), Curve.from_json(result["curve"])
+        return load_checkpoint(path), result
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -105,7 +121,12 @@ class AccuracyModel(Stages):
     @property
     def curve(self) -> Curve:
         """The supernet's training curve."""
-        return self._trained[1]
+        return Curve.from_json(self._trained[1]["curve"])
+
+    @property
+    def learned_mean(self) -> Floats | None:
+        """Probabilities [genes, values] that the strategy learned together with the supernet, where it does."""
+        return None if self._learns is None else np.array(self._trained[1]["mean"])
 
     @cached_property
     def accuracy(self) -> SupernetAccuracy:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from hwnas.run.profiling import Correction, Profiling
 from hwnas.run.search import Candidate, Choice, SearchStage, first_wave
 from hwnas.run.settings import ANY_PRECISION
 from hwnas.run.training import Training
-from hwnas.search import Evaluated, InfeasibleBudget, concat
+from hwnas.search import Budget, Evaluated, InfeasibleBudget, concat
 from hwnas.search.pareto import pareto_front
 from latency_tables import ProfilerError
 
@@ -48,6 +49,16 @@ class Branch:
     def precision(self) -> str:
         """What its files compute in."""
         return self.profiling.settings.precision
+
+    @property
+    def limit(self) -> Budget:
+        """What networks may be predicted to take, before the device has contradicted any."""
+        return Budget.latency(self.profiling.latency(), self.search.budget.ms)
+
+    @property
+    def limited_by(self) -> dict[str, Any]:
+        """What identifies the limit, for stages that learn inside it."""
+        return {"budget_ms": self.search.budget.ms, "table": self.profiling.table.digest}
 
 
 class Branches:

@@ -13,7 +13,7 @@ from hwnas.data import check_source
 from hwnas.run.device import carried_to
 from hwnas.run.inputs import make_space
 from hwnas.run.settings import ANY_PRECISION, STAGE_OPTIONS, Settings
-from hwnas.search import STRATEGIES
+from hwnas.search import STRATEGIES, StrategyEntry
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.spaces import SearchSpace
@@ -131,14 +131,25 @@ def _checked_space(settings: Settings, verb: str) -> SearchSpace:
         require_contract(space, settings.space)
     if verb != "profile" and not space.is_chain:
         raise HwnasError(f"{space.name} is no chain of ops, so it has no supernet; only `hwnas profile` can be used")
-    if "strategy" in STAGE_OPTIONS[verb] and STRATEGIES[settings.strategy].evolves:
-        Active.first(space, Effort().active, np.random.default_rng(0))
+    if "strategy" in STAGE_OPTIONS[verb]:
+        _check_strategy(STRATEGIES[settings.strategy], space)
     if space.size < LEAST_NETWORKS:
         raise HwnasError(
             f"{space.name} has {space.size} networks and needs {LEAST_NETWORKS} or more: some calibrate the latency "
             "table, others show its error; give it more choices"
         )
     return space
+
+
+def _check_strategy(strategy: StrategyEntry, space: SearchSpace) -> None:
+    """Whether the space has what the strategy needs."""
+    if strategy.evolves:
+        Active.first(space, Effort().active, np.random.default_rng(0))
+    kind = strategy.distribution
+    if kind is not None and not kind.by_paths:
+        from hwnas.training.supernet import require_mixable  # late: torch takes a second
+
+        require_mixable(space)
 
 
 def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target | None) -> None:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from hwnas.report.evolution import RoundShown, evolution_plot
 from hwnas.run.inputs import Stages
 from hwnas.run.stage import Result, Stage
-from hwnas.search import Budget
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
-from hwnas.search.evolving.evolve import Evolution
-from hwnas.spaces import Subspace
+from hwnas.search.evolving.evolve import Evolution, Round
+from hwnas.search.pareto import pareto_front
+from hwnas.spaces import SearchSpace, Subspace
 from hwnas.training import Batches, Recipe, Supernet
 from latency_tables.progress import Progress
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from hwnas.run.branches import Branch
 
 _EFFORT = Effort()
+
+
+def draw_rounds(space: SearchSpace, rounds: Sequence[Round], budget_ms: float) -> Figure:
+    """Which branches were active and used in each round, and the fronts."""
+    shown = []
+    for one in rounds:
+        front = pareto_front(one.score, one.cost)
+        active, used = np.zeros(len(space.cardinalities), dtype=bool), one.population[front].sum(axis=0) > 0
+        active[[gene for genes in one.active.genes for gene in genes]] = True
+        places = np.array(space.stages)
+        shown.append(RoundShown(active[places], used[places], one.cost[front], one.score[front]))
+    branches = [space.gene_names[gene].partition(".")[2] for gene in space.stages[0]]
+    return evolution_plot(shown, branches, budget_ms)
 
 
 @dataclass(frozen=True)
@@ -40,11 +59,14 @@ class EvolvedSpace(Stages):
             "data": inputs.data.digest,
             "recipe": asdict(self._recipe),
             "effort": asdict(_EFFORT),
-            "budget_ms": self.first().search.budget.ms,
-            "table": self.first().profiling.table.digest,
             "seed": s.seed,
+            **self.first().limited_by,
         }
-        return Stage("evolve", "evolving the space", decided_by)
+        return Stage("evolve", "evolving the space", decided_by, (self._picture,))
+
+    @property
+    def _picture(self) -> Path:
+        return self.folder.path / "evolution.png"
 
     @cached_property
     def _recipe(self) -> Recipe:
@@ -54,11 +76,10 @@ class EvolvedSpace(Stages):
 
     @cached_property
     def _evolution(self) -> Evolution:
-        branch, inputs = self.first(), self.inputs
-        budget = Budget.latency(branch.profiling.latency(), branch.search.budget.ms)
+        inputs = self.inputs
         where = self.folder.path / "evolving" / self._stage.inputs_sha256[:10]  # rounds of other budgets stay
         batches, seed = Batches.of(inputs.data, self._recipe), self.settings.seed
-        return Evolution(inputs.space, [budget], batches, self._recipe, seed, where, _EFFORT, inputs.where)
+        return Evolution(inputs.space, [self.first().limit], batches, self._recipe, seed, where, _EFFORT, inputs.where)
 
     @cached_property
     def _last(self) -> tuple[int, Active]:
@@ -66,7 +87,9 @@ class EvolvedSpace(Stages):
 
         def work(progress: Progress) -> Result:
             self._evolution.folder.mkdir(parents=True, exist_ok=True)
-            *_, last = self._evolution.rounds(progress)
+            rounds = list(self._evolution.rounds(progress))
+            draw_rounds(self.inputs.space, rounds, self.first().limit.limit).savefig(self._picture, dpi=150)
+            last = rounds[-1]
             return {"rounds": last.number, "genes": last.active.genes, "unseen": last.active.unseen}
 
         said = self.folder.do(self._stage, work)

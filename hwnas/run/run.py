@@ -41,14 +41,17 @@ class Run:
         self.workers = make_workers(settings.workers)
         self.folder = RunFolder(path, self.settings, display)
         self.inputs = Inputs(self.settings)
-        evolved = EvolvedSpace(self.folder, self.inputs, lambda: self.branches.first)
-        self.accuracy_model = AccuracyModel(self.folder, self.inputs, evolved)
+        evolved = EvolvedSpace(self.folder, self.inputs, self._first_branch)
+        self.accuracy_model = AccuracyModel(self.folder, self.inputs, evolved, self._first_branch)
         self.training = Training(self.folder, self.inputs, self.accuracy_model, self.workers)
         self.branches = Branches(self.folder, self.inputs, self.accuracy_model, self.training)
         self.front = Front(self.folder, self.branches)
         self._numerics = Numerics.current()
         # Reproducible, and undisturbed by how many cores another machine has.
         torch.use_deterministic_algorithms(True, warn_only=True)
+
+    def _first_branch(self) -> Branch:
+        return self.branches.first
 
     @property
     def profiling(self) -> Profiling:

@@ -33,8 +33,10 @@ from hwnas.search import (
     search,
 )
 from hwnas.search.closer_look import clustered
+from hwnas.search.differentiable.likely import likely_networks
 from hwnas.spaces import Genotype, SearchSpace
 from latency_tables import LatencyModel
+from latency_tables.arrays import Floats
 from latency_tables.progress import Progress
 
 SHORTLIST = 16
@@ -147,11 +149,14 @@ class SearchStage(Stages):
         budgets = (Budget.latency(latency, budget_ms),)
         problem = Problem(space, self._predictor(), latency, budgets, FAST_ENOUGH * budget_ms)
         seen, answers = self._look(problem, progress)
-        judged = Problem(space, self._predictor(answers), latency).evaluate(seen.population)
+        learned = self.accuracy_model.learned_mean is not None
+        judged = seen if learned else Problem(space, self._predictor(answers), latency).evaluate(seen.population)
         best = np.argsort(-judged.accuracy, kind="stable")[: max(2 * s.finalists, round(_BEST * len(seen)))]
-        candidates = judged[best]
+        candidates = judged[np.array([0, *best[best > 0]]) if learned else best]
         count = first_wave(s.finalists)
-        first = clustered(space, candidates.population, candidates.accuracy, count, top=PROMISING, seed=s.seed)
+        first = clustered(space, candidates.population, candidates.accuracy, count, top=PROMISING, seed=s.seed).tolist()
+        if learned:  # what such a strategy answers is its most probable network: it is trained in any case
+            first = [0, *(i for i in first if i > 0)][:count]
         random = space.sample(np.random.default_rng([s.seed, 3]), 500)
         return {
             "archs": [space.to_text(a) for a in candidates.population],
@@ -169,6 +174,8 @@ class SearchStage(Stages):
     def _look(self, problem: Problem, progress: Progress) -> Found:
         if self._fit is not None:
             return among_fitted(problem, self.settings.seed)
+        if (mean := self.accuracy_model.learned_mean) is not None:
+            return self._among_likely(problem, mean, progress)
         look = self._among_predictions if self._asks_the_predictor else self._among_answers
         return look(problem, progress)
 
@@ -202,6 +209,18 @@ class SearchStage(Stages):
             asked = self._ask_and_tell(supernet, strategy, s.queries, progress)
         seen = concat([asked, supernet.inside(known)])
         return seen, Pairs(asked.population, asked.accuracy)
+
+    def _among_likely(self, problem: Problem, mean: Floats, progress: Progress) -> Found:
+        """What a distribution learned with the supernet holds likely, the most probable network first."""
+        s = self.settings
+        archs = likely_networks(self.space, mean, problem.budgets, np.random.default_rng([s.seed, 9]), s.queries)
+
+        def told(done: int, total: int, _best: str) -> None:
+            progress(done, total, "scores of likely networks")
+
+        with self.accuracy_model.answers(told) as accuracy:
+            seen = replace(problem, accuracy=accuracy).evaluate(archs)
+        return seen, Pairs(seen.population, seen.accuracy)
 
     def _ask_and_tell(self, problem: Problem, strategy: SearchStrategy, count: int, progress: Progress) -> SearchResult:
         """Search, and say what was found when that ends early. Ctrl-C stops the run too, as anywhere in it."""

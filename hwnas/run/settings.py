@@ -122,7 +122,8 @@ class Settings:
         "nsga2",
         "nsga2 and bocs search the predictor, and so does nse, after evolving a space such as nse-32; exact, prednas, "
         "weaknas, bananas, gp-ucb, evolution, local, pnas and random ask the supernet itself; so does gcn-fit, once "
-        "for all budgets and devices",
+        "for all budgets and devices; drnas, balenas, ddpnas and da2s learn a distribution with the supernet, inside "
+        "the budget",
     )
     evaluations: int = _setting(5000, "networks that nsga2 or bocs looks at", 100, 10**9)
     queries: int = _setting(40, "networks that any other strategy asks the supernet about", 1, 1_000_000)

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import mixed_precision
-from benchmarks.mixed_precision import _Front, judged
+from benchmarks.mixed_precision import judged
 from hwnas.run.search import Choice
 from hwnas.search import Evaluated
-
-
-def test_a_hypervolume_by_hand():
-    """.8 at 1 ms and .9 at 2 ms dominate (2 - 1) (.8 - .7) + (3 - 2) (.9 - .7) above .7 and below 3 ms."""
-    front = _Front(np.array([0.8, 0.9]), np.array([1.0, 2.0]), 1)
-    assert front.hypervolume(0.7, 3.0) == pytest.approx(0.3)
-    assert front.hypervolume(0.8, 2.0) == pytest.approx(0.0)
 
 
 def test_every_network_is_judged_in_its_own_precision(monkeypatch):

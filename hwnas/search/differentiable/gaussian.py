@@ -22,7 +22,7 @@ class GaussianDistribution(Distribution):
     mean of a softmax of a Gaussian: the softmax of the means stands for it.
     """
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
+    def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.3):
         super().__init__(space, budgets, learning_rate)
         self.means = torch.zeros(self.allowed.shape, dtype=torch.float64, requires_grad=True)
         self._scale = torch.full(self.allowed.shape, _FIRST, dtype=torch.float64)  # of squared gradients

@@ -15,17 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from hwnas.search.differentiable._base import Distribution
-from hwnas.search.exact.network import best_network
-from hwnas.spaces import Genotype, Population
+from hwnas.spaces import Population
 from hwnas.training import Batches, Recipe, Supernet, Where
 from hwnas.training.batches import Batch
 from hwnas.training.curve import Curve
+from hwnas.training.distillation import Teacher
 from hwnas.training.learning import SupernetLearning
 from hwnas.training.paths import PathSampler
 from hwnas.training.processes import Processes
 from hwnas.training.trainer import train
-from latency_tables.additive import Factors
-from latency_tables.arrays import Floats
 from latency_tables.progress import Progress, silent
 
 _EVERY, _WARMUP = 2, 0.2  # steps; the share of the training in which weights alone learn
@@ -101,6 +99,7 @@ def train_distribution(
     where: Where | None = None,
     sampler: PathSampler | None = None,
     start: Supernet | None = None,
+    teacher: Teacher | None = None,
 ) -> tuple[Supernet, Curve]:
     """Train a supernet of the distribution's space, and the distribution in place, together; resumes from `path`.
 
@@ -111,15 +110,5 @@ def train_distribution(
     if start is not None:
         supernet.inherit(start, known_only=True)
     paths = DrawnPaths(distribution) if sampler is None else sampler
-    work = DistributionLearning(supernet, batches, recipe, seed, sampler=paths, distribution=distribution)
+    work = DistributionLearning(supernet, batches, recipe, seed, teacher, paths, distribution=distribution)
     return supernet, train(work, path, progress, where)
-
-
-def most_probable(distribution: Distribution) -> Genotype:
-    """The most probable network [genes] within the distribution's budgets, with proof; raises as `best_network`."""
-    space, mean = distribution.space, distribution.mean()
-    logs: Floats = np.log(np.maximum(mean, 1e-30))
-    tables: dict[tuple[int, ...], Floats] = {
-        (gene,): logs[gene, :values] for gene, values in enumerate(space.cardinalities)
-    }
-    return best_network(space, Factors(space.cardinalities, tables), distribution.budgets).arch

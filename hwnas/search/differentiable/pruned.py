@@ -28,7 +28,7 @@ class PrunedDistribution(SoftmaxDistribution):
 
     by_paths = True
 
-    def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
+    def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.3):
         super().__init__(space, budgets, learning_rate)
         self._velocity = torch.zeros_like(self.numbers)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hwnas.spaces import SearchSpace, Subspace
+from hwnas.spaces import Population, SearchSpace, Subspace
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats
 
@@ -37,18 +37,31 @@ class Active:
         values = dict.fromkeys(range(len(space.cardinalities)), (0,))
         return Subspace(space, {**values, **{gene: (0, 1) for genes in self.genes for gene in genes}})
 
-    def next(self, used: Collection[int], fitness: Floats, most: int) -> Active | None:
-        """What is active after a round: the `most` fittest of the `used` branches, unseen ones in the others' place.
+    def next(self, front: Population, fitness: Floats, most: int) -> Active | None:
+        """What is active after a round. None when no branch is unseen anywhere.
 
-        `fitness` [genes]. Where all were seen, all that are used stay. None when none is unseen anywhere.
+        `most` branches of a place stay at most, more only where fewer wait. First whole networks of `front` [n, genes],
+        in their order, as far as they leave room for each other; then other branches that some network of it uses, by
+        `fitness` [genes]. Unseen ones come in for the rest.
         """
         if not any(self.unseen):
             return None
-        genes, unseen = [], []
-        for active, waiting in zip(self.genes, self.unseen, strict=True):
-            survivors = sorted((gene for gene in active if gene in used), key=lambda gene: -fitness[gene])
-            kept = survivors[: max(most, len(active) - len(waiting))]
+        rooms = [max(most, len(active) - len(waiting)) for active, waiting in zip(self.genes, self.unseen, strict=True)]
+        used = set(np.flatnonzero(front.sum(axis=0)).tolist())
+        whole, genes, unseen = self._whole(front, rooms), [], []
+        for active, waiting, room in zip(self.genes, self.unseen, rooms, strict=True):
+            survivors = sorted(used.intersection(active), key=lambda gene: (gene not in whole, -fitness[gene], gene))
+            kept = survivors[:room]
             come = len(active) - len(kept)
             genes.append((*kept, *waiting[:come]))
             unseen.append(waiting[come:])
         return Active(tuple(genes), tuple(unseen))
+
+    def _whole(self, front: Population, rooms: Sequence[int]) -> set[int]:
+        """Branches of the networks that can stay as they are."""
+        whole = set[int]()
+        for network in front:
+            union = whole | set(np.flatnonzero(network).tolist())
+            if all(len(union.intersection(active)) <= room for active, room in zip(self.genes, rooms, strict=True)):
+                whole = union
+        return whole

@@ -15,9 +15,9 @@ class Effort:
     stay are kept; the paper begins every round with new ones.
     """
 
-    active: int = 4
-    survivors: int = 2
-    networks: int = 60
+    active: int = 5
+    survivors: int = 3
+    networks: int = 40
     learning_rate: float = 0.1
     inherit: bool = True
 

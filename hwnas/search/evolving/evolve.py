@@ -1,9 +1,9 @@
 """NSE (Ci et al. 2021, "Evolving Search Space for Neural Architecture Search"), every step inside the budgets.
 
-A round has some branches of each place active. It trains a supernet with every branch in half of its networks and,
+A round has some branches of each place active. It trains a supernet on networks of all of them inside the budgets and,
 every other step on images held out, the fitness of the branches, whose expected cost is projected on the budgets. Then
-networks are drawn at several shares of the budget and scored, those on the front of earlier rounds again; branches on
-the front survive, and branches not seen before come in for the others, until all were seen.
+networks are drawn at several shares of the budget and scored, those on the front of earlier rounds again; of the front
+as many networks stay whole as there is room for, and branches not seen before come in, until all were seen.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwnas.accuracy import SupernetProbability
+from hwnas.accuracy import SupernetAccuracy
 from hwnas.search.budget import Budget, feasible
-from hwnas.search.differentiable import draw
 from hwnas.search.differentiable.learning import train_distribution
-from hwnas.search.differentiable.projection import project
+from hwnas.search.differentiable.likely import likely_networks
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
-from hwnas.search.exact.network import cheapest
-from hwnas.search.feasibility import budgets_of_part, inside_part, repair
-from hwnas.search.pareto import pareto_front
+from hwnas.search.feasibility import budgets_of_part, inside_part
+from hwnas.search.pareto import by_volume, pareto_front
 from hwnas.spaces import Population, SearchSpace, Subspace, unique_genotypes
 from hwnas.training import Batches, Recipe, Supernet, Where, load_checkpoint, load_weights, trained_weights
 from latency_tables import HwnasError
@@ -34,14 +32,13 @@ from latency_tables.progress import Progress, silent
 from latency_tables.storage.files import digest_json, plain_json
 from latency_tables.storage.signed import read_signed, write_signed
 
-_SHARES = (0.55, 0.7, 0.85, 1.0)  # of the budget, between the cheapest network and it
-
 
 @dataclass(frozen=True)
 class Round:
-    """What was learned in one: networks [n, genes] of the whole space, their costs [n] and scores [n], fitness [genes].
+    """What was learned in one: networks [n, genes] of the whole space, and fitness [genes].
 
-    `steps_over` of the fitness expected more than a budget.
+    Of the networks: their costs; scores, which are mean probabilities of the true class on images held out; and
+    accuracies there, 0 to 1; [n] each. `steps_over` of the fitness expected more than a budget.
     """
 
     number: int
@@ -49,6 +46,7 @@ class Round:
     population: Population
     cost: Floats
     score: Floats
+    accuracy: Floats
     fitness: Floats
     steps_over: int
 
@@ -90,8 +88,12 @@ class Evolution:
                 write_signed(path, plain_json({"inputs": inputs, **asdict(done)}))
             yield done
             before, inherited = (number, active), done.front
-            used = {int(gene) for gene in np.flatnonzero(inherited.any(axis=0))}
-            active, number = active.next(used, done.fitness, self.effort.survivors), number + 1
+            active, number = self.after(done), number + 1
+
+    def after(self, done: Round) -> Active | None:
+        """What is active in the next round, if there is one."""
+        order = by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)
+        return done.active.next(done.population[order], done.fitness, self.effort.survivors)
 
     def supernet(self, number: int, active: Active) -> Supernet:
         """The supernet of a round that is done."""
@@ -133,13 +135,14 @@ class Evolution:
         )
         population = self._networks(part, own, distribution, inherited, number)
         device = torch.device("cpu") if self.where is None else self.where.device
-        score = SupernetProbability(supernet, self.batches, device).estimate(population).mean
+        scores = SupernetAccuracy(supernet, self.batches, device).scores(population)
         return Round(
             number,
             active,
             part.to_whole(population),
             own[0].cost(population),
-            score,
+            np.array([one.true_class_probability for one in scores]),
+            np.array([one.accuracy for one in scores]),
             distribution.fitness(),
             sum(one > 0 for one in over),
         )
@@ -152,16 +155,10 @@ class Evolution:
         inherited: Population,
         number: int,
     ) -> Population:
-        """Drawn at shares of the first budget, and inherited ones that still stand, [n, genes] of the part."""
+        """Likely ones, and inherited ones that still stand, [n, genes] of the part."""
         rng = np.random.default_rng([self.seed, 6, number])
-        least = float(own[0].cost(cheapest(part, own[0].cost)[None])[0])
-        found = [part.from_whole(inherited[part.contains(inherited)])]
-        for share in _SHARES:
-            limit = least + share * (own[0].limit - least)
-            nearer = [Budget(own[0].name, limit, own[0].cost), *own[1:]]
-            drawn = draw(part, project(part, distribution.mean(), nearer), rng, self.effort.networks)
-            found.append(unique_genotypes(repair(part, drawn, nearer, rng))[: self.effort.networks // len(_SHARES)])
-        population = unique_genotypes(np.concatenate(found))
+        found = likely_networks(part, distribution.mean(), own, rng, self.effort.networks)
+        population = unique_genotypes(np.concatenate([part.from_whole(inherited[part.contains(inherited)]), found]))
         inside: Population = population[feasible(own, population)]
         return inside
 
@@ -173,5 +170,5 @@ def _read(path: Path, inputs: str, number: int, active: Active) -> Round:
         raise HwnasError(f"{path} is damaged or was edited ({e}); delete it to do the round again") from None
     if kept["inputs"] != inputs:
         raise HwnasError(f"{path} is of another round, space, recipe or budget: delete it, or give another folder")
-    arrays = {name: np.array(kept[name]) for name in ("population", "cost", "score", "fitness")}
+    arrays = {name: np.array(kept[name]) for name in ("population", "cost", "score", "accuracy", "fitness")}
     return Round(number, active, steps_over=kept["steps_over"], **arrays)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from hwnas.search.differentiable import Distribution, StraightThroughDistribution, draw
+from hwnas.search.differentiable.projection import project
 from hwnas.spaces import Population
 from hwnas.training.paths import PathSampler
 from latency_tables.arrays import Floats
@@ -33,7 +34,10 @@ class FitnessDistribution(StraightThroughDistribution):
 
 @dataclass(frozen=True)
 class AllowedPaths(PathSampler):
-    """Every value that a distribution allows as often as any other: every branch in half of the networks."""
+    """Every value that a distribution allows as often as any other, as far as the budgets let it.
+
+    The paper has every branch in half of the networks; then most are larger than any that is looked for.
+    """
 
     distribution: Distribution
     count: int = 1
@@ -45,5 +49,6 @@ class AllowedPaths(PathSampler):
 
     def paths(self, rng: np.random.Generator, progress: float) -> Population:
         """Each gene on its own."""
-        allowed = self.distribution.allowed.numpy()
-        return draw(self.distribution.space, allowed / allowed.sum(axis=1, keepdims=True), rng, self.count)
+        space, allowed = self.distribution.space, self.distribution.allowed.numpy()
+        even = allowed / allowed.sum(axis=1, keepdims=True)
+        return draw(space, project(space, even, self.distribution.budgets), rng, self.count)

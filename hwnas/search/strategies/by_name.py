@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hwnas.search.problem import Problem
 from hwnas.search.strategies._base import SearchStrategy
 from hwnas.spaces import Population
 from latency_tables import HwnasError
+
+if TYPE_CHECKING:
+    from hwnas.search.differentiable import Distribution
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class StrategyEntry:
 
     One that takes thousands is given a cheap accuracy, such as a predictor's; one that takes few, the expensive one.
     One that learns a `table` needs no answers but those it was made from: other budgets are searched without any.
-    In a run that `evolves`, it searches the part of a space that rounds of NSE left.
+    In a run that `evolves`, it searches the part of a space that rounds of NSE left. In a run that `learns` a kind of
+    `hwnas.search.differentiable`, the supernet learns with it; elsewhere few answers teach it.
     """
 
     module: str
@@ -29,12 +33,18 @@ class StrategyEntry:
     options: Mapping[str, Any] = field(default_factory=dict)
     table: bool = False
     evolves: bool = False
+    learns: str | None = None
 
     @property
     def make(self) -> Callable[..., SearchStrategy]:
         """Called with a problem and keywords it gives the strategy."""
         kind = getattr(import_module(f"hwnas.search.strategies.{self.module}"), self.name)
         return partial(kind, **self.options)
+
+    @property
+    def distribution(self) -> type[Distribution] | None:
+        """The kind that a run learns together with the supernet."""
+        return None if self.learns is None else getattr(import_module("hwnas.search.differentiable"), self.learns)
 
 
 STRATEGIES: Mapping[str, StrategyEntry] = {
@@ -49,6 +59,10 @@ STRATEGIES: Mapping[str, StrategyEntry] = {
     "dirichlet": StrategyEntry("distribution", "DirichletStrategy", "few"),
     "gaussian": StrategyEntry("distribution", "GaussianStrategy", "few"),
     "pruned": StrategyEntry("distribution", "PrunedStrategy", "few"),
+    "drnas": StrategyEntry("distribution", "DirichletStrategy", "few", learns="DirichletDistribution"),
+    "balenas": StrategyEntry("distribution", "GaussianStrategy", "few", learns="GaussianDistribution"),
+    "ddpnas": StrategyEntry("distribution", "PrunedStrategy", "few", learns="PrunedDistribution"),
+    "da2s": StrategyEntry("distribution", "SoftmaxStrategy", "few", learns="AnnealedDistribution"),
     "nse": StrategyEntry("nsga2", "NSGA2Strategy", "thousands", evolves=True),
     "gp-ucb": StrategyEntry("bayesian", "BayesianStrategy", "few"),
     "evolution": StrategyEntry("evolution", "EvolutionStrategy", "few"),

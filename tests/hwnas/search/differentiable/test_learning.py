@@ -13,7 +13,8 @@ from hwnas.search.differentiable import (
     SoftmaxDistribution,
 )
 from hwnas.search.differentiable.expectation import expected
-from hwnas.search.differentiable.learning import most_probable, train_distribution
+from hwnas.search.differentiable.learning import train_distribution
+from hwnas.search.differentiable.likely import most_probable
 from hwnas.spaces import NasBenchMacro, every_network, load_space
 from hwnas.training import Recipe, Supernet
 from latency_tables import HwnasError
@@ -88,7 +89,7 @@ def test_the_budget_is_kept_at_every_step_and_at_the_end(kind, macro, layers, ba
     assert max(costs) <= layers.limit
     assert not np.allclose(distribution.mean(), start)
     assert len(curve.epoch) == 8
-    arch = most_probable(distribution)
+    arch = most_probable(macro, distribution.mean(), [layers])
     assert layers.cost(arch[None])[0] <= layers.limit
     logs = np.log(np.maximum(distribution.mean(), 1e-30))
     every = every_network(macro)

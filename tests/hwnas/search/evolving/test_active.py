@@ -8,16 +8,29 @@ from hwnas.spaces import NasBenchMacro, nse_space
 from latency_tables import HwnasError
 
 
+def networks(*branches):
+    """Of eight genes, by the branches that are there."""
+    return np.array([[int(gene in of) for gene in range(8)] for of in branches]).reshape(-1, 8)
+
+
 def test_survivors_stay_by_fitness_and_unseen_ones_come_in():
     active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((3, 4), ()))
     fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
-    # of the first place's 0, 1 and 2 the two fittest stay; nothing waits at the second, which keeps what is used
-    after = active.next({0, 1, 2, 5, 7}, fitness, most=2)
+    # three branches of the first place have no room together: the two fittest stay; nothing waits at the second
+    after = active.next(networks({0, 1, 2, 5, 7}), fitness, most=2)
     assert after == Active(genes=((1, 2, 3), (7, 5)), unseen=((4,), ()))
     # branch 0 is gone for good; one unused makes room for the last
-    last = after.next({1, 3, 7}, fitness, most=2)
+    last = after.next(networks({1, 3, 7}), fitness, most=2)
     assert last == Active(genes=((1, 3, 4), (7,)), unseen=((), ()))
-    assert last.next({1}, fitness, most=2) is None
+    assert last.next(networks({1}), fitness, most=2) is None
+
+
+def test_whole_networks_stay_before_fit_branches():
+    active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((3, 4), (4,)))
+    fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
+    # the first network stays, unfit as it is; the second has no room beside it, the third has
+    after = active.next(networks({0, 5}, {1, 2, 7}, {0, 6}), fitness, most=2)
+    assert after == Active(genes=((0, 1, 3), (6, 5, 4)), unseen=((4,), ()))
 
 
 def test_every_branch_is_seen_before_the_end():
@@ -32,8 +45,8 @@ def test_every_branch_is_seen_before_the_end():
             assert {*genes, *unseen} <= {*stage}
             assert len(genes) <= 4
         seen |= {gene for genes in active.genes for gene in genes}
-        used = {gene for gene in seen if rng.random() < 0.5}
-        active, rounds = active.next(used, rng.random(len(space.cardinalities)), most=2), rounds + 1
+        front = part.sample(rng, 3)
+        active, rounds = active.next(front, rng.random(len(space.cardinalities)), most=2), rounds + 1
     assert seen == set(range(len(space.cardinalities)))
     assert rounds <= 1 + 4  # 11 branches: 4, and two more at least in each round
 

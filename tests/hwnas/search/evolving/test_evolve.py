@@ -105,7 +105,9 @@ def test_unfit_branches_go_for_good(small, few):
     assert distribution.fitness()[4] < -60
     drawn = AllowedPaths(distribution, 400).paths(np.random.default_rng(0), 0.5)
     assert drawn[:, 4].sum() == 0
-    assert drawn.mean(axis=0)[[0, 8]] == pytest.approx([0.5, 0.5], abs=0.1)
+    assert drawn.mean(axis=0)[[0, 8]] == pytest.approx([3 / 8, 3 / 8], abs=0.1)  # three of the eight that are left
+    free = AllowedPaths(FitnessDistribution(small), 400).paths(np.random.default_rng(0), 0.5)
+    assert free.mean(axis=0) == pytest.approx(np.full(9, 0.5), abs=0.1)
 
 
 def test_paths_of_a_part_have_only_its_branches(small):
