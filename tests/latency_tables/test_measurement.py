@@ -109,9 +109,9 @@ def test_without_a_quiet_moment_the_two_quietest_count(visit):
     assert (s.groups, s.ratio) == (2, (44 / 11 + 66 / 13) / 2)
 
 
-def test_quiet_is_within_seven_per_cent():
-    assert is_quiet(107.0, 100.0)
-    assert not is_quiet(107.1, 100.0)
+def test_quiet_is_within_three_per_cent():
+    assert is_quiet(103.0, 100.0)
+    assert not is_quiet(103.1, 100.0)
 
 
 def test_failed_visits_are_left_out_of_the_summary(visit):
