@@ -154,31 +154,42 @@ class Contest:
 
     def _evolved(self, where: Path, method: str) -> Winner:
         effort = replace(self.effort, inherit=method != "nse-fresh")
-        recipe = self._recipe(max(1, self.epochs // effort.rounds(self.space)))
+        rounds_of = effort.rounds(self.space)
+        each = max(1, self.epochs // (2 * rounds_of))  # one half of all steps; the other is for what survives
         kind = {"nse-macs": ByMACs, "nse-angle": ByAngle}.get(method, Evolution)
-        evolution = kind(self.space, [self.budget], self.batches, recipe, self.seed, where, effort)
+        evolution = kind(self.space, [self.budget], self.batches, self._recipe(each), self.seed, where, effort)
         rounds = list(evolution.rounds())
         draw_rounds(self.space, rounds, self.budget.limit).savefig(where / "evolution.png", dpi=130)
         volumes = [hypervolume(one.accuracy, one.cost / self.budget.limit, 0.0, 1.0) for one in rounds]
-        last = rounds[-1]
-        over = sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
-        supernet = evolution.supernet(last.number, last.active)
-        return self._best(last.active.part(self.space), supernet, where, last.front, tuple(volumes), over)
+        last, over = rounds[-1], sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
+        part, start = evolution.survivors(last), evolution.supernet(last.number, last.active)
+        supernet = self._trained(part, where, self.epochs - len(rounds) * each, start)
+        return self._best(part, supernet, where, last.front[part.contains(last.front)], tuple(volumes), over)
+
+    def _trained(
+        self,
+        part: Subspace,
+        where: Path,
+        epochs: int,
+        start: Supernet | None = None,
+        sampler: PathSampler | None = None,
+    ) -> Supernet:
+        """A supernet of the part: as many networks of the size that is searched as can be."""
+        path = where / "supernet.safetensors"
+        if sampler is None:  # uniform, but for what the budget makes of it
+            sampler = DrawnPaths(SoftmaxDistribution(part, budgets_of_part(part, [self.budget])), count=1)
+        supernet, _ = train_supernet(
+            part, self.batches, self._recipe(epochs), self.seed, path, sampler=sampler, start=start
+        )
+        return supernet
 
     def _rival(self, where: Path, method: str) -> Winner:
-        space, sampler = self._space_of(method)
-        path = where / "supernet.safetensors"
-        supernet, _ = train_supernet(space, self.batches, self._recipe(self.epochs), self.seed, path, sampler=sampler)
-        return self._best(space, supernet, where)
-
-    def _space_of(self, method: str) -> tuple[Subspace, PathSampler]:
-        part = Subspace(self.space, {})
+        part, sampler = Subspace(self.space, {}), None
         if method == "single-path":
-            return part, SamplesOf(OneBranch(self.space.preset, self.space.num_classes))
+            sampler = SamplesOf(OneBranch(self.space.preset, self.space.num_classes))
         if method == "random-subset":
             part = Active.first(self.space, self.effort.active, np.random.default_rng([self.seed, 9])).part(self.space)
-        # uniform, but for what the budget makes of it: as many networks of the size that is searched as can be
-        return part, DrawnPaths(SoftmaxDistribution(part, budgets_of_part(part, [self.budget])), count=1)
+        return self._best(part, self._trained(part, where, self.epochs, sampler=sampler), where)
 
     def _best(
         self,
@@ -205,21 +216,37 @@ class Contest:
     def _promising(
         self, part: Subspace, supernet: Supernet, method: str, known: Population | None
     ) -> Iterator[Genotype]:
-        """Networks inside the budget, some generations of mutations of the best."""
-        rng, budgets = np.random.default_rng([self.seed, 7]), budgets_of_part(part, [self.budget])
+        """Networks that use the budget, so that all methods are compared at equal ms; mutations of the best follow."""
+        rng, (budget,) = np.random.default_rng([self.seed, 7]), budgets_of_part(part, [self.budget])
         drawn: Subspace | OneBranch = part
         if method == "single-path":
-            drawn, budgets = OneBranch(self.space.preset, self.space.num_classes), [self.budget]
+            drawn, budget = OneBranch(self.space.preset, self.space.num_classes), self.budget
         scores = SupernetProbability(supernet, self.batches)
-        population = sample_within(drawn, budgets, rng, _FIRST)
+        population = sample_within(drawn, [budget], rng, _FIRST)
         if known is not None:
-            population = unique_genotypes(np.concatenate([part.from_whole(known), population]))
+            population = np.concatenate([part.from_whole(known), population])
+        population = unique_genotypes(filled(drawn, population, budget, rng))
         score = scores.estimate(population).mean
         for _ in range(_GENERATIONS):
             parents = population[np.argsort(-score)[:_PARENTS]]
             children = drawn.mutate(np.repeat(parents, _CHILDREN // _PARENTS, axis=0), rng)
-            fresh = unique_genotypes(repair(drawn, children, budgets, rng), exclude=population)
+            inside = filled(drawn, repair(drawn, children, [budget], rng), budget, rng)
+            fresh = unique_genotypes(inside, exclude=population)
             if len(fresh):
                 population = np.concatenate([population, fresh])
                 score = np.concatenate([score, scores.estimate(fresh).mean])
         yield from population[np.argsort(-score)[: self.finalists]]
+
+
+def filled(space: Subspace | OneBranch, population: Population, budget: Budget, rng: np.random.Generator) -> Population:
+    """Networks [n, genes] inside a budget with branches added in random order, as many as it holds."""
+    full = population.copy()
+    for arch in full:
+        for gene in rng.permutation(np.flatnonzero((arch == 0) & (np.array(space.cardinalities) == 2))):
+            (place,) = (stage for stage in space.stages if gene in stage)
+            if isinstance(space, OneBranch) and arch[list(place)].any():
+                continue
+            arch[gene] = 1
+            if budget.cost(arch[None])[0] > budget.limit:
+                arch[gene] = 0
+    return full

@@ -3,8 +3,8 @@
 search: on `nse-32`, inside the median predicted latency of random networks, of two branches per place on average.
 NSE's rounds (weights of branches that stay are kept; `nse-fresh`: not; `nse-macs`, `nse-angle`: the branches survive
 that have the most MACs, or whose weights turned most), against one supernet of as many steps on a random subset of the
-pool, on the whole pool, and on networks of one branch per place. Each supernet scores 120
-networks inside the budget; the best four are trained alike, validation picks one, and the device measures it.
+pool, on the whole pool, and on networks of one branch per place. Each supernet scores some 120
+networks that use the budget; the best four are trained alike, validation picks one, and the device measures it.
 
 bookkeeping: what a round costs beside the training on 22 places of 72 branches, in a process of its own.
 """

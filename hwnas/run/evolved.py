@@ -82,26 +82,26 @@ class EvolvedSpace(Stages):
         return Evolution(inputs.space, [self.first().limit], batches, self._recipe, seed, where, _EFFORT, inputs.where)
 
     @cached_property
-    def _last(self) -> tuple[int, Active]:
-        """The number of the last round, and what was active in it."""
+    def _evolved(self) -> Result:
+        """How many rounds there were, which branches were active in the last, and what every gene may be at the end."""
 
         def work(progress: Progress) -> Result:
             self._evolution.folder.mkdir(parents=True, exist_ok=True)
             rounds = list(self._evolution.rounds(progress))
             draw_rounds(self.inputs.space, rounds, self.first().limit.limit).savefig(self._picture, dpi=150)
             last = rounds[-1]
-            return {"rounds": last.number, "genes": last.active.genes, "unseen": last.active.unseen}
+            allowed = self._evolution.survivors(last).allowed
+            return {"rounds": last.number, "active": last.active.genes, "allowed": allowed}
 
-        said = self.folder.do(self._stage, work)
-        genes, unseen = (tuple(tuple(stage) for stage in said[name]) for name in ("genes", "unseen"))
-        return said["rounds"], Active(genes, unseen)
+        return self.folder.do(self._stage, work)
 
     @property
     def part(self) -> Subspace:
-        """The part that the last round left."""
-        return self._last[1].part(self.space)
+        """The part of the space that survived the last round."""
+        return Subspace(self.space, dict(enumerate(self._evolved["allowed"])))
 
     @property
     def supernet(self) -> Supernet:
-        """With the weights of the last round."""
-        return self._evolution.supernet(*self._last)
+        """That of the last round."""
+        active = Active(tuple(map(tuple, self._evolved["active"])), ())
+        return self._evolution.supernet(self._evolved["rounds"], active)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from benchmarks._evolving_rivals import OneBranch, Winner
+from benchmarks._evolving_rivals import OneBranch, Winner, filled
 from benchmarks.evolving_space import search_figures
-from hwnas.spaces import nse_space
+from hwnas.search import Budget
+from hwnas.spaces import Subspace, nse_space
 
 
 def test_figures_by_hand():
@@ -36,3 +37,20 @@ def test_one_branch_per_place_at_most():
     assert changed.max() == 1
     assert (changed == 1).mean() > 0.8
     assert space.mutate(drawn[:0], rng).shape == (0, 77)
+
+
+def test_a_budget_is_filled():
+    space, rng = nse_space("nse-32"), np.random.default_rng(0)
+    budget = Budget(
+        "branches",
+        12.0,
+        space.additive({op: float(op.kind not in ("stem", "project", "head")) for op in space.all_ops}),
+    )
+    part, none = Subspace(space, dict.fromkeys(range(33), (0,))), np.zeros((5, 77), dtype=np.int64)
+    full = filled(
+        part, none, Budget("branches", 12.0, part.additive(dict.fromkeys(part.all_ops, 1.0)).plus_constant(-4.0)), rng
+    )
+    assert full.sum(axis=1).tolist() == [12] * 5
+    assert full[:, :33].sum() == 0  # these the part does not have
+    alone = filled(OneBranch(space.preset), none, budget, rng)
+    assert alone.reshape(5, 7, 11).sum(axis=2).tolist() == [[1] * 7] * 5

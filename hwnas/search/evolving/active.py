@@ -38,24 +38,36 @@ class Active:
         return Subspace(space, {**values, **{gene: (0, 1) for genes in self.genes for gene in genes}})
 
     def next(self, front: Population, fitness: Floats, most: int) -> Active | None:
-        """What is active after a round. None when no branch is unseen anywhere.
+        """What is active after a round: survivors, more of them only where fewer wait, and unseen ones for the rest.
 
-        `most` branches of a place stay at most, more only where fewer wait. First whole networks of `front` [n, genes],
-        in their order, as far as they leave room for each other; then other branches that some network of it uses, by
-        `fitness` [genes]. Unseen ones come in for the rest.
+        None when no branch is unseen anywhere. Arguments as of `survivors`.
         """
         if not any(self.unseen):
             return None
         rooms = [max(most, len(active) - len(waiting)) for active, waiting in zip(self.genes, self.unseen, strict=True)]
-        used = set(np.flatnonzero(front.sum(axis=0)).tolist())
-        whole, genes, unseen = self._whole(front, rooms), [], []
-        for active, waiting, room in zip(self.genes, self.unseen, rooms, strict=True):
-            survivors = sorted(used.intersection(active), key=lambda gene: (gene not in whole, -fitness[gene], gene))
-            kept = survivors[:room]
+        genes, unseen = [], []
+        for active, kept, waiting in zip(self.genes, self._kept(front, fitness, rooms), self.unseen, strict=True):
             come = len(active) - len(kept)
             genes.append((*kept, *waiting[:come]))
             unseen.append(waiting[come:])
         return Active(tuple(genes), tuple(unseen))
+
+    def survivors(self, front: Population, fitness: Floats, most: int) -> Active:
+        """The `most` best branches of each place and no other.
+
+        First those of whole networks of `front` [n, genes], in their order, as far as they leave room for each other;
+        then others that some network of it uses, by `fitness` [genes].
+        """
+        return Active(self._kept(front, fitness, [most] * len(self.genes)), ())
+
+    def _kept(self, front: Population, fitness: Floats, rooms: Sequence[int]) -> tuple[Genes, ...]:
+        whole, used = self._whole(front, rooms), set(np.flatnonzero(front.sum(axis=0)).tolist())
+
+        def order(gene: int) -> tuple[bool, float, int]:
+            return gene not in whole, -fitness[gene], gene
+
+        places = zip(self.genes, rooms, strict=True)
+        return tuple(tuple(sorted(used.intersection(active), key=order)[:room]) for active, room in places)
 
     def _whole(self, front: Population, rooms: Sequence[int]) -> set[int]:
         """Branches of the networks that can stay as they are."""

@@ -33,6 +33,13 @@ def test_whole_networks_stay_before_fit_branches():
     assert after == Active(genes=((0, 1, 3), (6, 5, 4)), unseen=((4,), ()))
 
 
+def test_what_is_left_at_the_end_has_no_more_than_the_survivors():
+    active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((), ()))
+    fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
+    left = active.survivors(networks({0, 1, 2, 5, 7}, {2, 6}), fitness, most=2)
+    assert left == Active(genes=((2, 1), (6, 7)), unseen=())  # the second network is whole, the first has no room
+
+
 def test_every_branch_is_seen_before_the_end():
     space = nse_space("nse-32")
     active, rng, seen, rounds = Active.first(space, 4, np.random.default_rng(0)), np.random.default_rng(1), set(), 0
