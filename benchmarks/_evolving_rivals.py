@@ -155,16 +155,16 @@ class Contest:
     def _evolved(self, where: Path, method: str) -> Winner:
         effort = replace(self.effort, inherit=method != "nse-fresh")
         rounds_of = effort.rounds(self.space)
-        each = max(1, self.epochs // (2 * rounds_of))  # one half of all steps; the other is for what survives
+        each = max(1, self.epochs // (2 * rounds_of))  # one half of all steps; the other is for what is left
         kind = {"nse-macs": ByMACs, "nse-angle": ByAngle}.get(method, Evolution)
         evolution = kind(self.space, [self.budget], self.batches, self._recipe(each), self.seed, where, effort)
         rounds = list(evolution.rounds())
         draw_rounds(self.space, rounds, self.budget.limit).savefig(where / "evolution.png", dpi=130)
         volumes = [hypervolume(one.accuracy, one.cost / self.budget.limit, 0.0, 1.0) for one in rounds]
         last, over = rounds[-1], sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
-        part, start = evolution.survivors(last), evolution.supernet(last.number, last.active)
+        part, start = evolution.left(last), evolution.supernet(last.number, last.active)
         supernet = self._trained(part, where, self.epochs - len(rounds) * each, start)
-        return self._best(part, supernet, where, last.front[part.contains(last.front)], tuple(volumes), over)
+        return self._best(part, supernet, where, last.front, tuple(volumes), over)
 
     def _trained(
         self,

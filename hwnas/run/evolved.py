@@ -90,14 +90,14 @@ class EvolvedSpace(Stages):
             rounds = list(self._evolution.rounds(progress))
             draw_rounds(self.inputs.space, rounds, self.first().limit.limit).savefig(self._picture, dpi=150)
             last = rounds[-1]
-            allowed = self._evolution.survivors(last).allowed
+            allowed = self._evolution.left(last).allowed
             return {"rounds": last.number, "active": last.active.genes, "allowed": allowed}
 
         return self.folder.do(self._stage, work)
 
     @property
     def part(self) -> Subspace:
-        """The part of the space that survived the last round."""
+        """The part of the space that is left after the last round."""
         return Subspace(self.space, dict(enumerate(self._evolved["allowed"])))
 
     @property

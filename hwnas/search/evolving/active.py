@@ -38,9 +38,11 @@ class Active:
         return Subspace(space, {**values, **{gene: (0, 1) for genes in self.genes for gene in genes}})
 
     def next(self, front: Population, fitness: Floats, most: int) -> Active | None:
-        """What is active after a round: survivors, more of them only where fewer wait, and unseen ones for the rest.
+        """What is active after a round. None when no branch is unseen anywhere.
 
-        None when no branch is unseen anywhere. Arguments as of `survivors`.
+        `most` branches of a place survive at most, more only where fewer wait. First those of whole networks of `front`
+        [n, genes], in their order, as far as they leave room for each other; then others that some network of it uses,
+        by `fitness` [genes]. Unseen ones come in for the rest.
         """
         if not any(self.unseen):
             return None
@@ -52,13 +54,9 @@ class Active:
             unseen.append(waiting[come:])
         return Active(tuple(genes), tuple(unseen))
 
-    def survivors(self, front: Population, fitness: Floats, most: int) -> Active:
-        """The `most` best branches of each place and no other.
-
-        First those of whole networks of `front` [n, genes], in their order, as far as they leave room for each other;
-        then others that some network of it uses, by `fitness` [genes].
-        """
-        return Active(self._kept(front, fitness, [most] * len(self.genes)), ())
+    def used(self, front: Population) -> Active:
+        """Those that some network of `front` [n, genes] uses, and no other."""
+        return Active(tuple(tuple(gene for gene in genes if front[:, gene].any()) for genes in self.genes), ())
 
     def _kept(self, front: Population, fitness: Floats, rooms: Sequence[int]) -> tuple[Genes, ...]:
         whole, used = self._whole(front, rooms), set(np.flatnonzero(front.sum(axis=0)).tolist())

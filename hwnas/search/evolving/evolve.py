@@ -4,7 +4,7 @@ A round has some branches of each place active. It trains a supernet on networks
 every other step on images held out, the fitness of the branches, whose expected cost is projected on the budgets. Then
 networks are drawn at several shares of the budget and scored, those on the front of earlier rounds again; of the front
 as many networks stay whole as there is room for, and branches not seen before come in, until all were seen. What
-survives the last round is a small space: train its supernet on, and search it.
+the last front uses is a small space: train its supernet on, and search it.
 """
 
 from __future__ import annotations
@@ -93,15 +93,12 @@ class Evolution:
 
     def after(self, done: Round) -> Active | None:
         """What is active in the next round, if there is one."""
-        return done.active.next(self._by_volume(done), done.fitness, self.effort.survivors)
+        order = by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)
+        return done.active.next(done.population[order], done.fitness, self.effort.survivors)
 
-    def survivors(self, last: Round) -> Subspace:
-        """The part of the space that is left at the end."""
-        return last.active.survivors(self._by_volume(last), last.fitness, self.effort.survivors).part(self.space)
-
-    def _by_volume(self, done: Round) -> Population:
-        ordered: Population = done.population[by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)]
-        return ordered
+    def left(self, last: Round) -> Subspace:
+        """The part of the space that is left at the end: what the last front uses."""
+        return last.active.used(last.front).part(self.space)
 
     def supernet(self, number: int, active: Active) -> Supernet:
         """The supernet of a round that is done."""

@@ -33,11 +33,9 @@ def test_whole_networks_stay_before_fit_branches():
     assert after == Active(genes=((0, 1, 3), (6, 5, 4)), unseen=((4,), ()))
 
 
-def test_what_is_left_at_the_end_has_no_more_than_the_survivors():
-    active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((), ()))
-    fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
-    left = active.survivors(networks({0, 1, 2, 5, 7}, {2, 6}), fitness, most=2)
-    assert left == Active(genes=((2, 1), (6, 7)), unseen=())  # the second network is whole, the first has no room
+def test_what_is_left_at_the_end_is_what_the_front_uses():
+    active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((3,), ()))
+    assert active.used(networks({2, 5}, {0, 5})) == Active(genes=((0, 2), (5,)), unseen=())
 
 
 def test_every_branch_is_seen_before_the_end():

@@ -49,9 +49,9 @@ def test_every_round_is_inside_the_budget_and_found_again(evolution, small, few)
         assert part.contains(one.population).all()
         assert (np.diff(few.cost(one.front)) > 0).all()
         assert ((one.accuracy >= 0) & (one.accuracy <= 1)).all()
-    left = evolution.survivors(rounds[-1])
-    assert all(sum(left.cardinalities[gene] == 2 for gene in stage) <= EFFORT.survivors for stage in small.stages)
-    assert left.contains(rounds[-1].front).any()  # one network of the front stays whole at least
+    left = evolution.left(rounds[-1])
+    assert left.contains(rounds[-1].front).all()
+    assert left.cardinalities.count(2) == (rounds[-1].front.sum(axis=0) > 0).sum()
     told = []
     again = list(evolution.rounds(lambda done, total, what: told.append(what)))
     assert told == []  # nothing was trained or scored again
