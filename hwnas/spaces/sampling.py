@@ -96,9 +96,9 @@ def _spread_beside(random: Population, space: Genotypes, macs: Mapping[Op, float
     """
     one_each = dict.fromkeys(space.all_ops, 1.0)
     ops, total = space.additive(one_each), space.additive(macs)
-    most_ops, most, within = float(ops(random).max()), np.inf, _anything
+    most_ops, most, within = float(ops(random).max(initial=0.0)), np.inf, _anything
     if _ends(space, one_each)[1] > _MANY_OPS * most_ops:
-        most = float(total(random).max())
+        most = float(total(random).max(initial=0.0))
 
         def within(population: Population) -> NDArray[np.bool_]:
             fewer: NDArray[np.bool_] = ops(population) <= most_ops

@@ -130,3 +130,4 @@ def test_no_network_is_much_larger_than_random_ones_where_branches_stand_side_by
     assert total(archs).max() <= 1.05 * total(random).max()
     assert archs.sum(axis=1).max() <= random.sum(axis=1).max()
     assert (total(archs) < 0.8 * total(random).min()).any()
+    assert len(calibration_networks(space, macs, 0, 0)) == 0  # a kit without whole networks asks for none
