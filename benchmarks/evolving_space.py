@@ -3,8 +3,8 @@
 search: on `nse-32`, inside the median predicted latency of random networks, of two branches per place on average.
 NSE's rounds (weights of branches that stay are kept; `nse-fresh`: not; `nse-macs`, `nse-angle`: the branches survive
 that have the most MACs, or whose weights turned most), against one supernet of as many steps on a random subset of the
-pool, on the whole pool, and on networks of one branch per place. Each supernet scores some 120
-networks that use the budget; the best four are trained alike, validation picks one, and the device measures it.
+pool, on the whole pool, and on networks of one branch per place. Each supernet scores some 120 networks that use the
+budget; the best four are trained alike, validation picks one, and the device measures it.
 
 bookkeeping: what a round costs beside the training on 22 places of 72 branches, in a process of its own.
 """
@@ -57,7 +57,7 @@ def bookkeeping() -> dict[str, float]:
     space, rng = nse_space("nse-72"), np.random.default_rng(0)
     cost = space.additive({op: float(rng.random()) for op in space.all_ops})
     started = time.perf_counter()
-    active = Active.first(space, 5, rng)
+    active = Active.first(space, Effort().active, rng)
     part = active.part(space)
     (free,) = budgets_of_part(part, [Budget("ms", np.inf, cost)])
     budget = Budget("ms", float(np.quantile(free.cost(part.sample(rng, 1000)), 0.25)), cost)
@@ -66,7 +66,7 @@ def bookkeeping() -> dict[str, float]:
     networks = repair(part, distribution.sample(rng, _NETWORKS), own, rng)
     assert len(networks) == _NETWORKS
     front = by_volume(rng.random(_NETWORKS), own[0].cost(networks), 0.0, budget.limit)
-    after = active.next(part.to_whole(networks[front]), distribution.fitness(), 3)
+    after = active.next(part.to_whole(networks[front]), distribution.fitness(), Effort().survivors)
     assert after is not None
     seconds = time.perf_counter() - started
     logs: dict[tuple[int, ...], Floats] = {(gene,): rng.normal(size=2) for gene in range(len(space.cardinalities))}
@@ -125,7 +125,7 @@ def main() -> None:
     if options.part == "bookkeeping":
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             figures = pool.submit(bookkeeping).result()
-        publish("evolving_space", figures, {"space": "nse-72", "active": 5}, 0, {}, options.save)
+        publish("evolving_space", figures, {"space": "nse-72", "active": Effort().active}, 0, {}, options.save)
         return
     with tempfile.TemporaryDirectory() as scratch:
         options.out = options.out or Path(scratch)

@@ -134,17 +134,21 @@ class AccuracyModel(Stages):
         return SupernetAccuracy(self.supernet, self.batches, self.inputs.where.device)
 
     @contextmanager
-    def answers(self, progress: Progress = silent) -> Iterator[Journaled]:
-        """Scores by the supernet, each network journalled as it is evaluated."""
+    def answers(self, name: str = "", progress: Progress = silent) -> Iterator[Journaled]:
+        """Scores by the supernet, each network journalled as it is evaluated; `progress` hears of them by `name`."""
+
+        def told(done: int, total: int, _best: str) -> None:
+            progress(done, total, name)
+
         digest = self.supernet_digest
         path = self.folder.path / "journals" / f"scores-{digest[:8]}.jsonl"
         scores = SupernetProbability(self.supernet, self.batches, self.inputs.where.device)
         with Journal(path, {"supernet": digest, "score": SCORE}) as journal:
-            yield Journaled(self.space, scores, journal, InProcess(), progress)
+            yield Journaled(self.space, scores, journal, InProcess(), told)
 
     def evaluate(self, archs: Population, name: str, progress: Progress) -> Floats:
         """Scores of networks [n, genes], journalled one by one, [n]."""
-        with self.answers(lambda done, total, _best: progress(done, total, name)) as scores:
+        with self.answers(name, progress) as scores:
             return scores.estimate(archs).mean
 
     @cached_property

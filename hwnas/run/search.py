@@ -214,11 +214,7 @@ class SearchStage(Stages):
         """What a distribution learned with the supernet holds likely, the most probable network first."""
         s = self.settings
         archs = likely_networks(self.space, mean, problem.budgets, np.random.default_rng([s.seed, 9]), s.queries)
-
-        def told(done: int, total: int, _best: str) -> None:
-            progress(done, total, "scores of likely networks")
-
-        with self.accuracy_model.answers(told) as accuracy:
+        with self.accuracy_model.answers("scores of likely networks", progress) as accuracy:
             seen = replace(problem, accuracy=accuracy).evaluate(archs)
         return seen, Pairs(seen.population, seen.accuracy)
 

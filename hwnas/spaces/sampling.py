@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.spaces.genotypes import Genotypes, every_network, first_rows, unique_genotypes
 from latency_tables import Op
@@ -94,21 +93,15 @@ def _spread_beside(random: Population, space: Genotypes, macs: Mapping[Op, float
     Where all branches of a place may stand side by side, caches are full of those of the largest networks, which nobody
     searches: what they tell of the others is wrong.
     """
-    one_each = dict.fromkeys(space.all_ops, 1.0)
-    ops, total = space.additive(one_each), space.additive(macs)
-    most_ops, most, within = float(ops(random).max(initial=0.0)), np.inf, _anything
-    if _ends(space, one_each)[1] > _MANY_OPS * most_ops:
-        most = float(total(random).max(initial=0.0))
-
-        def within(population: Population) -> NDArray[np.bool_]:
-            fewer: NDArray[np.bool_] = ops(population) <= most_ops
-            return fewer
-
-    return spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN, most, within)
+    most_ops, most = (float(space.additive(of)(random).max(initial=0.0)) for of in (_one_each(space), macs))
+    if _ends(space, _one_each(space))[1] <= _MANY_OPS * most_ops:
+        most_ops = most = np.inf
+    return spread_networks(space, macs, np.random.default_rng([seed, 4]), count // _ONE_SPREAD_IN, most, most_ops)
 
 
-def _anything(population: Population) -> NDArray[np.bool_]:
-    return np.ones(len(population), dtype=bool)
+def _one_each(space: Genotypes) -> Mapping[Op, float]:
+    """Every op counts as one."""
+    return dict.fromkeys(space.all_ops, 1.0)
 
 
 def _occurrences(space: Genotypes, population: Population) -> Floats:
@@ -124,21 +117,21 @@ def spread_networks(
     rng: np.random.Generator,
     count: int,
     most: float = np.inf,
-    within: Callable[[Population], NDArray[np.bool_]] = _anything,
+    most_ops: float = np.inf,
 ) -> Population:
     """Genotypes [n, genes] whose additive costs lie evenly between the least and the most of the space, n <= count.
 
-    Random networks walk towards their targets, of `most` at most, by mutations that bring them closer and keep them
-    `within` [n].
+    Random networks walk towards their targets, of `most` at most, by mutations that bring them closer and give them
+    `most_ops` ops at most.
     """
-    total, (least, largest) = space.additive(cost), _ends(space, cost)
+    ops, total, (least, largest) = space.additive(_one_each(space)), space.additive(cost), _ends(space, cost)
     target = np.linspace(least, min(most, largest), count)
     population = space.sample(rng, count)
     off = np.abs(total(population) - target)
     for _ in range(_STEPS):
         proposed = space.mutate(population, rng)
         closer = np.abs(total(proposed) - target)
-        better = (closer < off) & within(proposed)
+        better = (closer < off) & (ops(proposed) <= most_ops)
         population = np.where(better[:, None], proposed, population)
         off = np.where(better, closer, off)
     return unique_genotypes(population[rng.permutation(count)])

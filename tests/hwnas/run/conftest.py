@@ -20,3 +20,18 @@ class Listener:
 @pytest.fixture
 def listener():
     return Listener()
+
+
+@pytest.fixture
+def little_effort():
+    """Settings of a run that is as short as runs can be."""
+    return {
+        "limit": 300,
+        "rounds": 1,
+        "calibration_networks": 15,
+        "heldout_networks": 2,
+        "supernet_epochs": 1,
+        "pairs": 10,
+        "finalists": 2,
+        "train_epochs": 1,
+    }

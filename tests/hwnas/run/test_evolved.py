@@ -9,25 +9,12 @@ from hwnas.run import Run, Settings
 from hwnas.run.check import check_run
 from latency_tables import HwnasError
 
-EFFORT = {
-    "space": "nse-32",
-    "strategy": "nse",
-    "limit": 300,
-    "rounds": 1,
-    "calibration_networks": 15,
-    "heldout_networks": 2,
-    "supernet_epochs": 1,
-    "pairs": 10,
-    "evaluations": 100,
-    "finalists": 2,
-    "train_epochs": 1,
-}
-
 
 @pytest.mark.slow
 @pytest.mark.measures
-def test_the_winner_is_of_the_part_that_evolved(tmp_path, listener):
-    with Run(Settings(**EFFORT), tmp_path / "run", listener) as run:
+def test_the_winner_is_of_the_part_that_evolved(tmp_path, listener, little_effort):
+    effort = {**little_effort, "space": "nse-32", "strategy": "nse", "evaluations": 100}
+    with Run(Settings(**effort), tmp_path / "run", listener) as run:
         run.profile()
         choice = run.branches.choose({})
         whole, part = run.inputs.space, run.accuracy_model.space
@@ -39,11 +26,11 @@ def test_the_winner_is_of_the_part_that_evolved(tmp_path, listener):
             assert one.predicted_upper_ms <= run.branches.budget.ms
         assert len(list((tmp_path / "run" / "evolving").glob("*/round-*.json"))) == 4
         budget_ms = run.branches.budget.ms
-    with Run(Settings(**EFFORT), tmp_path / "run", listener) as again:  # nothing is evolved twice
+    with Run(Settings(**effort), tmp_path / "run", listener) as again:  # nothing is evolved twice
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "evolving").rglob("*")}
         assert [one.text for one in again.branches.choose({}).finalists] == [one.text for one in choice.finalists]
         assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "evolving").rglob("*")} == before
-    tighter = Settings(**EFFORT, budget_ms=0.7 * budget_ms)
+    tighter = Settings(**effort, budget_ms=0.7 * budget_ms)
     with Run(tighter, tmp_path / "run", listener) as other:  # another budget leaves another part
         assert all(one.predicted_upper_ms <= 0.7 * budget_ms for one in other.branches.choose({}).finalists)
     assert len(list((tmp_path / "run" / "evolving").iterdir())) == 2
