@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -20,6 +21,7 @@ from latency_tables import HwnasError
 LOCAL = "local"
 _AHEAD = 2  # jobs beyond the room there is, so that no worker waits for its next one
 _CONNECT_S = 10.0
+_WATCHED_S = 0.5  # gRPC looks at a channel every .2 seconds
 _LOOK_AGAIN_S = 60.0  # whether there still is a node that can do the jobs
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # else every retry is told on standard output, where our answers go
@@ -54,18 +56,22 @@ class RayWorkers(Workers):
         self._address, self._cpus, self._retries = address, cpus, retries
         self._asks = dict(asks or {"CPU": 1})
         self._connected = False
+        self._leaving = ExitStack()
         self._sent: tuple[object, Any] | None = None
         self._runs: WeakSet[Generator[tuple[int, Any]]] = WeakSet()
 
     def __enter__(self) -> Self:
         self._connected = not self._ray.is_initialized()
         if self._connected:
+            if self._address.startswith("ray://"):
+                self._leaving.enter_context(_no_word_of_closed_channels())
             start = {"num_cpus": self._cpus, "include_dashboard": False} if self._address == LOCAL else {}
             try:
                 with _environment(_QUIET), warnings.catch_warnings(action="ignore"):
                     _check_somebody_listens(self._address)
                     self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **start)
             except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as e:
+                self._leaving.close()
                 why = " ".join(str(e).split())
                 if "client connection timeout" in why:  # what Ray Client also says to a token that is missing
                     why += "; set RAY_AUTH_MODE=token if it asks for Ray's token"
@@ -76,8 +82,9 @@ class RayWorkers(Workers):
         for run in list(self._runs):  # whoever stopped listening may still hold it; Ray must be there when it closes
             run.close()
         self._sent = None
-        if self._connected:
-            self._ray.shutdown()
+        with self._leaving:
+            if self._connected:
+                self._ray.shutdown()
 
     def run(self, work: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[tuple[int, Result]]:
         """As they end. `work` is sent again only when it is another object than the last time."""
@@ -178,6 +185,25 @@ def _check_somebody_listens(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+
+
+@contextmanager
+def _no_word_of_closed_channels() -> Iterator[None]:
+    """gRPC's thread that watches a channel may look once more after the channel is closed; its traceback is noise."""
+    said, before = threading.excepthook, set(threading.enumerate())
+
+    def say(unhandled: threading.ExceptHookArgs) -> None:
+        if "Cannot monitor channel state" not in str(unhandled.exc_value):
+            said(unhandled)
+
+    threading.excepthook = say
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            if thread.daemon:
+                thread.join(_WATCHED_S)
+        threading.excepthook = said
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from hwnas.workers import RayWorkers
+from hwnas.workers.ray_workers import _no_word_of_closed_channels
 from latency_tables import HwnasError
 
 pytest.importorskip("ray", reason="needs ray: pip install 'hwnas[ray]'")
@@ -150,6 +152,31 @@ def test_a_cluster_that_dies_is_one_line(tmp_path):
     assert driver.returncode == 1
     assert f"\nthe Ray cluster at {mortal.address} is gone: " in f"\n{complaint}"
     assert "Traceback" not in complaint
+
+
+def test_a_channel_closed_under_the_thread_that_watches_it_is_not_told(monkeypatch):
+    from grpc import insecure_channel
+    from grpc._cython.cygrpc import StatusCode
+
+    told = []
+    monkeypatch.setattr(threading, "excepthook", lambda unhandled: told.append(str(unhandled.exc_value)))
+
+    def close_a_watched_channel():
+        channel = insecure_channel("127.0.0.1:1")
+        channel.subscribe(lambda state: None)
+        channel._channel.close(StatusCode.cancelled, "closed too early")  # the race of `channel.close()`, won
+
+    with _no_word_of_closed_channels():
+        close_a_watched_channel()
+        other = threading.Thread(target=int, args=["not a number"])
+        other.start()
+        other.join()
+    assert len(told) == 1
+    assert "not a number" in told[0]
+
+    close_a_watched_channel()
+    wait_until(lambda: len(told) == 2)
+    assert "closed too early" in told[1]
 
 
 def test_the_contract_is_kept_and_ray_does_not_talk_in_between(head):
