@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,7 @@ class Training:
     percentile: int
     seed: int
     passes: int
+    size: int
 
     @property
     def name(self) -> str:
@@ -85,6 +86,9 @@ def budget_of(bench: ScoredSpace, cost: str, percentile: int) -> Budget:
     return Budget(cost, float(np.percentile(function(bench.population), percentile)), function)
 
 
+_images = cache(macro_data)
+
+
 def run_training(training: Training, data_folder: Path, work: Path) -> dict[str, Found]:
     """What was found inside each budget, by the budget's name; kept in `work`."""
     torch.set_num_threads(1)
@@ -92,8 +96,8 @@ def run_training(training: Training, data_folder: Path, work: Path) -> dict[str,
     kept = work / f"{training.name}.json"
     if kept.exists():
         return {name: Found(**found) for name, found in json.loads(kept.read_bytes()).items()}
-    recipe = MacroRecipe("uniform", training.passes, training.seed, scored_images=_SCORED_IMAGES)
-    bench = MacroTraining.of(recipe, macro_data(data_folder, recipe.size))
+    recipe = MacroRecipe("uniform", training.passes, training.seed, size=training.size, scored_images=_SCORED_IMAGES)
+    bench = MacroTraining.of(recipe, _images(data_folder, recipe.size))
     scored = kept_scores(data_folder, KEPT)
     search_in = _rival if training.kind == "uniform" else _distribution
     found = dict(search_in(training, bench, scored, work / f"{training.name}.safetensors"))
@@ -144,9 +148,9 @@ def _name(cost: str, percentile: int) -> str:
     return f"{cost} {percentile}"
 
 
-def trainings(seed: int, seeds: int, passes: int, kinds: tuple[str, ...]) -> Iterator[Training]:
+def trainings(seed: int, seeds: int, passes: int, size: int, kinds: tuple[str, ...]) -> Iterator[Training]:
     """The rival of each seed first, which takes longest."""
-    make = partial(Training, passes=passes)
+    make = partial(Training, passes=passes, size=size)
     for one in range(seed, seed + seeds):
         yield make("uniform", "all", 0, one)
         for kind in kinds:

@@ -119,9 +119,9 @@ def main() -> None:
         details = {str(asdict(trial)): asdict(one) for trial, one in outcomes.items()}
         publish("differentiable", figures(outcomes), settings, save[0], details, save[1])
     else:
-        jobs = trainings(options.seed, options.seeds, options.passes, tuple(options.kinds))
+        jobs = trainings(options.seed, options.seeds, options.passes, options.size, tuple(options.kinds))
         found = dict(_all(options, jobs, partial(run_training, work=options.work)))
-        settings = {"space": "nasbench-macro", "passes": options.passes, "seeds": options.seeds}
+        settings = {"space": "nasbench-macro", "passes": options.passes, "size": options.size, "seeds": options.seeds}
         answers = {job.name: {budget: asdict(one) for budget, one in of.items()} for job, of in found.items()}
         publish("differentiable", macro_figures(found), settings, save[0], answers, save[1])
 
@@ -144,6 +144,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--kinds", nargs="+", choices=list(TRAINED_KINDS), default=list(TRAINED_KINDS))
     parser.add_argument("--passes", type=int, default=3500, help="batches of 64 through a network, forth and back")
+    parser.add_argument("--size", type=int, default=16, help="pixels of the images that nasbench-macro trains with")
     parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "hwnas-differentiable", help="goes on there")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="searches at a time, one core each")
     parser.add_argument("--data-folder", type=Path, default=DATA_FOLDER)

@@ -81,7 +81,7 @@ class Measured:
         """Times of all networks over that of the reference network, from some rounds."""
         visits = [v for v in self.network_visits if v.round in rounds]
         done, quiet_us = by_key(visits), quiet_reference_us(visits)
-        return np.array([summarise(done[model.key], quiet_us).ratio for model in self.networks.models])
+        return np.array([summarise(done[model.key], quiet_us).lower_ratio for model in self.networks.models])
 
     def table(self, source: str, rounds: int, networks: int) -> LatencyTable:
         """The table that fewer rounds, or networks, would have given."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,11 @@ class SearchSpace(Genotypes):
         others are branches of one op or none, whose modules are `Residual`; skip and mean of the branches add up.
         """
         return tuple((slot,) for slot in range(len(self.slots)))
+
+    @property
+    def late_genes(self) -> Collection[int]:
+        """Branches that an evolving space takes up after all others: none by default."""
+        return ()
 
     def at_places(self, arch: Genotype) -> Iterator[tuple[tuple[int, Ops], ...]]:
         """Which slots have ops at each place of a network, with those; the first slot always."""

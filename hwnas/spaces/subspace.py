@@ -142,6 +142,11 @@ class Subspace(SearchSpace):
         return self.whole.places
 
     @property
+    def late_genes(self) -> Collection[int]:
+        """The whole space's."""
+        return self.whole.late_genes
+
+    @property
     def stages(self) -> tuple[tuple[int, ...], ...]:
         """The whole space's."""
         return self.whole.stages

@@ -170,7 +170,7 @@ class Workbench:
 def _ratios(plan: Plan, visits: Sequence[Measurement]) -> Floats:
     """Times of a plan's models over that of the reference network, [models]."""
     done, quiet_us = by_key(visits), quiet_reference_us(visits)
-    return np.array([summarise(done[model.key], quiet_us).ratio for model in plan.models])
+    return np.array([summarise(done[model.key], quiet_us).lower_ratio for model in plan.models])
 
 
 def _error_pct(model: LatencyModel) -> float:

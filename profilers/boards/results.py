@@ -47,7 +47,8 @@ def import_results(folder: Path) -> BoardResults:
             quiet_us, left = known_quiet_us(of_networks), lacking(networks, of_networks, protocol)
             done = [(m.key, seen[m.key]) for m in networks.models if m.key not in left and _has_times(seen[m.key])]
     reference_ms = table.provenance.reference_us / 1e3
-    return BoardResults(table, [(key, summarise(mine, quiet_us).ratio * reference_ms) for key, mine in done], damaged)
+    networks_ms = [(key, summarise(mine, quiet_us).lower_ratio * reference_ms) for key, mine in done]
+    return BoardResults(table, networks_ms, damaged)
 
 
 def _has_times(visits: list[Measurement]) -> bool:

@@ -27,13 +27,13 @@ def test_figures_of_searches():
 
 def test_figures_of_trainings():
     def training(kind, seed):
-        return Training(kind, "MACs", 25, seed, 100)
+        return Training(kind, "MACs", 25, seed, 100, 16)
 
     found = {
         training("uniform", 0): {"MACs 25": Found("a", 1.0, False), "ms 25": Found("b", 0.5, False)},
         training("softmax", 0): {"MACs 25": Found("c", 0.4, False, 2, 3.0)},
         training("softmax", 1): {"MACs 25": Found("c", 0.8, True, 0, 3.0)},
-        Training("softmax", "ms", 25, 0, 100): {"ms 25": Found("c", 0.7, False, 0, 3.0)},
+        Training("softmax", "ms", 25, 0, 100, 16): {"ms 25": Found("c", 0.7, False, 0, 3.0)},
         training("annealed", 0): {"MACs 25": Found("c", 1.1, False, 0, 0.2)},
     }
     said = macro_figures(found)

@@ -63,6 +63,7 @@ def test_summary_is_the_median_of_rounds(visit):
     ]
     s = summarise(rounds)
     assert s.ratio == 6.0
+    assert s.lower_ratio == 5.0  # half way from the fastest of three to the median
     # ln 6/4, ln 6/6, ln 50/6: MAD ln 1.5; t(.975, 2) = 4.3027; the median's error is 1.2533 sigma / sqrt(n)
     factor = 1.5 ** (4.302652729749462 * 1.4826 * 1.2533 / 3**0.5)
     assert s.ratio_ci95 == pytest.approx((6 / factor, 6 * factor))
@@ -86,6 +87,7 @@ def test_no_interval_reaches_zero(visit):
 def test_one_group_says_nothing_of_its_spread(visit):
     s = summarise([visit([[10, 20]], [2, 4])])
     assert (s.ratio, s.ratio_ci95, s.ci95_pct) == (5.0, (5.0, 5.0), 0.0)
+    assert s.lower_ratio == 5.0
 
 
 def test_equal_rounds_still_have_an_interval(visit):
@@ -100,6 +102,7 @@ def test_only_groups_of_quiet_moments_count(visit):
     assert summarise(visits).ratio == np.median([4.6, (4.0 + 55 / 10.5) / 2])
     quiet = summarise(visits, quiet_us=10.0)
     assert (quiet.ratio, quiet.groups, quiet.rounds) == (4.1, 2, 2)
+    assert quiet.lower_ratio == 4.05
     assert (quiet.min_us, quiet.raw_median_us) == (40.0, 46.0)  # of all runs
 
 

@@ -23,13 +23,17 @@ class Active:
 
     @classmethod
     def first(cls, space: SearchSpace, count: int, rng: np.random.Generator) -> Active:
-        """`count` random branches of each place. Raises `HwnasError` where there are fewer, or genes of more values."""
-        if set(space.cardinalities) != {2}:
+        """`count` random branches of each place, all of a place with fewer; late genes of the space come in last.
+
+        Raises `HwnasError` where the space has no branches, or fewer than `count` at every place.
+        """
+        pools = branch_genes(space)
+        if not any(pools):
             raise HwnasError(f"{space.name} has no places with branches to choose from; nse-32 is such a space")
-        if count < 2 or any(len(stage) < count for stage in space.stages):
-            least = min(map(len, space.stages))
-            raise HwnasError(f"{count} active branches per place: {space.name} has {least}, and at least 2 are needed")
-        orders = [tuple(int(gene) for gene in rng.permutation(stage)) for stage in space.stages]
+        if not 2 <= count <= max(map(len, pools)):
+            most = max(map(len, pools))
+            raise HwnasError(f"{count} active branches per place: {space.name} has {most}, and at least 2 are needed")
+        orders = [_order(space, pool, rng) for pool in pools]
         return cls(tuple(order[:count] for order in orders), tuple(order[count:] for order in orders))
 
     def part(self, space: SearchSpace) -> Subspace:
@@ -75,3 +79,16 @@ class Active:
             if all(len(union.intersection(active)) <= room for active, room in zip(self.genes, rooms, strict=True)):
                 whole = union
         return whole
+
+
+def branch_genes(space: SearchSpace) -> tuple[Genes, ...]:
+    """The genes of branches that may be there or not, by the places of a space that have branches."""
+    by_place = ([space.slots[slot] for slot in branches] for _, *branches in space.places if branches)
+    return tuple(
+        tuple(gene for slot in slots if len(slot.choices) == 2 for gene in slot.genes or ()) for slots in by_place
+    )
+
+
+def _order(space: SearchSpace, pool: Genes, rng: np.random.Generator) -> Genes:
+    drawn = [int(gene) for gene in rng.permutation(pool)]
+    return tuple(sorted(drawn, key=lambda gene: gene in space.late_genes))

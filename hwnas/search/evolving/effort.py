@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwnas.search.evolving.active import branch_genes
 from hwnas.spaces import SearchSpace
 
 
@@ -23,5 +24,5 @@ class Effort:
 
     def rounds(self, space: SearchSpace) -> int:
         """How many there are at most, until every branch of `space` was active."""
-        waiting = max(map(len, space.stages)) - self.active
+        waiting = max(map(len, branch_genes(space))) - self.active
         return 1 + max(0, -(-waiting // (self.active - self.survivors)))

@@ -7,8 +7,8 @@ from hwnas.spaces.nse.space import NSESpace, Preset
 from latency_tables import HwnasError
 
 
-def _mobile(name: str, pool: tuple[Candidate, ...]) -> Preset:
-    return Preset(name, 224, (16, 24, 40, 80, 96, 192, 320), "NRNNNRNNNRNNNENNNRNNNE", pool, head_width=1024)
+def _mobile(name: str, pool: tuple[Candidate, ...], late: int = 0) -> Preset:
+    return Preset(name, 224, (16, 24, 40, 80, 96, 192, 320), "NRNNNRNNNRNNNENNNRNNNE", pool, 1024, late)
 
 
 def _first_pool() -> tuple[Candidate, ...]:
@@ -20,10 +20,10 @@ def _nse_27() -> Preset:
 
 
 def _nse_72() -> Preset:
-    """The paper's second space: the first with grouped 1x1 convolutions beside."""
+    """The paper's second space: grouped 1x1 convolutions, taken up once the first pool is used up."""
     kernels, grouped = (3, 5, 7, 9, 11), ((1, 2), (2, 1), (2, 2))
     more = [candidate for groups in grouped for candidate in inverted_residuals(kernels, groups)]
-    return _mobile("nse-72", (*_first_pool(), *more))
+    return _mobile("nse-72", (*_first_pool(), *more), late=len(more))
 
 
 def _nse_gpu() -> Preset:

@@ -27,7 +27,8 @@ _BRANCHES = 2  # per place of a random network, on average
 class Preset:
     """Everything that makes one member of the family.
 
-    `plan` has a letter per place: N keeps the width, E takes the next of `widths`, R takes it at half the size.
+    `plan` has a letter per place: N keeps the width, E takes the next of `widths`, R takes it at half the size. The
+    last `late` candidates of the pool are a second one, which an evolving space takes up after the first.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Preset:
     plan: str
     pool: tuple[Candidate, ...]
     head_width: int
+    late: int = 0
 
 
 class NSESpace(SearchSpace):
@@ -65,6 +67,12 @@ class NSESpace(SearchSpace):
     def gene_names(self) -> tuple[str, ...]:
         """`place1.k3e6` and so on; places count from 1."""
         return tuple(f"place{i}.{c.text}" for i in range(1, len(self.preset.plan) + 1) for c in self.preset.pool)
+
+    @cached_property
+    def late_genes(self) -> frozenset[int]:
+        """Branches of the second pool."""
+        first = len(self.preset.pool) - self.preset.late
+        return frozenset(gene for genes in self.stages for gene in genes[first:])
 
     @property
     def gene_values(self) -> tuple[tuple[str, ...], ...]:

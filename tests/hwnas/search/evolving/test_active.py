@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hwnas.search.evolving.active import Active
-from hwnas.spaces import NasBenchMacro, nse_space
+from hwnas.search.evolving.effort import Effort
+from hwnas.spaces import NasBenchMacro, Subspace, nse_space
 from latency_tables import HwnasError
 
 
@@ -56,12 +57,40 @@ def test_every_branch_is_seen_before_the_end():
     assert rounds <= 1 + 4  # 11 branches: 4, and two more at least in each round
 
 
+def test_a_second_pool_waits_for_the_first():
+    space = nse_space("nse-72")
+    active = Active.first(space, 5, np.random.default_rng(0))
+    for stage, genes, unseen in zip(space.stages, active.genes, active.unseen, strict=True):
+        assert {*genes, *unseen[:22]} == {*stage[:27]}
+        assert list(unseen[:22]) != sorted(unseen[:22])
+        assert {*unseen[22:]} == {*stage[27:]}
+
+
+def test_branches_that_are_not_allowed_never_come_in():
+    whole = nse_space("nse-32")
+    allowed = dict.fromkeys((*whole.stages[0][:8], whole.stages[1][0]), (0,)) | {whole.stages[2][0]: (1,)}
+    space = Subspace(whole, allowed)
+    active = Active.first(space, 5, np.random.default_rng(0))
+    pools = [{*genes, *unseen} for genes, unseen in zip(active.genes, active.unseen, strict=True)]
+    assert pools[0] == {*whole.stages[0][8:]}
+    assert pools[1] == {*whole.stages[1][1:]}
+    assert pools[2] == {*whole.stages[2][1:]}
+    assert pools[3] == {*whole.stages[3]}
+    assert Effort(active=5, survivors=3).rounds(space) == 4
+    part = active.part(space)
+    assert part.size == 2 ** (3 + 6 * 5)
+    networks = space.to_whole(part.to_whole(part.sample(np.random.default_rng(1), 5)))
+    assert networks[:, whole.stages[2][0]].all()
+    assert not networks[:, whole.stages[1][0]].any()
+
+
 @pytest.mark.parametrize(
     ("space", "count", "says"),
     [
         (nse_space("nse-32"), 12, "12 active branches per place: nse-32 has 11"),
         (nse_space("nse-32"), 1, "at least 2"),
         (NasBenchMacro(), 2, "nasbench-macro has no places with branches"),
+        (Subspace.of_texts(NasBenchMacro(), ["*=0,1"]), 2, "nasbench-macro has no places with branches"),
     ],
 )
 def test_pools_that_do_not_fit(space, count, says):
