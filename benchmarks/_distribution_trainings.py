@@ -159,7 +159,7 @@ def trainings(seed: int, seeds: int, passes: int, size: int, kinds: tuple[str, .
 
 
 def macro_figures(found: dict[Training, dict[str, Found]]) -> dict[str, float]:
-    """Mean regrets, in how many budgets each kind is as good as the rival, and how budgets were kept."""
+    """Mean regrets, in how many budgets of each cost a kind is as good as the rival, and how budgets were kept."""
     by_kind: dict[str, dict[str, list[Found]]] = {}
     for training, answers in found.items():
         for budget, one in answers.items():
@@ -174,7 +174,9 @@ def macro_figures(found: dict[Training, dict[str, Found]]) -> dict[str, float]:
     for kind, budgets in means.items():
         figures[f"regret_points.{kind}"] = float(np.mean(list(budgets.values())))
         figures[f"regret_points_worst.{kind}"] = max(budgets.values())
-        figures[f"budgets_won.{kind}"] = sum(regret <= rival[budget] for budget, regret in budgets.items())
+        for cost in COSTS:
+            won = [regret <= rival[budget] for budget, regret in budgets.items() if budget.startswith(cost)]
+            figures[f"budgets_won.{kind}.{cost}"] = sum(won)
     figures["steps_over_budget"] = sum(one.steps_over for one in every)
     figures["over_budget"] = sum(one.over_budget for one in every)
     annealed = [one.gap_pct for ones in by_kind.get("annealed", {}).values() for one in ones]

@@ -145,11 +145,6 @@ def _check_strategy(strategy: StrategyEntry, space: SearchSpace) -> None:
     """Whether the space has what the strategy needs."""
     if strategy.evolves:
         Active.first(space, Effort().active, np.random.default_rng(0))
-    kind = strategy.distribution
-    if kind is not None and not kind.by_paths:
-        from hwnas.training.supernet import require_mixable  # late: torch takes a second
-
-        require_mixable(space)
 
 
 def _check_table(settings: Settings, space: SearchSpace, where: Path, target: Target | None) -> None:

@@ -196,13 +196,6 @@ class Supernet(nn.Module):
         return block
 
 
-@torch.no_grad()
-def require_mixable(space: SearchSpace) -> None:
-    """Raise `HwnasError` where `Supernet.mixed` would."""
-    weights = torch.ones(len(space.cardinalities), max(space.cardinalities))
-    Supernet(space).mixed(torch.zeros(2, *space.input_shape), weights)
-
-
 def _builds_its_own(space: SearchSpace) -> bool:
     """Whether its networks may be other than their ops put together by `assemble`."""
     if isinstance(space, Subspace):

@@ -40,8 +40,9 @@ def test_figures_of_trainings():
     assert said["rival_regret_points"] == pytest.approx(0.75)
     assert said["regret_points.softmax"] == pytest.approx(0.65)
     assert said["regret_points_worst.softmax"] == pytest.approx(0.7)
-    assert said["budgets_won.softmax"] == 1  # .6 against 1, but .7 against .5
-    assert said["budgets_won.annealed"] == 0
+    assert said["budgets_won.softmax.MACs"] == 1  # .6 against 1, but .7 against .5
+    assert said["budgets_won.softmax.ms"] == 0
+    assert said["budgets_won.annealed.MACs"] == 0
     assert (said["steps_over_budget"], said["over_budget"]) == (2, 1)
     assert said["rounding_gap_pct"] == pytest.approx(0.2)
 

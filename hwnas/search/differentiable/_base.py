@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hwnas.search.budget import Budget, InfeasibleBudget
@@ -28,7 +29,7 @@ class Distribution(ABC):
     no sum over genes.
     """
 
-    by_paths: bool = False  # whether it learns from networks drawn, and not from a mixture of all choices
+    by_mixture: bool = False  # whether it learns from a mixture of all choices, and not from single networks
 
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
         self.space, self.budgets, self.learning_rate = space, tuple(budgets), learning_rate
@@ -92,6 +93,10 @@ class Distribution(ABC):
         """
         self.step(-(torch.from_numpy(standardised(worth)) * self.log_probability(population)).mean())
 
+    def follow(self, gains: Tensor, generator: torch.Generator) -> None:
+        """Make values more likely that add more to the worth of networks, by `gains` [genes, values]."""
+        self.step(-(self.relaxed(generator) * gains).sum())
+
     def log_probability(self, population: Population) -> Tensor:
         """Of genotypes [n, genes], [n], with a gradient; -inf for what is not allowed.
 
@@ -128,6 +133,15 @@ def draw(space: SearchSpace, probabilities: Floats, rng: np.random.Generator, n:
     heights = probabilities.cumsum(axis=1)
     drawn = rng.random((n, len(heights), 1)) * heights[:, -1:]
     return space.canonical((drawn > heights).sum(axis=2))
+
+
+def draw_evenly(space: SearchSpace, allowed: NDArray[np.bool_], rng: np.random.Generator, n: int) -> Population:
+    """Genotypes [n, genes] with each value `allowed` [genes, values] of a gene as often as any other, canonical."""
+
+    def in_turn(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([rng.permutation(values) for _ in range(-(-n // len(values)))])[:n]
+
+    return space.canonical(np.stack([in_turn(np.flatnonzero(row)) for row in allowed], axis=1))
 
 
 def standardised(worth: Floats) -> Floats:

@@ -1,7 +1,9 @@
 """A distribution and the shared weights of a supernet learned together, a budget kept at every step.
 
-Weights learn from networks that the distribution draws; every other step the distribution learns from the loss, on
-images held out, of a mixture of all choices by drawn weights (first order, as in DrNAS and BaLeNAS).
+Weights learn from networks that the distribution draws; every other step the distribution learns from the losses of
+networks on images held out, by what each choice adds to them on average. DrNAS and BaLeNAS take the gradient of a
+mixture of all choices instead: with few steps that ends at networks of nothing but identities. NSE's branches, of which
+any number may be there, do learn from their mixture.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwnas.search.differentiable._base import Distribution
+from hwnas.search.differentiable._base import Distribution, draw_evenly
+from hwnas.search.differentiable.gains import Gains
 from hwnas.spaces import Population
 from hwnas.training import Batches, Recipe, Supernet, Where
 from hwnas.training.batches import Batch
@@ -27,6 +30,7 @@ from hwnas.training.trainer import train
 from latency_tables.progress import Progress, silent
 
 _EVERY, _WARMUP = 2, 0.2  # steps; the share of the training in which weights alone learn
+_PER_VALUE = 2  # networks with each value of a gene, in one step of the distribution
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class DistributionLearning(SupernetLearning):
     """The weights of a supernet by paths that `distribution` draws, and the distribution by images held out."""
 
     distribution: Distribution = None  # type: ignore[assignment]
+    gains: Gains = None  # type: ignore[assignment]
 
     def losses(self, module: nn.Module, batch: Batch, rng: np.random.Generator, progress: float) -> Iterator[Tensor]:
         """One per network drawn, after a step of the distribution where it is its turn."""
@@ -61,7 +66,7 @@ class DistributionLearning(SupernetLearning):
             device, processes = batch.images.device, Processes.current()
             part = (processes.rank, processes.count)
             held_out = self.batches.drawn(self.batches.data.validation, rng, part, device)
-            learn = self._learn_by_paths if self.distribution.by_paths else self._learn_by_mixture
+            learn = self._learn_by_mixture if self.distribution.by_mixture else self._learn_by_trials
             learn(module, held_out, rng, processes)
         yield from super().losses(module, batch, rng, progress)
 
@@ -73,20 +78,24 @@ class DistributionLearning(SupernetLearning):
         mean = torch.tensor(processes.sums(slope.double().flatten().tolist())).view_as(weights) / processes.count
         self.distribution.step((weights * mean).sum())
 
-    @torch.no_grad()
-    def _learn_by_paths(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
-        """By how much less the loss of a network is than that of the others; each value is in one network at least."""
-        paths = self.distribution.sample(rng, max(self.distribution.space.cardinalities))
-        losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in paths]
-        self.distribution.learn(paths, -np.array(processes.sums(losses)))
+    def _learn_by_trials(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
+        """By what each value gains on the others of its gene, in networks of all values alike."""
+        distribution = self.distribution
+        networks = _PER_VALUE * int(distribution.allowed.sum(dim=1).max())
+        drawn = draw_evenly(distribution.space, distribution.allowed.numpy(), rng, networks)
+        with torch.no_grad():
+            losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in drawn]
+        self.gains.observe(drawn, -np.array(processes.sums(losses)))
+        distribution.follow(self.gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
 
     def state(self) -> Mapping[str, Tensor]:
-        """What the distribution has learned."""
-        return {**super().state(), **self.distribution.tensors()}
+        """What the distribution has learned, and from what."""
+        return {**super().state(), **self.distribution.tensors(), **self.gains.tensors()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Give it back."""
         self.distribution.restore(state)
+        self.gains.restore(state)
 
 
 def train_distribution(
@@ -110,5 +119,6 @@ def train_distribution(
     if start is not None:
         supernet.inherit(start, known_only=True)
     paths = DrawnPaths(distribution) if sampler is None else sampler
-    work = DistributionLearning(supernet, batches, recipe, seed, teacher, paths, distribution=distribution)
+    gains = Gains(*distribution.allowed.shape)
+    work = DistributionLearning(supernet, batches, recipe, seed, teacher, paths, distribution=distribution, gains=gains)
     return supernet, train(work, path, progress, where)

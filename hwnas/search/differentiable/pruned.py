@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hwnas.search.budget import Budget
-from hwnas.search.differentiable._base import standardised
+from hwnas.search.differentiable._base import draw_evenly, standardised
 from hwnas.search.differentiable.softmax import SoftmaxDistribution
 from hwnas.spaces import Population, SearchSpace
 from latency_tables.arrays import Floats
@@ -26,16 +25,13 @@ _MOMENTUM = 0.9
 class PrunedDistribution(SoftmaxDistribution):
     """Numbers rise by what the networks with a value gained; in equal parts of a training the worst value goes."""
 
-    by_paths = True
-
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.3):
         super().__init__(space, budgets, learning_rate)
         self._velocity = torch.zeros_like(self.numbers)
 
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """As many networks with each value that is left of a gene as with any other, [n, genes]."""
-        columns = [_in_turn(np.flatnonzero(row), rng, n) for row in self.allowed.numpy()]
-        return self.space.canonical(np.stack(columns, axis=1))
+        return draw_evenly(self.space, self.allowed.numpy(), rng, n)
 
     def learn(self, population: Population, worth: Floats) -> None:
         """Every value by what its networks gain on the others, on average."""
@@ -47,6 +43,12 @@ class PrunedDistribution(SoftmaxDistribution):
         self._velocity.lerp_(torch.from_numpy(total / np.maximum(seen, 1)), 1 - _MOMENTUM)
         with torch.no_grad():
             self.numbers += self.learning_rate * self._velocity
+        self.keep_budgets()
+
+    @torch.no_grad()
+    def follow(self, gains: Tensor, generator: torch.Generator) -> None:
+        """Numbers rise by the gains."""
+        self.numbers += self.learning_rate * gains
         self.keep_budgets()
 
     def anneal(self, progress: float) -> None:
@@ -64,9 +66,3 @@ class PrunedDistribution(SoftmaxDistribution):
     def tensors(self) -> Mapping[str, Tensor]:
         """What values have gained, too."""
         return {**super().tensors(), "velocity": self._velocity}
-
-
-def _in_turn(values: NDArray[np.int64], rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-    rounds = [rng.permutation(values) for _ in range(-(-n // len(values)))]
-    found: NDArray[np.int64] = np.concatenate(rounds)[:n]
-    return found

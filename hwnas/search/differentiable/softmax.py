@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from hwnas.search.differentiable._adam import AdamDistribution
+from hwnas.search.differentiable.likely import most_probable
+
+_END = 0.95
 
 
 class SoftmaxDistribution(AdamDistribution):
@@ -27,14 +30,21 @@ class SoftmaxDistribution(AdamDistribution):
 class AnnealedDistribution(SoftmaxDistribution):
     """Ends at a network that can be built (DA2S, Tian et al. 2020, "Discretization-aware Architecture Search").
 
-    The entropy is added to every loss, with a weight that rises from 0 to 1 in the course of a training.
+    The entropy is added to every loss, with a weight that rises from 0 to 1 in the course of a training. Where a budget
+    binds, it holds one gene between two values whatever the weight; so at the end only the most probable network inside
+    the budgets is left.
     """
 
     weight: float = 0.0
 
     def anneal(self, progress: float) -> None:
-        """The weight of the entropy."""
+        """The weight of the entropy; for the last twentieth of a training, the network."""
         self.weight = progress
+        if progress >= _END and int(self.allowed.sum()) > len(self.allowed):
+            arch = most_probable(self.space, self.mean(), self.budgets)
+            self.allowed.zero_()
+            self.allowed[torch.arange(len(arch)), torch.from_numpy(arch)] = True
+            self.move_to(self.allowed.double())
 
     def step(self, loss: Tensor) -> None:
         """As any, with the entropy's share."""

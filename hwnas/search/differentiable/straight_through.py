@@ -16,6 +16,8 @@ class StraightThroughDistribution(SoftmaxDistribution):
     as in NSE (Ci et al. 2021), and the number of its branch less that of its absence is the paper's fitness.
     """
 
+    by_mixture = True
+
     def relaxed(self, generator: torch.Generator) -> Tensor:
         """Weights 0 and 1."""
         mean = self.probabilities()

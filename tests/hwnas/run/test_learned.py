@@ -1,15 +1,11 @@
 """Runs whose strategy learns a distribution over networks together with the supernet, inside the budget."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from hwnas.run import Run, Settings
-from hwnas.run.check import check_run
 from hwnas.search import STRATEGIES
 from hwnas.search.differentiable.likely import most_probable
-from latency_tables import HwnasError
 
 LEARNING = [name for name, entry in STRATEGIES.items() if entry.learns]
 
@@ -41,10 +37,3 @@ def test_the_most_probable_network_is_trained_and_inside_the_budget(tmp_path, li
     with Run(tighter, tmp_path / "run", listener) as other:  # another budget is learned inside of
         assert all(one.predicted_upper_ms <= 0.7 * budget.limit for one in other.branches.choose({}).finalists)
     assert listener.stages.count("supernet training") == 5
-
-
-def test_options_that_cannot_be_mixed_are_refused_before_any_work(tmp_path):
-    with pytest.raises(HwnasError, match="regnet-32 differ in shape and cannot be mixed"):
-        check_run(Settings(space="regnet-32", strategy="drnas"), Path(tmp_path / "run"), "search")
-    check_run(Settings(space="regnet-32", strategy="ddpnas"), Path(tmp_path / "run"), "search")  # learns by paths
-    assert not (tmp_path / "run").exists()

@@ -73,7 +73,7 @@ def test_options_of_different_shapes_cannot_be_mixed():
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_budget_is_kept_at_every_step_and_at_the_end(kind, macro, layers, batches, tmp_path):
     distribution, costs = kind(macro, [layers]), []
-    step, learn = distribution.step, distribution.learn
+    step, follow = distribution.step, distribution.follow
 
     def seen(call):
         def noted(*arguments):
@@ -82,7 +82,7 @@ def test_the_budget_is_kept_at_every_step_and_at_the_end(kind, macro, layers, ba
 
         return noted
 
-    distribution.step, distribution.learn = seen(step), seen(learn)
+    distribution.step, distribution.follow = seen(step), seen(follow)
     start = distribution.mean()
     _, curve = train_distribution(distribution, batches, Recipe(8, batch=16), 0, tmp_path / "one.safetensors")
     assert len(costs) >= 3
