@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
 
 from hwnas.search.budget import Budget, feasible
 from hwnas.search.differentiable._base import Distribution
@@ -80,15 +81,24 @@ def _check_learning(
     make: Callable[..., Distribution], space: SearchSpace, budgets: Sequence[Budget], rng: np.random.Generator
 ) -> None:
     """The cheapest network, the nearer the better, must become likely, with budgets kept at every step."""
-    distribution = make(space, budgets)
-    best = closest(space, budgets)[None] if budgets else space.sample(rng, 1)
-    before = float(distribution.log_probability(best).detach()[0])
-    for _ in range(_STEPS):
+    best = closest(space, budgets) if budgets else space.sample(rng, 1)[0]
+    gains = one_hot(torch.from_numpy(best), max(space.cardinalities)).double()
+
+    def from_networks(distribution: Distribution) -> None:
         drawn = distribution.sample(rng, 50)
         distribution.learn(drawn, (drawn == best).mean(axis=1))
-        _check_probabilities(distribution)
-    after = float(distribution.log_probability(best).detach()[0])
-    assert after > min(before + np.log(2), np.log(0.5)), "what gains must become likelier: it did not even double"
+
+    def from_gains(distribution: Distribution) -> None:
+        distribution.follow(gains, torch.Generator().manual_seed(int(rng.integers(2**62))))
+
+    for learn in (from_networks, from_gains):
+        distribution = make(space, budgets)
+        before = float(distribution.log_probability(best[None]).detach()[0])
+        for _ in range(_STEPS):
+            learn(distribution)
+            _check_probabilities(distribution)
+        after = float(distribution.log_probability(best[None]).detach()[0])
+        assert after > min(before + np.log(2), np.log(0.5)), "what gains must become likelier: it did not even double"
 
 
 def _check_pruning(make: Callable[..., Distribution], space: SearchSpace, budgets: Sequence[Budget]) -> None:

@@ -14,6 +14,7 @@ from hwnas.search.differentiable import (
     StraightThroughDistribution,
 )
 from hwnas.search.differentiable.contract import check_distribution
+from hwnas.search.differentiable.likely import most_probable
 from hwnas.spaces import NasBench201, NasBenchMacro, mbconv_space
 from latency_tables import HwnasError
 
@@ -96,6 +97,24 @@ def test_annealed_entropy_ends_at_a_network():
         distribution.step(0.0 * distribution.probabilities().sum())
     assert (distribution.mean().argmax(axis=1) == wanted).all()
     assert distribution.mean().max(axis=1).min() > 0.99
+
+
+def test_annealing_ends_at_a_network_where_a_budget_binds():
+    """Whose limit lies between two networks: an entropy alone leaves one gene between two values."""
+    budget = of_ops(SPACE, 0.2)
+    distribution = AnnealedDistribution(SPACE, [budget])
+    wanted = -torch.from_numpy(np.random.default_rng(2).random((8, 3)))
+    for step in range(200):
+        distribution.anneal(min(step / 200, 0.94))
+        distribution.step((distribution.probabilities() * wanted).sum())
+    assert distribution.expected(budget.cost) == pytest.approx(budget.limit, rel=1e-3)
+    assert distribution.mean().max(axis=1).min() < 0.99
+    likely = most_probable(SPACE, distribution.mean(), [budget])
+    distribution.anneal(0.95)
+    assert np.array_equal(distribution.mean(), np.eye(3)[likely])
+    distribution.step((distribution.probabilities() * wanted).sum())
+    assert np.array_equal(distribution.mean(), np.eye(3)[likely])
+    assert distribution.expected(budget.cost) == pytest.approx(budget.cost(likely[None])[0])
 
 
 def test_pruning_ends_at_the_best_network():
