@@ -40,7 +40,7 @@ KINDS: dict[str, type[Distribution]] = {
     "pruned": PrunedDistribution,
 }
 COSTS = ("MACs", "ms")
-_PASSES_PER_STEP = 2.8  # two networks, and every other step, but for the first fifth, a mixture of about two
+_PASSES_PER_STEP = 2.8  # two networks, and in the last two fifths of steps the forward third of six
 _SCORED_IMAGES, _EVALUATIONS = 500, 300
 
 

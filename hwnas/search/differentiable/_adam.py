@@ -16,13 +16,17 @@ _BETAS, _EPSILON = (0.5, 0.999), 1e-8
 
 
 class AdamDistribution(Distribution):
-    """`numbers` [genes, values] are moved by Adam with betas .5 and .999, as DARTS and its kin do."""
+    """`numbers` [genes, values] are moved by Adam with betas .5 and .999, as DARTS and its kin do.
+
+    With one step size for all: a budget weighs what genes gain against what they cost, and a step size of each number's
+    own would make all gains alike.
+    """
 
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
         super().__init__(space, budgets, learning_rate)
         self.numbers = torch.zeros(self.allowed.shape, dtype=torch.float64, requires_grad=True)
-        self._mean, self._square = torch.zeros_like(self.numbers), torch.zeros_like(self.numbers)
-        self._steps = torch.zeros((), dtype=torch.float64)
+        self._mean = torch.zeros_like(self.numbers)
+        self._square, self._steps = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
         self.keep_budgets()
 
     def step(self, loss: Tensor) -> None:
@@ -33,7 +37,7 @@ class AdamDistribution(Distribution):
         with torch.no_grad():
             self._steps += 1
             self._mean.lerp_(slope, 1 - first)
-            self._square.lerp_(slope.square(), 1 - second)
+            self._square.lerp_(slope.square().mean(), 1 - second)
             size = (self._square / (1 - second**self._steps)).sqrt() + _EPSILON
             self.numbers -= self.learning_rate * self._mean / (1 - first**self._steps) / size
         self.keep_budgets()

@@ -63,7 +63,7 @@ class Distribution(ABC):
             tensor.copy_(state[name])
 
     def anneal(self, progress: float) -> None:  # noqa: B027
-        """Be told how much of a training is over, 0 to 1."""
+        """Be told how much of the learning is over, 0 to 1."""
 
     def mean(self) -> Floats:
         """`probabilities` as an array."""

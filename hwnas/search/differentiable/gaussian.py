@@ -18,7 +18,8 @@ _PRIOR = 1e-3
 class GaussianDistribution(Distribution):
     """Logits are drawn around their means; a natural gradient moves means and spreads (variational online Newton).
 
-    A value that many losses said something of is drawn more narrowly, and moves less. No closed form is known for the
+    A value that many losses said something of is drawn more narrowly. All move by one step size: with each its own, a
+    budget could not weigh what genes gain against what they cost. No closed form is known for the
     mean of a softmax of a Gaussian: the softmax of the means stands for it.
     """
 
@@ -51,7 +52,7 @@ class GaussianDistribution(Distribution):
         with torch.no_grad():
             self._steps += 1
             self._scale.mul_(_DECAY).add_((1 - _DECAY) * slope.square())
-            self.means -= self.learning_rate * (slope + _PRIOR * self.means) / (self._scale + _PRIOR)
+            self.means -= self.learning_rate * (slope + _PRIOR * self.means) / (self._scale.mean() + _PRIOR)
         self.keep_budgets()
 
     @torch.no_grad()

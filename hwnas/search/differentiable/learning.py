@@ -1,9 +1,9 @@
 """A distribution and the shared weights of a supernet learned together, a budget kept at every step.
 
-Weights learn from networks that the distribution draws; every other step the distribution learns from the losses of
-networks on images held out, by what each choice adds to them on average. DrNAS and BaLeNAS take the gradient of a
-mixture of all choices instead: with few steps that ends at networks of nothing but identities. NSE's branches, of which
-any number may be there, do learn from their mixture.
+Weights learn from networks that the distribution draws. In the last part of the training the distribution learns too,
+in every step, from the losses of networks on images held out: by what each choice adds to them on average. Shared
+weights that have learned little prefer networks without ops. So does, for longer, the gradient of a mixture of all
+choices, which DrNAS and BaLeNAS take. NSE's branches, of which any number may be there, do learn from their mixture.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from hwnas.training.processes import Processes
 from hwnas.training.trainer import train
 from latency_tables.progress import Progress, silent
 
-_EVERY, _WARMUP = 2, 0.2  # steps; the share of the training in which weights alone learn
+_WARMUP = 0.6  # the share of a training in which weights alone learn
+_MIXTURE_EVERY, _MIXTURE_WARMUP = 2, 0.2  # steps, and the same, for what learns from a mixture
 _PER_VALUE = 2  # networks with each value of a gene, in one step of the distribution
 
 
@@ -60,13 +61,15 @@ class DistributionLearning(SupernetLearning):
 
     def losses(self, module: nn.Module, batch: Batch, rng: np.random.Generator, progress: float) -> Iterator[Tensor]:
         """One per network drawn, after a step of the distribution where it is its turn."""
-        self.distribution.anneal(progress)
-        if progress >= _WARMUP and rng.integers(_EVERY) == 0:
+        by_mixture = self.distribution.by_mixture
+        warmup, every = (_MIXTURE_WARMUP, _MIXTURE_EVERY) if by_mixture else (_WARMUP, 1)
+        self.distribution.anneal(max(0.0, (progress - warmup) / (1 - warmup)))
+        if progress >= warmup and rng.integers(every) == 0:
             assert isinstance(module, Supernet)
             device, processes = batch.images.device, Processes.current()
             part = (processes.rank, processes.count)
             held_out = self.batches.drawn(self.batches.data.validation, rng, part, device)
-            learn = self._learn_by_mixture if self.distribution.by_mixture else self._learn_by_trials
+            learn = self._learn_by_mixture if by_mixture else self._learn_by_trials
             learn(module, held_out, rng, processes)
         yield from super().losses(module, batch, rng, progress)
 

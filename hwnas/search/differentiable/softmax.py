@@ -30,15 +30,15 @@ class SoftmaxDistribution(AdamDistribution):
 class AnnealedDistribution(SoftmaxDistribution):
     """Ends at a network that can be built (DA2S, Tian et al. 2020, "Discretization-aware Architecture Search").
 
-    The entropy is added to every loss, with a weight that rises from 0 to 1 in the course of a training. Where a budget
-    binds, it holds one gene between two values whatever the weight; so at the end only the most probable network inside
-    the budgets is left.
+    The entropy is added to every loss, with a weight that rises from 0 to 1 in the course of the learning. Where a
+    budget binds, it holds one gene between two values whatever the weight; so at the end only the most probable network
+    inside the budgets is left.
     """
 
     weight: float = 0.0
 
     def anneal(self, progress: float) -> None:
-        """The weight of the entropy; for the last twentieth of a training, the network."""
+        """The weight of the entropy; for the last twentieth of the learning, the network."""
         self.weight = progress
         if progress >= _END and int(self.allowed.sum()) > len(self.allowed):
             arch = most_probable(self.space, self.mean(), self.budgets)
