@@ -135,13 +135,13 @@ def draw(space: SearchSpace, probabilities: Floats, rng: np.random.Generator, n:
     return space.canonical((drawn > heights).sum(axis=2))
 
 
-def draw_evenly(space: SearchSpace, allowed: NDArray[np.bool_], rng: np.random.Generator, n: int) -> Population:
-    """Genotypes [n, genes] with each value `allowed` [genes, values] of a gene as often as any other, canonical."""
+def draw_evenly(allowed: NDArray[np.bool_], rng: np.random.Generator, n: int) -> Population:
+    """Genotypes [n, genes] with each value `allowed` [genes, values] of a gene as often as any other; not canonical."""
 
     def in_turn(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate([rng.permutation(values) for _ in range(-(-n // len(values)))])[:n]
 
-    return space.canonical(np.stack([in_turn(np.flatnonzero(row)) for row in allowed], axis=1))
+    return np.stack([in_turn(np.flatnonzero(row)) for row in allowed], axis=1)
 
 
 def standardised(worth: Floats) -> Floats:

@@ -85,9 +85,10 @@ class DistributionLearning(SupernetLearning):
         """By what each value gains on the others of its gene, in networks of all values alike."""
         distribution = self.distribution
         networks = _PER_VALUE * int(distribution.allowed.sum(dim=1).max())
-        drawn = draw_evenly(distribution.space, distribution.allowed.numpy(), rng, networks)
+        drawn = draw_evenly(distribution.allowed.numpy(), rng, networks)
+        archs = distribution.space.canonical(drawn)  # `drawn` has idle genes of any value, so that none gains by it
         with torch.no_grad():
-            losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in drawn]
+            losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in archs]
         self.gains.observe(drawn, -np.array(processes.sums(losses)))
         distribution.follow(self.gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
 

@@ -31,7 +31,7 @@ class PrunedDistribution(SoftmaxDistribution):
 
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """As many networks with each value that is left of a gene as with any other, [n, genes]."""
-        return draw_evenly(self.space, self.allowed.numpy(), rng, n)
+        return self.space.canonical(draw_evenly(self.allowed.numpy(), rng, n))
 
     def learn(self, population: Population, worth: Floats) -> None:
         """Every value by what its networks gain on the others, on average."""
