@@ -15,6 +15,7 @@ from hwnas.search.differentiable.expectation import additive_bound, expected
 from hwnas.search.differentiable.projection import part_of, project
 from hwnas.search.feasibility import inside_part
 from hwnas.spaces import Population, SearchSpace
+from hwnas.spaces.sampling import in_turn
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats, Function
 
@@ -137,11 +138,7 @@ def draw(space: SearchSpace, probabilities: Floats, rng: np.random.Generator, n:
 
 def draw_evenly(allowed: NDArray[np.bool_], rng: np.random.Generator, n: int) -> Population:
     """Genotypes [n, genes] with each value `allowed` [genes, values] of a gene as often as any other; not canonical."""
-
-    def in_turn(values: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.concatenate([rng.permutation(values) for _ in range(-(-n // len(values)))])[:n]
-
-    return np.stack([in_turn(np.flatnonzero(row)) for row in allowed], axis=1)
+    return np.stack([in_turn(np.flatnonzero(row), rng, n) for row in allowed], axis=1)
 
 
 def standardised(worth: Floats) -> Floats:

@@ -19,8 +19,8 @@ class GaussianDistribution(Distribution):
     """Logits are drawn around their means; a natural gradient moves means and spreads (variational online Newton).
 
     A value that many losses said something of is drawn more narrowly. All move by one step size: with each its own, a
-    budget could not weigh what genes gain against what they cost. No closed form is known for the
-    mean of a softmax of a Gaussian: the softmax of the means stands for it.
+    budget could not weigh what genes gain against what they cost. No closed form is known for the mean of a softmax of
+    a Gaussian: the softmax of the means stands for it.
     """
 
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.3):

@@ -57,20 +57,21 @@ class DistributionLearning(SupernetLearning):
     """The weights of a supernet by paths that `distribution` draws, and the distribution by images held out."""
 
     distribution: Distribution = None  # type: ignore[assignment]
-    gains: Gains = None  # type: ignore[assignment]
+    gains: Gains | None = None  # of what learns from single networks
 
     def losses(self, module: nn.Module, batch: Batch, rng: np.random.Generator, progress: float) -> Iterator[Tensor]:
         """One per network drawn, after a step of the distribution where it is its turn."""
-        by_mixture = self.distribution.by_mixture
-        warmup, every = (_MIXTURE_WARMUP, _MIXTURE_EVERY) if by_mixture else (_WARMUP, 1)
+        warmup, every = (_MIXTURE_WARMUP, _MIXTURE_EVERY) if self.gains is None else (_WARMUP, 1)
         self.distribution.anneal(max(0.0, (progress - warmup) / (1 - warmup)))
         if progress >= warmup and rng.integers(every) == 0:
             assert isinstance(module, Supernet)
             device, processes = batch.images.device, Processes.current()
             part = (processes.rank, processes.count)
             held_out = self.batches.drawn(self.batches.data.validation, rng, part, device)
-            learn = self._learn_by_mixture if by_mixture else self._learn_by_trials
-            learn(module, held_out, rng, processes)
+            if self.gains is None:
+                self._learn_by_mixture(module, held_out, rng, processes)
+            else:
+                self._learn_by_trials(self.gains, module, held_out, rng, processes)
         yield from super().losses(module, batch, rng, progress)
 
     def _learn_by_mixture(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
@@ -81,7 +82,9 @@ class DistributionLearning(SupernetLearning):
         mean = torch.tensor(processes.sums(slope.double().flatten().tolist())).view_as(weights) / processes.count
         self.distribution.step((weights * mean).sum())
 
-    def _learn_by_trials(self, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes) -> None:
+    def _learn_by_trials(
+        self, gains: Gains, module: Supernet, batch: Batch, rng: np.random.Generator, processes: Processes
+    ) -> None:
         """By what each value gains on the others of its gene, in networks of all values alike."""
         distribution = self.distribution
         networks = _PER_VALUE * int(distribution.allowed.sum(dim=1).max())
@@ -89,17 +92,19 @@ class DistributionLearning(SupernetLearning):
         archs = distribution.space.canonical(drawn)  # `drawn` has idle genes of any value, so that none gains by it
         with torch.no_grad():
             losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in archs]
-        self.gains.observe(drawn, -np.array(processes.sums(losses)))
-        distribution.follow(self.gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
+        gains.observe(drawn, -np.array(processes.sums(losses)))
+        distribution.follow(gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
 
     def state(self) -> Mapping[str, Tensor]:
         """What the distribution has learned, and from what."""
-        return {**super().state(), **self.distribution.tensors(), **self.gains.tensors()}
+        seen = {} if self.gains is None else self.gains.tensors()
+        return {**super().state(), **self.distribution.tensors(), **seen}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Give it back."""
         self.distribution.restore(state)
-        self.gains.restore(state)
+        if self.gains is not None:
+            self.gains.restore(state)
 
 
 def train_distribution(
@@ -123,6 +128,6 @@ def train_distribution(
     if start is not None:
         supernet.inherit(start, known_only=True)
     paths = DrawnPaths(distribution) if sampler is None else sampler
-    gains = Gains(*distribution.allowed.shape)
+    gains = None if distribution.by_mixture else Gains(*distribution.allowed.shape)
     work = DistributionLearning(supernet, batches, recipe, seed, teacher, paths, distribution=distribution, gains=gains)
     return supernet, train(work, path, progress, where)
