@@ -71,11 +71,17 @@ def _answer(
     settings = Settings(**{**before, **given}).absolute()
     check_run(settings, path, name)
     from hwnas.run import Run  # late: what is refused needs no second of imports
+    from hwnas.run.refused import OpsRefused
 
-    with ConsoleDisplay() as display, Run(settings, path, display) as run:
-        if fresh:
-            run.folder.store()
-        run.ask_device(name)
-        if results is not None:
-            run.take_results(results)
-        return verb(run)
+    with ConsoleDisplay() as display:
+        while True:
+            try:
+                with Run(settings, path, display) as run:
+                    if fresh:
+                        run.folder.store()
+                    run.ask_device(name)
+                    if results is not None:
+                        run.take_results(results)
+                    return verb(run)
+            except OpsRefused as e:  # the run is of fewer networks now
+                display.say(str(e))

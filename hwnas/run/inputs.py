@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +15,22 @@ from hwnas.spaces import Genotype, SearchSpace, Subspace, load_space
 from hwnas.training import Recipes, Teacher, Where, load_recipes, load_teacher, training_device
 
 
-def make_space(settings: Settings, num_classes: int = 10) -> SearchSpace:
-    """The space that the settings name; the one place where `allow` and `fix` narrow it."""
+def make_space(settings: Settings, num_classes: int = 10, left: Sequence[str] = ()) -> SearchSpace:
+    """The space that the settings name; the one place where `allow` and `fix` narrow it, and what is `left` of it."""
     space = load_space(settings.space, num_classes)
-    narrowed = (*settings.allow, *settings.fix)
+    narrowed = (*settings.allow, *settings.fix, *left)
     return Subspace.of_texts(space, narrowed) if narrowed else space
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images and space; both are loaded when they are first asked for."""
+    """Images and space; both are loaded when they are first asked for.
+
+    `left` are values of genes without ops that the runtime refuses.
+    """
 
     settings: Settings
+    left: tuple[str, ...] = ()
 
     @cached_property
     def data(self) -> Dataset:
@@ -39,7 +44,7 @@ class Inputs:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space, with as many classes as the data has."""
-        return make_space(self.settings, self.data.num_classes)
+        return make_space(self.settings, self.data.num_classes, self.left)
 
     @cached_property
     def recipes(self) -> Recipes:

@@ -11,10 +11,10 @@ import numpy as np
 from hwnas.run.check import fitting_table
 from hwnas.run.device import device_of
 from hwnas.run.inputs import Stages
+from hwnas.run.refused import leave_out
 from hwnas.run.stage import Result, Stage
 from hwnas.spaces import Genotype
 from hwnas.spaces.sampling import random_networks
-from hwnas.spaces.subspace import texts_without
 from hwnas.tables import LEAST_CALIBRATION_NETWORKS
 from hwnas.tables.workbench import Workbench
 from latency_tables import LatencyModel, LatencyTable, ProfilerError, TableError, load_table, save_table
@@ -97,16 +97,8 @@ class Profiling(Stages):
         result = self.folder.do(stage, work)
         table = load_table(where)
         if result["failed"]:
-            raise TableError(self._refusal(table))
+            raise leave_out(self.folder.whole.path, self.space, [row for row in table.rows if row.error])
         return table
-
-    def _refusal(self, table: LatencyTable) -> str:
-        """Which ops the runtime does not run, why, and how to search without them."""
-        refused = [row for row in table.rows if row.error]
-        said = f"the runtime refuses {len(refused)} ops, first {refused[0].op.key} ({refused[0].error})"
-        without = texts_without(self.space, {row.op for row in refused})
-        options = " ".join(f"--allow '{text}'" for text in without)
-        return f"{said}; search without them in another --out: {options}" if options else said
 
     @property
     def table_folder(self) -> Path:

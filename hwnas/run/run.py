@@ -18,6 +18,7 @@ from hwnas.run.folder import Display, RunFolder
 from hwnas.run.front import Front
 from hwnas.run.inputs import Inputs
 from hwnas.run.profiling import Profiling
+from hwnas.run.refused import texts_left
 from hwnas.run.reporting import report_data
 from hwnas.run.settings import STAGE_OPTIONS, Settings
 from hwnas.run.stage import Result, Stage
@@ -33,14 +34,15 @@ from profilers.boards.carried import take_results
 class Run:
     """One run in one folder. Every stage is a method that first brings its inputs up to date.
 
-    Use as a context manager, or call `close()`; in between the folder is locked and torch is deterministic.
+    Use as a context manager, or call `close()`; in between the folder is locked and torch is deterministic. Where a
+    stage raises `OpsRefused`, a new `Run` of the folder goes on with a smaller space.
     """
 
     def __init__(self, settings: Settings, path: Path, display: Display | None = None):
         self.settings = settings.absolute()
         self.workers = make_workers(settings.workers)
         self.folder = RunFolder(path, self.settings, display)
-        self.inputs = Inputs(self.settings)
+        self.inputs = Inputs(self.settings, texts_left(path))
         evolved = EvolvedSpace(self.folder, self.inputs, self._first_branch)
         self.accuracy_model = AccuracyModel(self.folder, self.inputs, evolved, self._first_branch)
         self.training = Training(self.folder, self.inputs, self.accuracy_model, self.workers)

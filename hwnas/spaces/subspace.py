@@ -198,19 +198,24 @@ class Subspace(SearchSpace):
 def texts_without(space: SearchSpace, ops: Collection[Op]) -> list[str]:
     """Texts for `Subspace.of_texts` that leave every network with one of `ops` out; [] where genes cannot say it.
 
-    A gene can, where its slots follow no other gene and it has values without such an op.
+    Of the genes that decide on an op together, the one loses values that keeps the larger share of them.
     """
-    allowed: dict[int, list[int]] = {}
+    allowed = {gene: np.ones(count, dtype=bool) for gene, count in enumerate(space.cardinalities)}
     for slot in space.slots:
-        fine = [not any(op in ops for op in choice) for choice in slot.choices]
-        if all(fine):
+        fine = np.array([not any(op in ops for op in choice) for choice in slot.choices])
+        if fine.all():
             continue
-        if slot.genes is None or len(slot.genes) != 1:
+        if not slot.genes:
             return []
-        (gene,) = slot.genes
-        known = allowed.get(gene, range(space.cardinalities[gene]))
-        allowed[gene] = [value for value in known if fine[value]]
-        if not allowed[gene]:
-            return []
-    named = ((space.gene_names[gene], space.gene_values[gene], values) for gene, values in allowed.items())
-    return [f"{name}={','.join(texts[value] for value in values)}" for name, texts, values in named]
+        fine = fine.reshape(shape_of(space.cardinalities, slot.genes))
+        axes = range(len(slot.genes))
+        kept = [fine.all(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+        best = max(axes, key=lambda axis: float(kept[axis].mean()))
+        allowed[slot.genes[best]] &= kept[best]
+    if not all(values.any() for values in allowed.values()):
+        return []
+    return [
+        f"{space.gene_names[gene]}={','.join(space.gene_values[gene][value] for value in np.flatnonzero(values))}"
+        for gene, values in allowed.items()
+        if not values.all()
+    ]

@@ -123,6 +123,15 @@ def test_texts_leave_out_ops_that_a_runtime_refuses():
     assert first not in Subspace.of_texts(macro, [text]).all_ops
     assert texts_without(space, set()) == []
     assert texts_without(space, {op for op in space.all_ops if op.kind == "stem"}) == []  # in every network
-    chain = load_space("mbconv-32")
-    second = next(slot for slot in chain.slots if slot.genes and len(slot.genes) == 2)  # a block and a depth decide
-    assert texts_without(chain, {next(op for ops in second.options for op in ops)}) == []
+
+
+def test_of_a_block_and_its_depth_the_block_has_more_to_choose_from():
+    space = load_space("mbconv-32")
+    second = next(slot for slot in space.slots if slot.genes and len(slot.genes) == 2)
+    refused = next(op for ops in second.options for op in ops)
+    (text,) = texts_without(space, {refused})
+    part = Subspace.of_texts(space, [text])
+    assert refused not in part.all_ops
+    assert sorted(map(len, part.allowed)) == [2, 2, 2, 2, 20, *[21] * 7]
+    shallow = texts_without(space, {op for ops in second.options for op in ops})
+    assert shallow == [f"{space.gene_names[second.genes[0]]}=1"]
