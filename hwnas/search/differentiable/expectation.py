@@ -33,8 +33,9 @@ def expected(cost: Factors, probabilities: Floats) -> tuple[float, Floats]:
 def additive_bound(cost: Function, probabilities: Floats) -> Factors:
     """A sum of tables that is nowhere below the cost, for networks of values with a probability above 0.
 
-    A cost that bends over a knee is a chord from its least load to its greatest one: exact at both ends, and the nearer
-    the fewer values are left. Raises `NotSeparable` for a cost that is no sum over genes.
+    A cost that rises faster beyond a knee is a chord from its least load to its greatest one: exact at both ends, and
+    the nearer the fewer values are left. One that rises slower is the line of the side that the mean is on. Both are
+    exact for one network. Raises `NotSeparable` for a cost that is no sum over genes.
     """
     if isinstance(cost, Factors):
         return cost
@@ -42,7 +43,9 @@ def additive_bound(cost: Function, probabilities: Floats) -> Factors:
         raise NotSeparable("a cost does not add up over genes")
     total = cost.additive
     for hinge in cost.hinges:
-        if hinge.slope <= 0:  # the bend only makes it cheaper
+        if hinge.slope <= 0:
+            if expected(hinge.load, probabilities)[0] > hinge.knee:
+                total = total.plus(hinge.load.scaled(hinge.slope)).plus_constant(-hinge.slope * hinge.knee)
             continue
         least, most = _range(hinge.load, probabilities)
         low, high = (max(0.0, load - hinge.knee) for load in (least, most))
