@@ -14,11 +14,11 @@ from torch import Tensor
 from hwnas.accuracy import SupernetProbability
 from hwnas.run.evolved import draw_rounds
 from hwnas.search import Budget
-from hwnas.search.differentiable import SoftmaxDistribution
 from hwnas.search.differentiable.learning import DrawnPaths
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.evolve import Evolution, Round
+from hwnas.search.evolving.fitness import FitnessDistribution
 from hwnas.search.feasibility import budgets_of_part, repair, sample_within
 from hwnas.search.pareto import hypervolume
 from hwnas.spaces import Genotype, NSESpace, Population, Subspace, unique_genotypes
@@ -164,7 +164,7 @@ class Contest:
         last, over = rounds[-1], sum(one.steps_over + int((one.cost > self.budget.limit).sum()) for one in rounds)
         part, start = evolution.left(last), evolution.supernet(last.number, last.active)
         supernet = self._trained(part, where, self.epochs - len(rounds) * each, start)
-        return self._best(part, supernet, where, last.front, tuple(volumes), over)
+        return self._best(part, supernet, where, last.front[part.contains(last.front)], tuple(volumes), over)
 
     def _trained(
         self,
@@ -177,7 +177,7 @@ class Contest:
         """A supernet of the part: as many networks of the size that is searched as can be."""
         path = where / "supernet.safetensors"
         if sampler is None:  # uniform, but for what the budget makes of it
-            sampler = DrawnPaths(SoftmaxDistribution(part, budgets_of_part(part, [self.budget])), count=1)
+            sampler = DrawnPaths(FitnessDistribution(part, budgets_of_part(part, [self.budget])), count=1)
         supernet, _ = train_supernet(
             part, self.batches, self._recipe(epochs), self.seed, path, sampler=sampler, start=start
         )

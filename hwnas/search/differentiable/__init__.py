@@ -7,4 +7,3 @@ from hwnas.search.differentiable.gaussian import GaussianDistribution as Gaussia
 from hwnas.search.differentiable.pruned import PrunedDistribution as PrunedDistribution
 from hwnas.search.differentiable.softmax import AnnealedDistribution as AnnealedDistribution
 from hwnas.search.differentiable.softmax import SoftmaxDistribution as SoftmaxDistribution
-from hwnas.search.differentiable.straight_through import StraightThroughDistribution as StraightThroughDistribution

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hwnas.search.budget import Budget, InfeasibleBudget
@@ -15,7 +14,6 @@ from hwnas.search.differentiable.expectation import additive_bound, expected
 from hwnas.search.differentiable.projection import part_of, project
 from hwnas.search.feasibility import inside_part
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.sampling import in_turn
 from latency_tables import HwnasError
 from latency_tables.arrays import Floats, Function
 
@@ -30,7 +28,8 @@ class Distribution(ABC):
     no sum over genes.
     """
 
-    by_mixture: bool = False  # whether it learns from a mixture of all choices, and not from single networks
+    learning_begins: float = 0.6  # the share of a training with shared weights in which those alone learn
+    learns_every: int = 1  # steps
 
     def __init__(self, space: SearchSpace, budgets: Sequence[Budget] = (), learning_rate: float = 0.1):
         self.space, self.budgets, self.learning_rate = space, tuple(budgets), learning_rate
@@ -87,6 +86,13 @@ class Distribution(ABC):
         """Genotypes [n, genes] drawn by the mean, canonical; they keep the budgets in expectation only."""
         return draw(self.space, self.mean(), rng, n)
 
+    def trials(self, rng: np.random.Generator, n: int) -> Population:
+        """Genotypes [n, genes] to learn from, not canonical: half is drawn by the mean, half from all that is allowed.
+
+        So every value is tried, among others that are likely.
+        """
+        return draw_spread((self.mean() + evenly(self.allowed)) / 2, rng, n)
+
     def learn(self, population: Population, worth: Floats) -> None:
         """Make genotypes [n, genes] more likely that are worth more than the others, [n], and those worth less less.
 
@@ -136,9 +142,17 @@ def draw(space: SearchSpace, probabilities: Floats, rng: np.random.Generator, n:
     return space.canonical((drawn > heights).sum(axis=2))
 
 
-def draw_evenly(allowed: NDArray[np.bool_], rng: np.random.Generator, n: int) -> Population:
-    """Genotypes [n, genes] with each value `allowed` [genes, values] of a gene as often as any other; not canonical."""
-    return np.stack([in_turn(np.flatnonzero(row), rng, n) for row in allowed], axis=1)
+def draw_spread(probabilities: Floats, rng: np.random.Generator, n: int) -> Population:
+    """As `draw`, but with each value as often as its probability says, to within one; not canonical."""
+    heights = probabilities.cumsum(axis=1)
+    at = (np.arange(n) + rng.random((len(heights), 1))) / n * heights[:, -1:]
+    return rng.permuted((at[:, :, None] > heights[:, None]).sum(axis=2), axis=1).T.copy()
+
+
+def evenly(allowed: Tensor) -> Floats:
+    """Probabilities [genes, values] that are the same for all values `allowed` of a gene."""
+    found: Floats = (allowed / allowed.sum(dim=1, keepdim=True)).double().numpy()
+    return found
 
 
 def standardised(worth: Floats) -> Floats:

@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from hwnas.search.budget import Budget, feasible
 from hwnas.search.differentiable._base import Distribution
 from hwnas.search.feasibility import closest
-from hwnas.spaces import SearchSpace
+from hwnas.spaces import Population, SearchSpace
 from hwnas.spaces.contract import check_population
 
 _CLOSE = 1e-6
@@ -57,6 +57,7 @@ def _check_draws(distribution: Distribution, rng: np.random.Generator, seed: int
     drawn = distribution.sample(rng, _DRAWS)
     check_population(distribution.space, drawn, "sample")
     assert len(drawn) == _DRAWS, "sample must give as many as asked for"
+    _check_trials(distribution.trials(rng, _DRAWS), distribution)
     one, twin, other = (distribution.relaxed(torch.Generator().manual_seed(s)) for s in (seed, seed, seed + 1))
     assert one.shape == distribution.allowed.shape, "relaxed must be [genes, values]"
     assert one.requires_grad, "relaxed must have a gradient"
@@ -64,6 +65,14 @@ def _check_draws(distribution: Distribution, rng: np.random.Generator, seed: int
     weights = torch.stack([one, other]).detach()
     assert torch.allclose(weights.sum(dim=2), torch.ones(()).double()), "relaxed weights of a gene must add up to 1"
     assert (weights[:, ~distribution.allowed] == 0).all(), "relaxed must leave out what is not allowed"
+
+
+def _check_trials(tried: Population, distribution: Distribution) -> None:
+    allowed = distribution.allowed.numpy()
+    assert tried.shape == (_DRAWS, len(allowed)), "trials must give as many as asked for, [n, genes]"
+    for gene, column in enumerate(tried.T):
+        seen = np.bincount(column, minlength=allowed.shape[1]) > 0
+        assert (seen == allowed[gene]).all(), "trials must have every value that is allowed, and no other"
 
 
 def _check_moved(distribution: Distribution, rng: np.random.Generator) -> None:

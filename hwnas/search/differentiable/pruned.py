@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hwnas.search.budget import Budget
-from hwnas.search.differentiable._base import draw_evenly, standardised
+from hwnas.search.differentiable._base import draw_spread, evenly, standardised
 from hwnas.search.differentiable.softmax import SoftmaxDistribution
 from hwnas.spaces import Population, SearchSpace
 from latency_tables.arrays import Floats
@@ -31,7 +31,11 @@ class PrunedDistribution(SoftmaxDistribution):
 
     def sample(self, rng: np.random.Generator, n: int) -> Population:
         """As many networks with each value that is left of a gene as with any other, [n, genes]."""
-        return self.space.canonical(draw_evenly(self.allowed.numpy(), rng, n))
+        return self.space.canonical(self.trials(rng, n))
+
+    def trials(self, rng: np.random.Generator, n: int) -> Population:
+        """The same, not canonical."""
+        return draw_spread(evenly(self.allowed), rng, n)
 
     def learn(self, population: Population, worth: Floats) -> None:
         """Every value by what its networks gain on the others, on average."""

@@ -58,9 +58,9 @@ class Active:
             unseen.append(waiting[come:])
         return Active(tuple(genes), tuple(unseen))
 
-    def used(self, front: Population) -> Active:
-        """Those that some network of `front` [n, genes] uses, and no other."""
-        return Active(tuple(tuple(gene for gene in genes if front[:, gene].any()) for genes in self.genes), ())
+    def last(self, front: Population, fitness: Floats, most: int) -> Active:
+        """What is left after the last round: at most `most` branches of a place, which stay as in `next`."""
+        return Active(self._kept(front, fitness, [most] * len(self.genes)), ())
 
     def _kept(self, front: Population, fitness: Floats, rooms: Sequence[int]) -> tuple[Genes, ...]:
         whole, used = self._whole(front, rooms), set(np.flatnonzero(front.sum(axis=0)).tolist())

@@ -22,7 +22,7 @@ from hwnas.search.differentiable.learning import train_distribution
 from hwnas.search.differentiable.likely import likely_networks
 from hwnas.search.evolving.active import Active
 from hwnas.search.evolving.effort import Effort
-from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
+from hwnas.search.evolving.fitness import FitnessDistribution
 from hwnas.search.feasibility import budgets_of_part, inside_part
 from hwnas.search.pareto import by_volume, pareto_front
 from hwnas.spaces import Population, SearchSpace, Subspace, unique_genotypes
@@ -93,12 +93,16 @@ class Evolution:
 
     def after(self, done: Round) -> Active | None:
         """What is active in the next round, if there is one."""
-        order = by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)
-        return done.active.next(done.population[order], done.fitness, self.effort.survivors)
+        return done.active.next(self._ordered(done), done.fitness, self.effort.survivors)
 
     def left(self, last: Round) -> Subspace:
-        """The part of the space that is left at the end: what the last front uses."""
-        return last.active.used(last.front).part(self.space)
+        """The part of the space that is left at the end: what survives the last round."""
+        return last.active.last(self._ordered(last), last.fitness, self.effort.survivors).part(self.space)
+
+    def _ordered(self, done: Round) -> Population:
+        """The front, first the network that adds most to it."""
+        found: Population = done.population[by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)]
+        return found
 
     def supernet(self, number: int, active: Active) -> Supernet:
         """The supernet of a round that is done."""
@@ -135,8 +139,8 @@ class Evolution:
             self._weights(number),
             watched,
             self.where,
-            AllowedPaths(distribution),
-            start,
+            paths=1,
+            start=start,
         )
         population = self._networks(part, own, distribution, inherited, number)
         device = torch.device("cpu") if self.where is None else self.where.device

@@ -11,7 +11,6 @@ from hwnas.search.differentiable import (
     GaussianDistribution,
     PrunedDistribution,
     SoftmaxDistribution,
-    StraightThroughDistribution,
 )
 from hwnas.search.differentiable.contract import check_distribution
 from hwnas.search.differentiable.likely import most_probable
@@ -24,7 +23,6 @@ KINDS = (
     DirichletDistribution,
     GaussianDistribution,
     PrunedDistribution,
-    StraightThroughDistribution,
 )
 SPACE = NasBenchMacro()
 
@@ -160,12 +158,12 @@ def test_every_value_that_is_left_is_tried_as_often():
     assert np.bincount(drawn[:, 1], minlength=3).tolist() == [4, 4, 4]
 
 
-def test_a_straight_through_draw_is_a_network_with_the_gradient_of_the_mean():
-    distribution = StraightThroughDistribution(SPACE)
-    distribution.move_to(torch.tensor([[0.2, 0.3, 0.5]] * 8))
-    draws = torch.stack([distribution.relaxed(torch.Generator().manual_seed(i)) for i in range(400)])
-    assert set(draws.detach().round(decimals=6).flatten().tolist()) == {0.0, 1.0}
-    assert draws.detach().mean(dim=(0, 1)).tolist() == pytest.approx([0.2, 0.3, 0.5], abs=0.03)
-    # the derivative of p0 in its own number is p0 (1 - p0), in the number of p2 it is -p0 p2
-    (slope,) = torch.autograd.grad(draws[0][0, 0], distribution.numbers)
-    assert slope[0].tolist() == pytest.approx([0.2 * 0.8, -0.2 * 0.3, -0.2 * 0.5])
+def test_half_of_what_is_tried_is_as_the_mean_has_it_and_half_even():
+    distribution = SoftmaxDistribution(SPACE)
+    distribution.move_to(torch.tensor([[0.1, 0.3, 0.6]] * 8))
+    tried = distribution.trials(np.random.default_rng(0), 600)
+    for column in tried.T:  # (.1 + 1/3) / 2 = .217 and so on, and no chance but which network has which
+        assert np.abs(np.bincount(column, minlength=3) - [130, 190, 280]).max() <= 1
+    assert abs(np.corrcoef(tried[:, 0], tried[:, 1])[0, 1]) < 0.15
+    distribution.prune(0, 2)  # of .25 and .75 left: (.25 + .5) / 2
+    assert np.bincount(distribution.trials(np.random.default_rng(0), 8)[:, 0]).tolist() == [3, 5]

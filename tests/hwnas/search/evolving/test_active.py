@@ -34,9 +34,12 @@ def test_whole_networks_stay_before_fit_branches():
     assert after == Active(genes=((0, 1, 3), (6, 5, 4)), unseen=((4,), ()))
 
 
-def test_what_is_left_at_the_end_is_what_the_front_uses():
+def test_what_is_left_at_the_end_stays_as_between_rounds():
     active = Active(genes=((0, 1, 2), (5, 6, 7)), unseen=((3,), ()))
-    assert active.used(networks({2, 5}, {0, 5})) == Active(genes=((0, 2), (5,)), unseen=())
+    fitness = np.array([0.1, 0.9, 0.5, 0, 0, -1.0, 0.0, 2.0])
+    # the first network stays whole, and of the other branches the fittest where there is room
+    assert active.last(networks({2, 5}, {0, 1, 7}), fitness, most=2) == Active(((2, 1), (5, 7)), ())
+    assert active.last(networks({2, 5}, {0, 5}), fitness, most=3) == Active(((2, 0), (5,)), ())
 
 
 def test_every_branch_is_seen_before_the_end():

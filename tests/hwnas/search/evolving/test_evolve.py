@@ -10,7 +10,7 @@ from hwnas.search import Budget
 from hwnas.search.budget import InfeasibleBudget
 from hwnas.search.evolving.effort import Effort
 from hwnas.search.evolving.evolve import Evolution
-from hwnas.search.evolving.fitness import AllowedPaths, FitnessDistribution
+from hwnas.search.evolving.fitness import FitnessDistribution
 from hwnas.spaces import NSESpace, Subspace, nse_space
 from hwnas.training import Recipe
 from latency_tables import HwnasError
@@ -50,8 +50,11 @@ def test_every_round_is_inside_the_budget_and_found_again(evolution, small, few)
         assert (np.diff(few.cost(one.front)) > 0).all()
         assert ((one.accuracy >= 0) & (one.accuracy <= 1)).all()
     left = evolution.left(rounds[-1])
-    assert left.contains(rounds[-1].front).all()
-    assert left.cardinalities.count(2) == (rounds[-1].front.sum(axis=0) > 0).sum()
+    used = rounds[-1].front.sum(axis=0) > 0
+    assert all(len(values) == 1 or used[gene] for gene, values in enumerate(left.allowed))
+    assert [sum(len(left.allowed[gene]) == 2 for gene in stage) for stage in small.stages] == [
+        min(EFFORT.survivors, int(used[list(stage)].sum())) for stage in small.stages
+    ]
     told = []
     again = list(evolution.rounds(lambda done, total, what: told.append(what)))
     assert told == []  # nothing was trained or scored again
@@ -63,6 +66,7 @@ def test_every_round_is_inside_the_budget_and_found_again(evolution, small, few)
 
 
 def test_weights_of_branches_that_stay_are_inherited(evolution):
+    evolution = replace(evolution, recipe=Recipe(6, batch=16))  # long enough for a branch to be of use
     first, second = evolution.rounds()
     before, after = (evolution.supernet(one.number, one.active) for one in (first, second))
     stayed = {g for genes in first.active.genes for g in genes} & {g for genes in second.active.genes for g in genes}
@@ -107,15 +111,15 @@ def test_unfit_branches_go_for_good(small, few):
     distribution.anneal(0.5)
     assert distribution.allowed[:, 1].tolist() == [gene != 4 for gene in range(9)]
     assert distribution.fitness()[4] < -60
-    drawn = AllowedPaths(distribution, 400).paths(np.random.default_rng(0), 0.5)
+    drawn = distribution.trials(np.random.default_rng(0), 400)
     assert drawn[:, 4].sum() == 0
     assert drawn.mean(axis=0)[[0, 8]] == pytest.approx([3 / 8, 3 / 8], abs=0.1)  # three of the eight that are left
-    free = AllowedPaths(FitnessDistribution(small), 400).paths(np.random.default_rng(0), 0.5)
+    free = FitnessDistribution(small).trials(np.random.default_rng(0), 400)
     assert free.mean(axis=0) == pytest.approx(np.full(9, 0.5), abs=0.1)
 
 
-def test_paths_of_a_part_have_only_its_branches(small):
+def test_trials_of_a_part_have_only_its_branches(small):
     part = Subspace(small, dict.fromkeys(range(6), (0,)))
-    drawn = AllowedPaths(FitnessDistribution(part), 50).paths(np.random.default_rng(0), 0.0)
+    drawn = part.to_whole(FitnessDistribution(part).trials(np.random.default_rng(0), 50))
     assert drawn[:, :6].sum() == 0
     assert (drawn[:, 6:].sum(axis=0) > 10).all()
