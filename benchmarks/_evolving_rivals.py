@@ -26,6 +26,7 @@ from hwnas.spaces.cost import count_macs
 from hwnas.training import Batches, Recipe, Supernet, accuracy, load_weights, train_supernet
 from hwnas.training.fine_tuning import FineTuning
 from hwnas.training.paths import PathSampler
+from latency_tables.arrays import Floats
 from latency_tables.storage.files import write_json
 
 METHODS = ("nse", "nse-fresh", "nse-macs", "nse-angle", "random-subset", "whole-pool", "single-path")
@@ -87,14 +88,14 @@ class SamplesOf(PathSampler):
 class ByMACs(Evolution):
     """The branches of a place with the most multiply-accumulates survive, whatever networks and fitness say."""
 
-    def after(self, done: Round) -> Active | None:
+    def survival(self, done: Round) -> tuple[Population, Floats]:
         """All active branches by their MACs."""
         macs = [0.0] * len(self.space.cardinalities)
         for slot in self.space.slots:
             for gene in slot.genes or ():
                 ((op,),) = (ops for ops in slot.options if ops)
                 macs[gene] = count_macs(self.space.build_op(op).eval(), op.in_shape)
-        return done.active.next(np.ones((1, len(macs)), dtype=np.int64), np.array(macs), self.effort.survivors)
+        return np.ones((1, len(macs)), dtype=np.int64), np.array(macs)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class ByAngle(Evolution):
 
     born: dict[int, Tensor] = field(default_factory=dict)
 
-    def after(self, done: Round) -> Active | None:
+    def survival(self, done: Round) -> tuple[Population, Floats]:
         """All active branches by the angle between their weights now and those that they came in with."""
         trained, fresh = (
             self.supernet(done.number, done.active),
@@ -113,7 +114,7 @@ class ByAngle(Evolution):
         for gene in (gene for genes in done.active.genes for gene in genes):
             begun = self.born.setdefault(gene, _weights(fresh, gene))
             angle[gene] = float(torch.acos(torch.cosine_similarity(begun, _weights(trained, gene), dim=0).clamp(-1, 1)))
-        return done.active.next(np.ones((1, len(angle)), dtype=np.int64), angle, self.effort.survivors)
+        return np.ones((1, len(angle)), dtype=np.int64), angle
 
 
 def _weights(supernet: Supernet, gene: int) -> Tensor:

@@ -93,16 +93,25 @@ class Evolution:
 
     def after(self, done: Round) -> Active | None:
         """What is active in the next round, if there is one."""
-        return done.active.next(self._ordered(done), done.fitness, self.effort.survivors)
+        return done.active.next(*self.survival(done), self.effort.survivors)
 
     def left(self, last: Round) -> Subspace:
-        """The part of the space that is left at the end: what survives the last round."""
-        return last.active.last(self._ordered(last), last.fitness, self.effort.survivors).part(self.space)
+        """The part of the space that is left at the end: what survives the last round, and no less than budgets hold.
 
-    def _ordered(self, done: Round) -> Population:
-        """The front, first the network that adds most to it."""
-        found: Population = done.population[by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)]
-        return found
+        As many branches of a place as survive between rounds, and more as long as they all fit the budgets together.
+        """
+        survival = self.survival(last)
+        for most in range(self.effort.survivors, self.effort.active + 1):
+            part = last.active.last(*survival, most).part(self.space)
+            largest = part.to_whole(np.array([part.cardinalities]) - 1)
+            if not feasible(self.budgets, largest).all():
+                break
+        return part
+
+    def survival(self, done: Round) -> tuple[Population, Floats]:
+        """What decides which branches stay: the front, first the network that adds most to it, and their fitness."""
+        order = by_volume(done.score, done.cost, 0.0, self.budgets[0].limit)
+        return done.population[order], done.fitness
 
     def supernet(self, number: int, active: Active) -> Supernet:
         """The supernet of a round that is done."""

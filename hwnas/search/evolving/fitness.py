@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from hwnas.search.budget import feasible
 from hwnas.search.differentiable import SoftmaxDistribution
 from hwnas.search.differentiable._base import draw_spread, evenly
 from hwnas.search.differentiable.projection import project
@@ -16,6 +17,8 @@ _TOO_LOW = -2.0  # the paper's threshold
 
 class FitnessDistribution(SoftmaxDistribution):
     """Every gene says whether a branch is there; a branch whose fitness falls below -2 goes for good.
+
+    But for those without which the budgets could not be used: how much is affordable, budgets say, and not fitness.
 
     The paper learns fitness by a straight-through gradient of branches that are drawn together.
     """
@@ -30,9 +33,16 @@ class FitnessDistribution(SoftmaxDistribution):
         return found
 
     def anneal(self, progress: float) -> None:
-        """Drop what has become too unfit."""
-        for gene in np.flatnonzero((self.fitness() < _TOO_LOW) & self.allowed.all(dim=1).numpy()):
-            self.prune(int(gene), 1)
+        """Drop what has become too unfit, the least fit first, unless all that would be left fits the budgets."""
+        fitness, left = self.fitness(), self.allowed[:, 1].numpy().copy()
+        for gene in np.argsort(fitness):
+            if fitness[gene] >= _TOO_LOW:
+                return
+            if self.allowed[gene].all():
+                left[gene] = False
+                if feasible(self.budgets, left[None].astype(np.int64)).all():
+                    return
+                self.prune(int(gene), 1)
 
     def trials(self, rng: np.random.Generator, n: int) -> Population:
         """Every branch that is left as often as any other, as far as the budgets let it, [n, genes].
