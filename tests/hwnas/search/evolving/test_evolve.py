@@ -130,6 +130,18 @@ def test_unfit_branches_go_for_good(small, few):
     assert free.mean(axis=0) == pytest.approx(np.full(9, 0.5), abs=0.1)
 
 
+@pytest.mark.parametrize(("limit", "left"), [(8.0, 9), (7.5, 8), (6.5, 7), (3.0, 6)])
+def test_unfit_branches_stay_where_the_budget_holds_them_all(small, few, limit, left):
+    distribution = FitnessDistribution(small, [replace(few, limit=limit)])
+    mean = torch.full((9, 2), 0.5, dtype=torch.float64)
+    mean[[1, 4, 7]] = torch.tensor([[0.9, 0.1], [0.95, 0.05], [0.99, 0.01]], dtype=torch.float64)
+    distribution.move_to(mean)
+    distribution.anneal(0.5)
+    there = distribution.allowed[:, 1].numpy()
+    assert there.sum() == left
+    assert set(np.flatnonzero(~there)) == set([7, 4, 1][: 9 - left])  # the least fit first
+
+
 def test_trials_of_a_part_have_only_its_branches(small):
     part = Subspace(small, dict.fromkeys(range(6), (0,)))
     drawn = part.to_whole(FitnessDistribution(part).trials(np.random.default_rng(0), 50))
