@@ -51,34 +51,43 @@ class Active:
         if not any(self.unseen):
             return None
         rooms = [max(most, len(active) - len(waiting)) for active, waiting in zip(self.genes, self.unseen, strict=True)]
-        genes, unseen = [], []
-        for active, kept, waiting in zip(self.genes, self._kept(front, fitness, rooms), self.unseen, strict=True):
+        genes, unseen, used = [], [], _used(front)
+        for active, staying, waiting in zip(self.genes, self._kept(front, fitness, rooms), self.unseen, strict=True):
+            kept = tuple(gene for gene in staying if gene in used)
             come = len(active) - len(kept)
             genes.append((*kept, *waiting[:come]))
             unseen.append(waiting[come:])
         return Active(tuple(genes), tuple(unseen))
 
     def last(self, front: Population, fitness: Floats, most: int) -> Active:
-        """What is left after the last round: at most `most` branches of a place, which stay as in `next`."""
+        """What is left after the last round: `most` branches of a place, in the order in which they stay in `next`.
+
+        Those that no network of `front` uses come last.
+        """
         return Active(self._kept(front, fitness, [most] * len(self.genes)), ())
 
     def _kept(self, front: Population, fitness: Floats, rooms: Sequence[int]) -> tuple[Genes, ...]:
-        whole, used = self._whole(front, rooms), set(np.flatnonzero(front.sum(axis=0)).tolist())
+        whole, used = self._whole(front, rooms), _used(front)
 
-        def order(gene: int) -> tuple[bool, float, int]:
-            return gene not in whole, -fitness[gene], gene
+        def order(gene: int) -> tuple[bool, bool, float, int]:
+            return gene not in whole, gene not in used, -fitness[gene], gene
 
         places = zip(self.genes, rooms, strict=True)
-        return tuple(tuple(sorted(used.intersection(active), key=order)[:room]) for active, room in places)
+        return tuple(tuple(sorted(active, key=order)[:room]) for active, room in places)
 
     def _whole(self, front: Population, rooms: Sequence[int]) -> set[int]:
         """Branches of the networks that can stay as they are."""
         whole = set[int]()
         for network in front:
-            union = whole | set(np.flatnonzero(network).tolist())
+            union = whole | _used(network[None])
             if all(len(union.intersection(active)) <= room for active, room in zip(self.genes, rooms, strict=True)):
                 whole = union
         return whole
+
+
+def _used(networks: Population) -> set[int]:
+    """Branches that some of the networks [n, genes] have."""
+    return set(np.flatnonzero(networks.any(axis=0)).tolist())
 
 
 def branch_genes(space: SearchSpace) -> tuple[Genes, ...]:
