@@ -97,7 +97,7 @@ class Profiling(Stages):
         result = self.folder.do(stage, work)
         table = load_table(where)
         if result["failed"]:
-            raise leave_out(self.folder.whole.path, self.space, [row for row in table.rows if row.error])
+            raise leave_out(self.folder.whole.path, self.space, table)
         return table
 
     @property

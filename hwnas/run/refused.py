@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from hwnas.run.check import LEAST_NETWORKS
 from hwnas.spaces import SearchSpace, Subspace
 from hwnas.spaces.subspace import texts_without
-from latency_tables import HwnasError, TableError
+from latency_tables import HwnasError, LatencyTable, TableError
 from latency_tables.storage.signed import read_signed, write_signed
-from latency_tables.table import TableRow
 
 _FILE = "refused.json"
 
@@ -30,15 +28,18 @@ def texts_left(folder: Path) -> tuple[str, ...]:
         raise HwnasError(f"{path} was edited or damaged ({e}); delete it, and the runtime is asked again") from None
 
 
-def leave_out(folder: Path, space: SearchSpace, refused: Sequence[TableRow]) -> TableError:
-    """Have the run in a folder do without ops; what to raise then says which, why, and how one asks for it oneself.
+def leave_out(folder: Path, space: SearchSpace, table: LatencyTable) -> TableError:
+    """Have the run in a folder do without the ops that failed in a table; the answer, to be raised, names them.
 
-    No `OpsRefused` where genes of `space` cannot say it, or hardly any network is left.
+    In every precision, though one alone may refuse them. No `OpsRefused` where genes of `space` cannot say it, or
+    hardly any network is left.
     """
-    said = f"the runtime refuses {len(refused)} ops, first {refused[0].op.key} ({refused[0].error})"
+    refused, target = [row for row in table.rows if row.error], table.provenance.target
+    first, runtime = refused[0], f"{target.runtime} in {target.precision}"
+    said = f"{runtime} refuses {len(refused)} ops of {space.name}, first {first.op.key} ({first.error})"
     texts = texts_without(space, {row.op for row in refused})
     if not texts or Subspace.of_texts(space, texts).size < LEAST_NETWORKS:
-        return TableError(f"{said}; hardly any network of {space.name} does without them")
+        return TableError(f"{said}; hardly any network does without them")
     write_signed(folder / _FILE, {"allow": [*texts_left(folder), *texts]})
     options = " ".join(f"--allow '{text}'" for text in texts)
     return OpsRefused(f"{said}; the networks of this run do without them, as with {options}")

@@ -4,7 +4,7 @@ A round has some branches of each place active. It trains a supernet on networks
 every other step on images held out, the fitness of the branches, whose expected cost is projected on the budgets. Then
 networks are drawn at several shares of the budget and scored, those on the front of earlier rounds again; of the front
 as many networks stay whole as there is room for, and branches not seen before come in, until all were seen. What
-the last front uses is a small space: train its supernet on, and search it.
+survives the last round is a small space: train its supernet on, and search it.
 """
 
 from __future__ import annotations

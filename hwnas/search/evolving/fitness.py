@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from hwnas.search.budget import feasible
-from hwnas.search.differentiable import SoftmaxDistribution
-from hwnas.search.differentiable._base import draw_spread, evenly
+from hwnas.search.differentiable import SoftmaxDistribution, draw_spread, evenly
 from hwnas.search.differentiable.projection import project
 from hwnas.spaces import Population
 from latency_tables.arrays import Floats
