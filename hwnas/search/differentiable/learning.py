@@ -43,7 +43,8 @@ class DrawnPaths(PathSampler):
     def name(self) -> str:  # type: ignore[override]
         """The kind, its budgets and how many."""
         limits = ", ".join(f"{budget.limit:g} {budget.name}" for budget in self.distribution.budgets)
-        return f"{self.count} tried by {type(self.distribution).__name__} {self.distribution.learning_rate:g} within {limits}"
+        kind = f"{type(self.distribution).__name__} {self.distribution.learning_rate:g}"
+        return f"{self.count} tried by {kind} within {limits}"
 
     def paths(self, rng: np.random.Generator, progress: float) -> Population:
         """As the distribution learns from."""
