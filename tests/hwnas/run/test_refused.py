@@ -7,7 +7,7 @@ import pytest
 from hwnas.cli.main import main
 from hwnas.run import Run, Settings
 from hwnas.run.refused import OpsRefused, texts_left
-from latency_tables import TableError, load_table
+from latency_tables import HwnasError, TableError, load_table
 
 PICKY = """
 import onnx
@@ -82,6 +82,6 @@ def test_what_every_network_has_cannot_be_left_out(picky, tmp_path):
 
 def test_a_file_that_was_edited_is_named(tmp_path):
     (tmp_path / "refused.json").write_text('{"allow": ["block1.1=mb3k3"]}')
-    with pytest.raises(Exception, match=r"refused\.json was edited or damaged .*; delete it") as e:
+    with pytest.raises(HwnasError, match=r"refused\.json was edited or damaged .*; delete it") as e:
         texts_left(tmp_path)
     assert "\n" not in str(e.value)
