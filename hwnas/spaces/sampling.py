@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwnas.spaces.genotypes import Genotypes, every_network, first_rows, unique_genotypes
 from latency_tables import Op
@@ -103,12 +102,6 @@ def _spread_beside(random: Population, space: Genotypes, macs: Mapping[Op, float
 def _one_each(space: Genotypes) -> Mapping[Op, float]:
     """Every op counts as one."""
     return dict.fromkeys(space.all_ops, 1.0)
-
-
-def in_turn(values: NDArray[np.int64], rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-    """As many as `n` of `values`, each as often as any other or once more, in random rounds, [n]."""
-    drawn: NDArray[np.int64] = np.concatenate([rng.permutation(values) for _ in range(-(-n // len(values)))])[:n]
-    return drawn
 
 
 def _occurrences(space: Genotypes, population: Population) -> Floats:

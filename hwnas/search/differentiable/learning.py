@@ -37,7 +37,7 @@ class DrawnPaths(PathSampler):
     """Networks that a distribution tries; `count` in a step."""
 
     distribution: Distribution
-    count: int = 2
+    count: int
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -66,7 +66,6 @@ class DistributionLearning(SupernetLearning):
             self._learn(module, batch.images.device, rng)
         yield from super().losses(module, batch, rng, progress)
 
-    @torch.no_grad()
     def _learn(self, module: nn.Module, device: torch.device, rng: np.random.Generator) -> None:
         """By what each value gains on the others of its gene, the same in every process."""
         distribution, processes = self.distribution, Processes.current()
@@ -74,10 +73,10 @@ class DistributionLearning(SupernetLearning):
         batch = self.batches.drawn(held_out, rng, (processes.rank, processes.count), device)
         tried = distribution.trials(rng, _PER_VALUE * int(distribution.allowed.sum(dim=1).max()))
         archs = distribution.space.canonical(tried)  # `tried` has idle genes of any value, so that none gains by it
-        losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in archs]
+        with torch.no_grad():
+            losses = [float(self._loss(module(batch.images, arch), batch, None)) for arch in archs]
         self.gains.observe(tried, -np.array(processes.sums(losses)))
-        with torch.enable_grad():
-            distribution.follow(self.gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
+        distribution.follow(self.gains.values(), torch.Generator().manual_seed(int(rng.integers(2**62))))
 
     def state(self) -> Mapping[str, Tensor]:
         """What the distribution has learned, and from what."""

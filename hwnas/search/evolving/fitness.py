@@ -17,12 +17,12 @@ _TOO_LOW = -2.0  # the paper's threshold
 class FitnessDistribution(SoftmaxDistribution):
     """Every gene says whether a branch is there; a branch whose fitness falls below -2 goes for good.
 
-    But for those without which the budgets could not be used: how much is affordable, budgets say, and not fitness.
-
-    The paper learns fitness by a straight-through gradient of branches that are drawn together.
+    None goes without which the budgets could not be used: how much is affordable, they say, and not fitness. The paper
+    learns fitness by a straight-through gradient of branches that are drawn together, and drops all that fall.
     """
 
     learning_begins, learns_every = 0.4, 2
+    _projected: tuple[bytes, Floats] = b"", np.zeros((0, 0))
 
     @torch.no_grad()
     def fitness(self) -> Floats:
@@ -33,13 +33,14 @@ class FitnessDistribution(SoftmaxDistribution):
 
     def anneal(self, progress: float) -> None:
         """Drop what has become too unfit, the least fit first, unless all that would be left fits the budgets."""
-        fitness, left = self.fitness(), self.allowed[:, 1].numpy().copy()
+        fitness = self.fitness()
         for gene in np.argsort(fitness):
             if fitness[gene] >= _TOO_LOW:
                 return
             if self.allowed[gene].all():
-                left[gene] = False
-                if feasible(self.budgets, left[None].astype(np.int64)).all():
+                left = self.allowed[:, 1].long().numpy()
+                left[gene] = 0
+                if feasible(self.budgets, left[None]).all():
                     return
                 self.prune(int(gene), 1)
 
@@ -57,5 +58,3 @@ class FitnessDistribution(SoftmaxDistribution):
         if self._projected[0] != key:
             self._projected = key, project(self.space, evenly(self.allowed), self.budgets)
         return self._projected[1]
-
-    _projected: tuple[bytes, Floats] = b"", np.zeros((0, 0))

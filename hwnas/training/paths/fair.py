@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwnas.spaces import Population, SearchSpace
-from hwnas.spaces.sampling import in_turn
 from hwnas.training.paths._base import PathSampler
 
 
@@ -25,5 +24,6 @@ class FairPaths(PathSampler):
         count = max(self.space.cardinalities)
         columns = []
         for values in self.space.cardinalities:
-            columns.append(rng.permutation(in_turn(np.arange(values), rng, count)))
+            rounds = [rng.permutation(values) for _ in range(-(-count // values))]
+            columns.append(rng.permutation(np.concatenate(rounds)[:count]))
         return self.space.canonical(np.stack(columns, axis=1))
